@@ -1,0 +1,107 @@
+"""The poster's run: AIA 193 to HMI magnetograms and back, SDOML 2010-2012, Adam 1e-4 on four devices.
+
+Full run (variant none, 512 x 512, full width, batch 4 over four GPUs):
+    python -m tfds_sdoml.build sdoml/aia0193_hmi --manual_dir=FOLDER_OF_SDOML
+    python -m munit_jax.train --config=configs/aia193.py
+    Cost: the poster took 4 days on 4 Titan Xp at 1024 x 1024. Not yet run at full size by us: no result to expect.
+
+:quickstart is the embedded one. It makes a synthetic Sun of 64 pixels and trains narrow networks on it.
+    python -m munit_jax.train --config=configs/aia193.py:quickstart
+"""
+
+from ml_collections import ConfigDict, config_dict
+
+# ITI's asinh stretch for AIA (Jarolim et al. 2023): 0.5 % of the maximum in DN/s is where the logarithm takes over.
+ASINH_FRACTION = 0.005
+AIA_LIMIT = {"0171": 8600.0, "0193": 9800.0, "0304": 8800.0}
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """Return the config of the poster's run or of a variant of it."""
+    if variant not in ("", "quickstart"):
+        raise ValueError(f"unknown variant {variant!r} of configs/aia193.py: choose quickstart or none")
+    config = base("0193")
+    if variant == "quickstart":
+        quickstart(config)
+    return config
+
+
+def base(channel: str) -> ConfigDict:
+    """Return the poster's run with an EUV channel."""
+    config = ConfigDict()
+    config.seed = 0
+    config.steps = 300_000
+    config.batch_size = 4  # over all devices: one image on each of the poster's four
+    config.checkpoint_every = 5_000
+    config.eval_every = 5_000
+    config.dtype = "float32"
+
+    config.data = ConfigDict()
+    config.data.euv = config.data.magnetogram = f"sdoml/aia{channel}_hmi"
+    config.data.paired = True
+    config.data.channels = (channel,)
+    config.data.crop = 0  # the whole disk
+    config.data.flip = "physical"
+    config.data.data_dir = config_dict.placeholder(str)
+    config.data.normalization = ConfigDict()
+    config.data.normalization.euv = ConfigDict(
+        {"kind": "asinh", "scale": (ASINH_FRACTION * AIA_LIMIT[channel],), "limit": (AIA_LIMIT[channel],)}
+    )
+    config.data.normalization.magnetogram = ConfigDict({"kind": "asinh", "scale": (100.0,), "limit": (3000.0,)})
+
+    config.model = ConfigDict(
+        {
+            "width": 64,
+            "style_size": 8,
+            "mlp_width": 256,
+            "downsamplings": 2,
+            "residual_blocks": 4,
+            "discriminator_width": 64,
+            "discriminator_scales": 3,
+            "discriminator_layers": 4,
+        }
+    )
+
+    config.loss = ConfigDict(
+        {
+            "adversarial": "log",  # the poster's
+            "non_saturating": True,
+            "adversarial_weight": 1.0,
+            "image_weight": 10.0,  # the poster's lambda 1
+            "content_weight": 1.0,  # lambda 2
+            "style_weight": 1.0,  # lambda 3
+            "cycle_weight": 0.0,
+            "paired_weight": 0.0,
+            "detach_content_target": False,
+            "fresh_styles_for_d": False,
+        }
+    )
+
+    config.optimizer = ConfigDict(
+        {
+            "learning_rate": 1e-4,
+            "discriminator_learning_rate": 1e-4,
+            "b1": 0.5,
+            "b2": 0.999,
+            "weight_decay": 0.0,
+            "halve_every": 0,
+            "clip_norm": 0.0,
+            "ema_decay": 0.999,
+        }
+    )
+
+    # Realisations a frame; held-out frames at the end (0: all) and at every `eval_every`.
+    config.evaluation = ConfigDict({"styles": 4, "limit": 0, "limit_during_training": 64})
+    return config
+
+
+def quickstart(config: ConfigDict) -> None:
+    """Turn a config into the embedded one, sized for two cores and a few minutes."""
+    config.steps = 2_000
+    config.batch_size = 1
+    config.checkpoint_every = 500
+    config.eval_every = 500
+    config.data.euv = config.data.magnetogram = "sdoml/synthetic_64"
+    config.model.update({"width": 16, "mlp_width": 64, "discriminator_width": 16, "residual_blocks": 4})
+    config.loss.update({"cycle_weight": 10.0})
+    config.optimizer.update({"learning_rate": 5e-4, "discriminator_learning_rate": 5e-4, "ema_decay": 0.998})

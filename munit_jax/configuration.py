@@ -1,0 +1,181 @@
+"""From a config (ml_collections) to the typed settings of each room, checked by name before any work is done."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from ml_collections import ConfigDict
+
+from munit_jax import losses
+from munit_jax.data.augment import Flip
+from munit_jax.data.normalization import Normalization
+from munit_jax.data.pipeline import DataSettings
+from munit_jax.errors import ConfigError
+from munit_jax.model.munit import DOMAINS, Architecture
+from munit_jax.objectives import Objective
+from munit_jax.training.state import OptimizerSettings
+from munit_jax.training.step import Recipe
+
+T = TypeVar("T")
+
+DTYPES = ("float32", "bfloat16")
+
+# Keys that may change when a run goes on: they steer the run, not what it computes.
+STEERING = ("steps", "checkpoint_every", "eval_every", "data.data_dir", "evaluation")
+
+
+def architecture(config: ConfigDict) -> Architecture:
+    """Return the networks' sizes from `config.model`, the channels from `config.data`."""
+    return _settings(
+        Architecture,
+        config.model,
+        "model",
+        euv_channels=len(config.data.channels),
+        magnetogram_channels=1,
+        dtype=config.dtype,
+    )
+
+
+def recipe(config: ConfigDict) -> Recipe:
+    """Return all that fixes a training step."""
+    loss = config.loss.to_dict()
+    fresh_styles_for_d = loss.pop("fresh_styles_for_d")
+    return Recipe(
+        architecture=architecture(config),
+        objective=_settings(Objective, loss, "loss"),
+        optimizer=_settings(OptimizerSettings, config.optimizer, "optimizer"),
+        fresh_styles_for_d=fresh_styles_for_d,
+    )
+
+
+def normalizations(config: ConfigDict) -> dict[str, Normalization]:
+    """Return the normalisation of each domain from `config.data.normalization`."""
+    return {
+        domain: _settings(
+            Normalization,
+            {k: _tuple(v) for k, v in config.data.normalization[domain].items()},
+            f"data.normalization.{domain}",
+            signed=domain == "magnetogram",
+        )
+        for domain in DOMAINS
+    }
+
+
+def data_settings(config: ConfigDict) -> DataSettings:
+    """Return what the input pipeline needs."""
+    data = config.data
+    return DataSettings(
+        euv=data.euv,
+        magnetogram=data.magnetogram,
+        paired=data.paired,
+        channels=tuple(data.channels),
+        crop=data.crop,
+        flip=data.flip,
+        normalization=normalizations(config),
+        data_dir=data.data_dir or None,
+    )
+
+
+def validate(config: ConfigDict, devices: int) -> None:
+    """Check a config on its own and against the number of devices; the data are checked when they are opened.
+
+    Raises:
+        ConfigError: the first value that cannot work, what was expected, what to do.
+    """
+    for name in ("steps", "batch_size", "checkpoint_every", "eval_every"):
+        if config[name] < 1:
+            raise ConfigError(f"{name} must be at least 1, got {config[name]}")
+    if config.batch_size % devices:
+        raise ConfigError(
+            f"batch_size={config.batch_size} does not divide by {devices} devices: "
+            f"set --config.batch_size to a multiple of {devices}"
+        )
+    _choice("dtype", config.dtype, DTYPES)
+    _choice("loss.adversarial", config.loss.adversarial, get_args(losses.Adversarial))
+    _choice("data.flip", config.data.flip, get_args(Flip))
+    sizes = [(f"model.{name}", value, 1) for name, value in config.model.items()]
+    for name, value, least in sizes:
+        if value < least:
+            raise ConfigError(f"{name} must be at least {least}, got {value}")
+    for section in ("loss", "optimizer"):
+        for name, value in config[section].items():
+            if isinstance(value, int | float) and value < 0:
+                raise ConfigError(f"{section}.{name} must not be negative, got {value}")
+    if not 0 <= config.optimizer.ema_decay < 1:
+        raise ConfigError(f"optimizer.ema_decay must be in [0, 1), got {config.optimizer.ema_decay}")
+    if not config.data.channels:
+        raise ConfigError("data.channels is empty: name at least one EUV channel, such as ('0193',)")
+    for domain, normalization in normalizations(config).items():
+        channels = architecture(config).channels(domain)  # pyright: ignore[reportArgumentType]
+        if normalization.channels != channels:
+            raise ConfigError(
+                f"data.normalization.{domain} has {normalization.channels} scales for {channels} channels: "
+                "give one scale and one limit for each"
+            )
+    if config.data.crop:
+        check_image_size(config, config.data.crop, "data.crop")
+
+
+def check_image_size(config: ConfigDict, size: int, name: str) -> None:
+    """Check that square images of a size can pass the networks.
+
+    Raises:
+        ConfigError: they are not a multiple of what the encoders divide by, or too small for the discriminators.
+    """
+    a = architecture(config)
+    if size % a.size_divisor:
+        raise ConfigError(
+            f"{name}={size} is not divisible by {a.size_divisor} (model.downsamplings={a.downsamplings}): "
+            f"use {size // a.size_divisor * a.size_divisor}"
+        )
+    if size < a.smallest_size:
+        raise ConfigError(
+            f"{name}={size} is too small: {a.discriminator_scales} discriminator scales of "
+            f"{a.discriminator_layers} layers need {a.smallest_size} pixels; lower model.discriminator_scales"
+        )
+
+
+def to_json(config: ConfigDict) -> dict[str, Any]:
+    """Return the config as JSON holds it (tuples become lists)."""
+    return json.loads(json.dumps(config.to_dict()))
+
+
+def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the dotted names of the keys in which two configs differ, but for those that only steer a run."""
+    a, b = _flatten(one), _flatten(other)
+    missing = object()
+    return sorted(
+        key
+        for key in a.keys() | b.keys()
+        if a.get(key, missing) != b.get(key, missing) and key not in STEERING and key.split(".")[0] not in STEERING
+    )
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in tree.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def _settings(cls: type[T], section: Any, name: str, **more: Any) -> T:
+    given = {**dict(section.items()), **more}
+    fields = {field.name for field in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
+    if unknown := sorted(set(given) - fields):
+        raise ConfigError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(sorted(fields))}")
+    try:
+        return cls(**given)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(float(x) for x in value) if isinstance(value, tuple | list) else value
+
+
+def _choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}, got {value!r}")
+
+

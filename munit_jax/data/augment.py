@@ -1,0 +1,54 @@
+"""Random crops and flips of one example: a dictionary of (height, width, channel) images of the same scene."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import numpy as np
+
+from munit_jax.errors import ConfigError
+
+Flip = Literal["none", "physical", "photograph"]
+Example = Mapping[str, np.ndarray]
+
+
+def random_crop(images: Example, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Cut the same random square of `size` pixels a side out of every image; 0 keeps the whole.
+
+    Raises:
+        ConfigError: the images are smaller than the crop.
+    """
+    if size == 0:
+        return dict(images)
+    height, width = next(iter(images.values())).shape[:2]
+    if size > min(height, width):
+        raise ConfigError(f"data.crop={size} is larger than the images ({height} x {width}): set it to 0 or smaller")
+    row, column = rng.integers(height - size + 1), rng.integers(width - size + 1)
+    return {name: image[row : row + size, column : column + size] for name, image in images.items()}
+
+
+def random_flip(images: Example, flip: Flip, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Flip every image of the example, or none, with equal chance; see `flip_images` for the kinds.
+
+    Raises:
+        ConfigError: unknown kind of flip.
+    """
+    if flip not in get_args(Flip):
+        raise ConfigError(f"unknown data.flip={flip!r}: choose one of {', '.join(get_args(Flip))}")
+    if flip == "none" or rng.random() < 0.5:
+        return dict(images)
+    return flip_images(images, flip)
+
+
+def flip_images(images: Example, flip: Flip) -> dict[str, np.ndarray]:
+    """Flip every image of the example.
+
+    physical: north-south, the line-of-sight field changing its sign. The mirrored Sun is one that could exist: the
+        two hemispheres have opposite leading polarities (Hale's law) and opposite polar fields, which the change of
+        sign restores, and active regions still lean with their leading spot towards the equator (Joy's law).
+        No other flip keeps all three. East-west puts the leading spot behind: it breaks Joy's law whether the sign
+        changes or not, and without the change Hale's law too; a rotation by 180 degrees breaks Joy's law.
+    photograph: east-west, no sign changed: what the reference does to photographs, for comparison with it alone.
+    """
+    if flip == "physical":
+        return {name: -image[::-1] if name == "magnetogram" else image[::-1] for name, image in images.items()}
+    return {name: image[:, ::-1] for name, image in images.items()}

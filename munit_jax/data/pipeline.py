@@ -1,0 +1,151 @@
+"""From prepared datasets to batches: open, check, crop, flip, normalise, shuffle, repeat."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grain
+import numpy as np
+
+from munit_jax.data.augment import Flip, random_crop, random_flip
+from munit_jax.data.normalization import Normalization, normalize
+from munit_jax.errors import ConfigError, DataError
+from tfds_sdoml.build import build, is_prepared
+from tfds_sdoml.sdoml_dataset_builder import Builder
+
+# Reading costs a few CPU milliseconds an example: two threads and a short queue keep any step fed.
+READ_THREADS = 2
+READ_AHEAD = 16
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where the images come from and what is done to them.
+
+    euv, magnetogram: dataset names, such as sdoml/aia0193_hmi; the same name twice for a dataset that has both.
+    paired: examples are simultaneous; otherwise each domain is shuffled for itself.
+    channels: the EUV channels to use, in this order, as the dataset names them (0193).
+    crop: side of the random square in pixels, 0 for the whole image.
+    data_dir: the datasets' folder, None for the usual one (~/tensorflow_datasets or TFDS_DATA_DIR).
+    """
+
+    euv: str
+    magnetogram: str
+    paired: bool
+    channels: tuple[str, ...]
+    crop: int
+    flip: Flip
+    normalization: Mapping[str, Normalization]
+    data_dir: str | None
+
+
+class Frames:
+    """The frames of one split of one dataset, in physical units; `frames[i]` reads one.
+
+    A frame holds `euv` (h, w, channels) in DN/s and `magnetogram` (h, w, 1) in gauss, as far as the dataset has them
+    and they are asked for, `time` in seconds since 1970, and the geometry: `solar_radius` and `centre` in pixels.
+    """
+
+    def __init__(self, name: str, split: str, domains: tuple[str, ...], channels: tuple[str, ...], data_dir: str | None):
+        builder = open_dataset(name, data_dir)
+        available = builder.builder_config.channels
+        if "euv" in domains and (missing := [c for c in channels if c not in available]):
+            raise ConfigError(f"data.channels: {name} has no channel {', '.join(missing)}, only {', '.join(available)}")
+        for domain in domains:
+            if domain not in builder.info.features:
+                raise ConfigError(f"data.{domain}={name} has no {domain}: name a dataset that has")
+        self.name, self.split, self.domains = name, split, domains
+        self.channels = [available.index(c) for c in channels] if "euv" in domains else []
+        self.source: Any = builder.as_data_source(split=split)
+        self.size = int(builder.builder_config.size)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        example = self.source[index]
+        frame = {field: example[field] for field in (*self.domains, "time", "solar_radius", "centre")}
+        if "euv" in self.domains:
+            frame["euv"] = frame["euv"][..., self.channels]
+        for domain in self.domains:
+            check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
+        return frame
+
+
+def open_dataset(name: str, data_dir: str | None) -> Builder:
+    """Return the builder of a prepared dataset; the embedded synthetic Sun is made on the way where it is missing.
+
+    Raises:
+        DataError: the dataset is not prepared; the message says how to build it.
+    """
+    if not is_prepared(name, data_dir) and not name.startswith("sdoml/synthetic"):
+        place = f" --data_dir={data_dir}" if data_dir else ""
+        raise DataError(
+            f"dataset {name} is not prepared: build it with "
+            f"`python -m tfds_sdoml.build {name} --manual_dir=FOLDER_OF_SDOML{place}`, "
+            "or try --config=configs/aia193.py:quickstart, which needs no data"
+        )
+    return build(name, data_dir)
+
+
+def format_time(seconds: Any) -> str:
+    """Return seconds since 1970 as an ISO time, UTC."""
+    return f"{np.datetime64(int(seconds), 's')}Z"
+
+
+def check_finite(image: np.ndarray, what: str) -> None:
+    """Raise DataError with the count and the place if an image holds NaN or infinite values."""
+    bad = ~np.isfinite(image)
+    if bad.any():
+        row, column = np.argwhere(bad)[0][:2]
+        raise DataError(
+            f"{bad.sum()} of {bad.size} values are not finite in the {what} (first at row {row}, column {column}): "
+            "leave the frame out or mend it, and build the dataset again"
+        )
+
+
+def training_batches(settings: DataSettings, batch_size: int, seed: int) -> grain.DatasetIterator:
+    """Return an endless iterator of global batches whose position can be saved.
+
+    A batch is {"images": {domain: (b, h, w, c) float32 in [-1, 1]}, "time": {domain: (b,) seconds since 1970}}.
+    The same seed gives the same batches, whatever the devices and threads.
+
+    Raises:
+        DataError, ConfigError: see `open_dataset`, `Frames` and `random_crop`.
+    """
+    if settings.paired:
+        if settings.euv != settings.magnetogram:
+            raise ConfigError(
+                f"data.paired needs one dataset with both domains, got data.euv={settings.euv} and "
+                f"data.magnetogram={settings.magnetogram}: name one, or set data.paired=False"
+            )
+        stream = _stream(settings, settings.euv, ("euv", "magnetogram"), seed)
+    else:
+        # Seeds of their own: with one seed, two datasets of equal length would come paired.
+        euv = _stream(settings, settings.euv, ("euv",), 2 * seed)
+        magnetogram = _stream(settings, settings.magnetogram, ("magnetogram",), 2 * seed + 1)
+        stream = grain.experimental.ZipMapDataset([euv, magnetogram]).map(_merge)
+    return iter(
+        stream.batch(batch_size, drop_remainder=True).to_iter_dataset(
+            grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD)
+        )
+    )
+
+
+def _stream(settings: DataSettings, name: str, domains: tuple[str, ...], seed: int) -> grain.MapDataset:
+    frames = Frames(name, "train", domains, settings.channels, settings.data_dir)
+
+    def prepare(frame: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, Any]:
+        images = random_crop({domain: frame[domain] for domain in domains}, settings.crop, rng)
+        images = random_flip(images, settings.flip, rng)
+        return {
+            "images": {d: np.ascontiguousarray(normalize(settings.normalization[d], images[d])) for d in domains},
+            "time": {d: np.int64(frame["time"]) for d in domains},
+        }
+
+    return grain.MapDataset.source(frames).seed(seed).shuffle().repeat(None).random_map(prepare)
+
+
+def _merge(examples: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    first, second = examples
+    return {key: {**first[key], **second[key]} for key in first}

@@ -1,0 +1,17 @@
+"""Errors that the user can mend: what came, what was expected, what to do."""
+
+
+class UserError(Exception):
+    """A mistake in what the program was given; the message is all that is shown."""
+
+
+class ConfigError(UserError):
+    """A config value, or a combination of values, that cannot work."""
+
+
+class DataError(UserError):
+    """Data that is missing or cannot be used."""
+
+
+class WorkdirError(UserError):
+    """A run's folder that cannot take this run."""

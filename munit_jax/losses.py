@@ -1,0 +1,161 @@
+"""The loss terms of MUNIT, one function an equation, as Barra and Delouille's poster writes them.
+
+With x != y in {euv, magnetogram}, E_x and D_x the encoders and the decoder of domain x, C and S content and style codes,
+q = N(0, I) and G_x the discriminator of domain x. Every function returns a scalar, the mean over whatever it is given.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Adversarial = Literal["log", "lsgan", "hinge"]
+Logits = Sequence[Float[Array, "b h w 1"]]
+Scalar = Float[Array, ""]
+
+
+def _mean_absolute_error(name: str, a: Array, b: Array) -> Scalar:
+    if a.shape != b.shape:
+        raise ValueError(f"{name} compares arrays of one shape, got {a.shape} and {b.shape}")
+    return jnp.abs(a - b).mean()
+
+
+@jax.jit
+def image_reconstruction(reconstruction: Float[Array, "*b h w c"], image: Float[Array, "*b h w c"]) -> Scalar:
+    """L^x = E ||D_x(C_x, S_x) - x||_1: an image comes back from its own two codes.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return _mean_absolute_error("image_reconstruction", reconstruction, image)
+
+
+@jax.jit
+def content_reconstruction(recovered: Float[Array, "*b h w k"], content: Float[Array, "*b h w k"]) -> Scalar:
+    """L^C_y = E ||C_x(D_x(C_y, S_x)) - C_y||_1, S_x ~ q: the translation keeps the content code.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return _mean_absolute_error("content_reconstruction", recovered, content)
+
+
+@jax.jit
+def style_reconstruction(recovered: Float[Array, "*b s"], style: Float[Array, "*b s"]) -> Scalar:
+    """L^S_x = E ||S_x(D_x(C_y, S_x)) - S_x||_1, S_x ~ q: the translation shows the style it was given.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return _mean_absolute_error("style_reconstruction", recovered, style)
+
+
+@jax.jit
+def cycle_reconstruction(cycle: Float[Array, "*b h w c"], image: Float[Array, "*b h w c"]) -> Scalar:
+    """E ||D_x(C_y(D_y(C_x, S_y)), S_x) - x||_1, S_y ~ q: there and back with the image's own style gives it back.
+
+    The style-augmented cycle consistency of Huang et al. 2018, section 5.1, for translations that keep every pixel's place.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return _mean_absolute_error("cycle_reconstruction", cycle, image)
+
+
+@jax.jit
+def paired_translation(translation: Float[Array, "*b h w c"], truth: Float[Array, "*b h w c"]) -> Scalar:
+    """E ||D_x(C_y, S_x) - x||_1 for simultaneous x and y, S_x the style of x: the translation is the true image.
+
+    Not in the poster; for paired training. Taking the true image's style and not a random one leaves to the style what
+    the other domain cannot tell.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return _mean_absolute_error("paired_translation", translation, truth)
+
+
+def _log_value(real: Array, fake: Array) -> Scalar:
+    return jax.nn.log_sigmoid(real).mean() + jax.nn.log_sigmoid(-fake).mean()
+
+
+@jax.jit
+def adversarial_value(real: Logits, fake: Logits) -> Scalar:
+    """L_G^x = E log G_x(x) + E log(1 - G_x(D_x(C_y, S_x))), summed over the discriminator's scales.
+
+    G_x is the logistic function of the logits. The discriminator maximises it and the generator minimises it; where
+    G_x = 1/2 everywhere it is -log 4 a scale (Goodfellow et al. 2014, theorem 1).
+
+    Raises:
+        ValueError: the two do not have the same number of scales.
+    """
+    return _sum_over_scales(_log_value, real, fake)
+
+
+@functools.partial(jax.jit, static_argnames="form")
+def discriminator_adversarial(real: Logits, fake: Logits, form: Adversarial) -> Scalar:
+    """What a discriminator minimises, summed over its scales, given its logits of real and generated images.
+
+    log:   -L_G^x of the poster, see `adversarial_value` (Goodfellow et al. 2014, eq. 1).
+    lsgan: E (G(x) - 1)^2 + E G(fake)^2 (Mao et al. 2017, eq. 9 without the 1/2; the reference's form).
+    hinge: E max(0, 1 - G(x)) + E max(0, 1 + G(fake)) (Lim and Ye 2017, eq. 4).
+
+    Raises:
+        ValueError: unknown form, or the two do not have the same number of scales.
+    """
+    terms: Mapping[str, Callable[[Array, Array], Scalar]] = {
+        "log": lambda r, f: -_log_value(r, f),
+        "lsgan": lambda r, f: jnp.square(r - 1).mean() + jnp.square(f).mean(),
+        "hinge": lambda r, f: jax.nn.relu(1 - r).mean() + jax.nn.relu(1 + f).mean(),
+    }
+    return _sum_over_scales(terms[_check_form(form)], real, fake)
+
+
+@functools.partial(jax.jit, static_argnames=("form", "non_saturating"))
+def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool = False) -> Scalar:
+    """What a generator minimises, summed over the discriminator's scales, given the logits of its images.
+
+    log:   E log(1 - G(fake)), the poster's minimax; with `non_saturating` -E log G(fake), which has the same fixed
+           point but does not lose its gradient where the discriminator wins (Goodfellow et al. 2014, section 3).
+    lsgan: E (G(fake) - 1)^2.
+    hinge: -E G(fake).
+
+    Raises:
+        ValueError: unknown form.
+    """
+    terms: Mapping[str, Callable[[Array], Scalar]] = {
+        "log": lambda f: -jax.nn.log_sigmoid(f).mean() if non_saturating else jax.nn.log_sigmoid(-f).mean(),
+        "lsgan": lambda f: jnp.square(f - 1).mean(),
+        "hinge": lambda f: -f.mean(),
+    }
+    return _sum_over_scales(terms[_check_form(form)], fake)
+
+
+@jax.jit
+def weighted_total(terms: Mapping[str, Scalar], weights: Mapping[str, float | Scalar]) -> Scalar:
+    """L_G^x + L_G^y + l1 (L^x + L^y) + l2 (L^C_x + L^C_y) + l3 (L^S_x + L^S_y), or any other weighted sum of terms.
+
+    Raises:
+        ValueError: a term has no weight, or a weight no term.
+    """
+    if set(terms) != set(weights):
+        raise ValueError(
+            f"each term takes one weight: terms without weight {sorted(set(terms) - set(weights))}, "
+            f"weights without term {sorted(set(weights) - set(terms))}"
+        )
+    return jnp.sum(jnp.stack([weights[name] * terms[name] for name in sorted(terms)]))
+
+
+def _check_form(form: str) -> str:
+    if form not in get_args(Adversarial):
+        raise ValueError(f"unknown adversarial form {form!r}: choose one of {', '.join(get_args(Adversarial))}")
+    return form
+
+
+def _sum_over_scales(term: Callable[..., Scalar], *logits: Logits) -> Scalar:
+    if len({len(scales) for scales in logits}) != 1:
+        raise ValueError(f"real and fake logits must have the same scales, got {[len(scales) for scales in logits]}")
+    return jnp.sum(jnp.stack([term(*scale) for scale in zip(*logits, strict=True)]))

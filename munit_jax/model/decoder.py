@@ -1,0 +1,55 @@
+"""The decoder of a domain: content code and style code to image (Huang et al. 2018, appendix B.1)."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from munit_jax.model.blocks import GENERATOR_INIT, Convolution, ConvolutionBlock, ResidualBlock, upsample_nearest
+
+
+class StyleMLP(nn.Module):
+    """Style code to the shifts and scales of every AdaIN layer."""
+
+    width: int
+    residual_blocks: int
+    channels: int
+
+    @nn.compact
+    def __call__(self, style: Float[Array, "b s"]) -> Float[Array, "b blocks 2 2 c"]:
+        """Return for each residual block and each of its two convolutions the shifts (0) and the scales (1)."""
+        x = style
+        for i in range(2):
+            x = nn.relu(nn.Dense(self.width, kernel_init=GENERATOR_INIT, name=f"hidden_{i}")(x))
+        outputs = self.residual_blocks * 2 * 2 * self.channels
+        x = nn.Dense(outputs, kernel_init=GENERATOR_INIT, name="adain")(x)
+        return x.reshape(-1, self.residual_blocks, 2, 2, self.channels)
+
+
+class Decoder(nn.Module):
+    """Content code and style code to an image in [-1, 1].
+
+    The style sets the statistics of the features in the residual blocks; the upsampling uses layer norm, since
+    instance norm would undo what the style has set.
+    """
+
+    channels: int
+    upsamplings: int
+    residual_blocks: int
+    mlp_width: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, content: Float[Array, "b h w k"], style: Float[Array, "b s"]) -> Float[Array, "b h2 w2 c"]:
+        features = content.shape[-1]
+        adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
+        x = content
+        for i in range(self.residual_blocks):
+            x = ResidualBlock(dtype=self.dtype, name=f"residual_{i}")(x, adain[:, i])
+        for i in range(self.upsamplings):
+            features //= 2
+            x = upsample_nearest(x)
+            x = ConvolutionBlock(features, 5, padding=2, norm="layer", dtype=self.dtype, name=f"up_{i}")(x)
+        x = Convolution(self.channels, 7, padding=3, dtype=self.dtype, name="image")(x)
+        return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))

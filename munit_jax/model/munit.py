@@ -1,0 +1,204 @@
+"""MUNIT as pure functions of its parameters (Huang et al. 2018): encode, decode, translate, discriminate.
+
+The generators' parameters are one tree, {"euv": {"content", "style", "decoder"}, "magnetogram": {...}}; the
+discriminators' a tree with the same two keys. A domain is named by its key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from munit_jax.model.decoder import Decoder
+from munit_jax.model.discriminator import MultiScaleDiscriminator
+from munit_jax.model.encoders import ContentEncoder, StyleEncoder
+
+Domain = Literal["euv", "magnetogram"]
+DOMAINS: tuple[Domain, Domain] = ("euv", "magnetogram")
+OTHER: Mapping[Domain, Domain] = {"euv": "magnetogram", "magnetogram": "euv"}
+
+Params = Any  # a tree of arrays
+ContentCode = Float[Array, "b h w k"]
+StyleCode = Float[Array, "b s"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain)."""
+
+    width: int = 64
+    style_size: int = 8
+    mlp_width: int = 256
+    downsamplings: int = 2
+    residual_blocks: int = 4
+    discriminator_width: int = 64
+    discriminator_scales: int = 3
+    discriminator_layers: int = 4
+    euv_channels: int = 1
+    magnetogram_channels: int = 1
+    dtype: str = "float32"
+
+    def channels(self, domain: Domain) -> int:
+        """Return the number of channels of a domain's images."""
+        return self.euv_channels if domain == "euv" else self.magnetogram_channels
+
+    @property
+    def size_divisor(self) -> int:
+        """Height and width of an image must be multiples of this, or translation would not give them back."""
+        return 2**self.downsamplings
+
+    @property
+    def smallest_size(self) -> int:
+        """The least height and width: the last layer of the coarsest discriminator must have 2 pixels to mirror."""
+        discriminator = 2 ** (self.discriminator_scales - 1) * 2**self.discriminator_layers
+        style = 2 ** (StyleEncoder.downsamplings)
+        return max(discriminator, style, 2 * self.size_divisor)
+
+
+def _content_encoder(a: Architecture) -> ContentEncoder:
+    return ContentEncoder(a.width, a.downsamplings, a.residual_blocks, dtype=jnp.dtype(a.dtype))
+
+
+def _style_encoder(a: Architecture) -> StyleEncoder:
+    return StyleEncoder(a.width, a.style_size, dtype=jnp.dtype(a.dtype))
+
+
+def _decoder(a: Architecture, domain: Domain) -> Decoder:
+    return Decoder(a.channels(domain), a.downsamplings, a.residual_blocks, a.mlp_width, dtype=jnp.dtype(a.dtype))
+
+
+def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
+    return MultiScaleDiscriminator(
+        a.discriminator_width, a.discriminator_scales, a.discriminator_layers, dtype=jnp.dtype(a.dtype)
+    )
+
+
+def init_generators(architecture: Architecture, key: PRNGKeyArray) -> Params:
+    """Draw the parameters of both domains' encoders and decoders (float32)."""
+    size = architecture.smallest_size
+    params = {}
+    for domain, domain_key in zip(DOMAINS, jax.random.split(key, 2), strict=True):
+        content_key, style_key, decoder_key = jax.random.split(domain_key, 3)
+        image = jnp.zeros((1, size, size, architecture.channels(domain)))
+        code = jnp.zeros(
+            (
+                1,
+                size // architecture.size_divisor,
+                size // architecture.size_divisor,
+                architecture.width * architecture.size_divisor,
+            )
+        )
+        style = jnp.zeros((1, architecture.style_size))
+        params[domain] = {
+            "content": _content_encoder(architecture).init(content_key, image)["params"],
+            "style": _style_encoder(architecture).init(style_key, image)["params"],
+            "decoder": _decoder(architecture, domain).init(decoder_key, code, style)["params"],
+        }
+    return params
+
+
+def init_discriminators(architecture: Architecture, key: PRNGKeyArray) -> Params:
+    """Draw the parameters of both domains' discriminators (float32)."""
+    size = architecture.smallest_size
+    return {
+        domain: _discriminator(architecture).init(
+            domain_key, jnp.zeros((1, size, size, architecture.channels(domain)))
+        )["params"]
+        for domain, domain_key in zip(DOMAINS, jax.random.split(key, 2), strict=True)
+    }
+
+
+def encode_content(
+    architecture: Architecture, generators: Params, domain: Domain, image: Float[Array, "b h w c"]
+) -> ContentCode:
+    """Return the content code C_x of images of a domain, 1 / 2**downsamplings of their size.
+
+    Raises:
+        ValueError: the image's channels or size do not fit the architecture.
+    """
+    _check_image(architecture, domain, image)
+    return _content_encoder(architecture).apply({"params": generators[domain]["content"]}, image)  # pyright: ignore[reportReturnType]
+
+
+def encode_style(
+    architecture: Architecture, generators: Params, domain: Domain, image: Float[Array, "b h w c"]
+) -> StyleCode:
+    """Return the style code S_x of images of a domain.
+
+    Raises:
+        ValueError: the image's channels or size do not fit the architecture.
+    """
+    _check_image(architecture, domain, image)
+    return _style_encoder(architecture).apply({"params": generators[domain]["style"]}, image)  # pyright: ignore[reportReturnType]
+
+
+def decode(
+    architecture: Architecture, generators: Params, domain: Domain, content: ContentCode, style: StyleCode
+) -> Float[Array, "b h w c"]:
+    """Return the image D_x(C, S) in [-1, 1] of a content code and a style code of the domain."""
+    return _decoder(architecture, domain).apply({"params": generators[domain]["decoder"]}, content, style)  # pyright: ignore[reportReturnType]
+
+
+def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int) -> StyleCode:
+    """Draw `count` style codes from the prior q = N(0, I)."""
+    return jax.random.normal(key, (count, architecture.style_size))
+
+
+def translate(
+    architecture: Architecture,
+    generators: Params,
+    image: Float[Array, "b h w c"],
+    source: Domain,
+    *,
+    style: StyleCode | None = None,
+    style_image: Float[Array, "b h2 w2 c2"] | None = None,
+    key: PRNGKeyArray | None = None,
+) -> Float[Array, "b h w c3"]:
+    """Translate images of the domain `source` to the other: its content with a style of the target domain.
+
+    Args:
+        architecture: sizes of the networks.
+        generators: parameters of both domains' generators.
+        image: images of the source domain, in [-1, 1].
+        source: the domain the images come from.
+        style: style codes of the target domain, or
+        style_image: images of the target domain whose style is taken, or
+        key: random key with which one style for each image is drawn from N(0, I).
+
+    Returns:
+        Images of the target domain, in [-1, 1].
+
+    Raises:
+        ValueError: not exactly one of style, style_image and key is given.
+    """
+    given = sum(x is not None for x in (style, style_image, key))
+    if given != 1:
+        raise ValueError(f"translate takes exactly one of style, style_image and key, got {given}")
+    target = OTHER[source]
+    if style_image is not None:
+        style = encode_style(architecture, generators, target, style_image)
+    elif key is not None:
+        style = draw_style(architecture, key, image.shape[0])
+    assert style is not None
+    return decode(architecture, generators, target, encode_content(architecture, generators, source, image), style)
+
+
+def discriminate(
+    architecture: Architecture, discriminators: Params, domain: Domain, image: Float[Array, "b h w c"]
+) -> tuple[Float[Array, "b _ _ 1"], ...]:
+    """Return the logits, one map a scale: large where a patch looks like a real image of the domain."""
+    return _discriminator(architecture).apply({"params": discriminators[domain]}, image)  # pyright: ignore[reportReturnType]
+
+
+def _check_image(architecture: Architecture, domain: Domain, image: Array) -> None:
+    channels, divisor = architecture.channels(domain), architecture.size_divisor
+    if image.ndim != 4 or image.shape[-1] != channels:
+        raise ValueError(f"{domain} images must have shape (batch, height, width, {channels}), got {image.shape}")
+    if image.shape[1] % divisor or image.shape[2] % divisor:
+        raise ValueError(
+            f"height and width must be multiples of {divisor} ({architecture.downsamplings} downsamplings), "
+            f"got {image.shape[1]} x {image.shape[2]}"
+        )

@@ -1,0 +1,163 @@
+"""From networks and loss terms to the two objectives, every term by its name.
+
+`generate` runs the generators once; the objectives read what it made. So one forward pass can serve both updates: the
+discriminators learn from its translations, then the generators are pulled back through the new discriminators.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+from flax import struct
+from jaxtyping import Array, Float
+
+from munit_jax import losses
+from munit_jax.model.munit import (
+    DOMAINS,
+    OTHER,
+    Architecture,
+    ContentCode,
+    Domain,
+    Params,
+    StyleCode,
+    decode,
+    discriminate,
+    encode_content,
+    encode_style,
+)
+
+Images = Mapping[Domain, Float[Array, "b h w c"]]
+Styles = Mapping[Domain, StyleCode]
+Terms = dict[str, losses.Scalar]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The weights of the terms and the form of the adversarial one. Weights of 0 leave the term out of the arithmetic.
+
+    image, content and style are the poster's l1, l2 and l3. The poster gives no values: the defaults are the reference's.
+    """
+
+    adversarial: losses.Adversarial = "log"
+    non_saturating: bool = True
+    adversarial_weight: float = 1.0
+    image_weight: float = 10.0
+    content_weight: float = 1.0
+    style_weight: float = 1.0
+    cycle_weight: float = 0.0
+    paired_weight: float = 0.0
+    detach_content_target: bool = False
+
+
+class Generated(struct.PyTreeNode):
+    """What the generators make of a pair of images and a style drawn for each domain; each by domain.
+
+    `translation[x]` is an image of domain x, made of the content of the other domain's image and the drawn style of x.
+    `recovered_content[x]` is the content of the image of x, encoded again from its translation into the other domain.
+    `recovered_style[x]` is the style encoded from `translation[x]`. `cycle` and `paired` are None unless asked for.
+    """
+
+    content: dict[str, ContentCode]
+    style: dict[str, StyleCode]
+    reconstruction: dict[str, Array]
+    translation: dict[str, Array]
+    recovered_content: dict[str, ContentCode]
+    recovered_style: dict[str, StyleCode]
+    cycle: dict[str, Array] | None
+    paired: dict[str, Array] | None
+
+
+def translate_both(a: Architecture, generators: Params, images: Images, styles: Styles) -> dict[str, Array]:
+    """Return by domain x the images D_x(C_y, S_x) for given styles, y the other domain."""
+    return {
+        x: decode(a, generators, x, encode_content(a, generators, OTHER[x], images[OTHER[x]]), styles[x])
+        for x in DOMAINS
+    }
+
+
+def generate(a: Architecture, objective: Objective, generators: Params, images: Images, styles: Styles) -> Generated:
+    """Run the generators on images of both domains with one drawn style for each, as far as the objective needs it."""
+    content = {x: encode_content(a, generators, x, images[x]) for x in DOMAINS}
+    style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS}
+    reconstruction = {x: decode(a, generators, x, content[x], style[x]) for x in DOMAINS}
+    translation = {x: decode(a, generators, x, content[OTHER[x]], styles[x]) for x in DOMAINS}
+    recovered_content = {OTHER[x]: encode_content(a, generators, x, translation[x]) for x in DOMAINS}
+    recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
+    cycle = paired = None
+    if objective.cycle_weight:
+        cycle = {x: decode(a, generators, x, recovered_content[x], style[x]) for x in DOMAINS}
+    if objective.paired_weight:
+        paired = {x: decode(a, generators, x, content[OTHER[x]], style[x]) for x in DOMAINS}
+    return Generated(
+        content=content,
+        style=style,
+        reconstruction=reconstruction,
+        translation=translation,
+        recovered_content=recovered_content,
+        recovered_style=recovered_style,
+        cycle=cycle,
+        paired=paired,
+    )
+
+
+def discriminator_objective(
+    a: Architecture, objective: Objective, discriminators: Params, images: Images, translation: Images
+) -> tuple[losses.Scalar, Terms]:
+    """Return what the discriminators minimise and its terms, given real images and (detached) translations."""
+    terms = {}
+    for x in DOMAINS:
+        real = discriminate(a, discriminators, x, images[x])
+        fake = discriminate(a, discriminators, x, jax.lax.stop_gradient(translation[x]))
+        terms[f"discriminator_{x}"] = losses.discriminator_adversarial(real, fake, objective.adversarial)
+    weights = dict.fromkeys(terms, objective.adversarial_weight)
+    return losses.weighted_total(terms, weights), terms
+
+
+def generator_objective(
+    a: Architecture, objective: Objective, discriminators: Params, images: Images, styles: Styles, generated: Generated
+) -> tuple[losses.Scalar, Terms]:
+    """Return what the generators minimise and its terms, unweighted, given what they made."""
+    terms: Terms = {}
+    weights: dict[str, float] = {}
+
+    def add(name: str, weight: float, value: losses.Scalar) -> None:
+        terms[name], weights[name] = value, weight
+
+    for x in DOMAINS:
+        logits = discriminate(a, discriminators, x, generated.translation[x])
+        target = generated.content[x]
+        if objective.detach_content_target:
+            target = jax.lax.stop_gradient(target)
+        add(
+            f"adversarial_{x}",
+            objective.adversarial_weight,
+            losses.generator_adversarial(logits, objective.adversarial, objective.non_saturating),
+        )
+        add(
+            f"image_reconstruction_{x}",
+            objective.image_weight,
+            losses.image_reconstruction(generated.reconstruction[x], images[x]),
+        )
+        add(
+            f"content_reconstruction_{x}",
+            objective.content_weight,
+            losses.content_reconstruction(generated.recovered_content[x], target),
+        )
+        add(
+            f"style_reconstruction_{x}",
+            objective.style_weight,
+            losses.style_reconstruction(generated.recovered_style[x], styles[x]),
+        )
+        if generated.cycle is not None:
+            add(
+                f"cycle_reconstruction_{x}",
+                objective.cycle_weight,
+                losses.cycle_reconstruction(generated.cycle[x], images[x]),
+            )
+        if generated.paired is not None:
+            add(
+                f"paired_translation_{x}",
+                objective.paired_weight,
+                losses.paired_translation(generated.paired[x], images[x]),
+            )
+    return losses.weighted_total(terms, weights), terms

@@ -1,0 +1,52 @@
+"""Data parallelism: the one file that names pmap.
+
+The state is replicated by annotation, not stacked; a batch is split along its first axis, one share a device.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from munit_jax.training.state import TrainState
+from munit_jax.training.step import Batch, Metrics, Recipe, make_train_step
+
+AXIS = "devices"
+
+
+def make_parallel_step(
+    recipe: Recipe, seed: int, devices: Sequence[jax.Device]
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Return the training step over the devices: (state, batch as `split_batch` gives it) -> (state, metrics).
+
+    The state handed in is donated: its memory is reused for the state handed back.
+    """
+    step = make_train_step(recipe, jax.random.key(seed), AXIS)
+    return jax.pmap(
+        step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), devices=list(devices), donate_argnums=(0,)
+    )
+
+
+def replicate(state: TrainState, devices: Sequence[jax.Device]) -> TrainState:
+    """Put a copy of the state on every device, laid out as the parallel step returns it (so it is traced once)."""
+    sharding = replicated_sharding(devices)
+    return jax.tree.map(lambda x: jax.device_put(np.asarray(x), sharding), state)
+
+
+def replicated_sharding(devices: Sequence[jax.Device]) -> NamedSharding:
+    """Return the layout of an array of which every device holds a copy."""
+    return NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
+
+
+def split_batch(images: dict[str, np.ndarray], devices: int) -> Batch:
+    """Split a global batch, arrays (b, h, w, c), into equal shares: leaves (devices, b / devices, ...).
+
+    Raises:
+        ValueError: the batch does not divide by the number of devices.
+    """
+    size = len(next(iter(images.values())))
+    if size % devices:
+        raise ValueError(f"a batch of {size} examples does not divide by {devices} devices")
+    batch = Batch(images=images, index=np.arange(size, dtype=np.int32))  # pyright: ignore[reportArgumentType]
+    return jax.tree.map(lambda x: x.reshape(devices, size // devices, *x.shape[1:]), batch)

@@ -1,0 +1,83 @@
+"""What a training step reads and writes, as one tree, and the optimisers that move it."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from munit_jax.model.munit import Architecture, Params, init_discriminators, init_generators
+
+
+class TrainState(struct.PyTreeNode):
+    """Parameters, their moving average, the optimisers' moments and the number of steps done."""
+
+    step: Int[Array, ""]
+    generators: Params
+    discriminators: Params
+    ema: Params
+    generator_optimizer: optax.OptState
+    discriminator_optimizer: optax.OptState
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """Adam as the poster has it; what goes beyond is off at 0.
+
+    learning_rate and discriminator_learning_rate in 1/step; weight_decay is L2 added to the gradient (not AdamW);
+    the learning rates are halved every halve_every steps; gradients are clipped to the global norm clip_norm.
+    """
+
+    learning_rate: float = 1e-4
+    discriminator_learning_rate: float = 1e-4
+    b1: float = 0.5
+    b2: float = 0.999
+    weight_decay: float = 0.0
+    halve_every: int = 0
+    clip_norm: float = 0.0
+    ema_decay: float = 0.999
+
+
+@dataclass(frozen=True)
+class Optimizers:
+    """The gradient transformations of the two sides."""
+
+    generators: optax.GradientTransformation
+    discriminators: optax.GradientTransformation
+
+
+def make_optimizers(settings: OptimizerSettings) -> Optimizers:
+    """Return the optimisers that the settings ask for."""
+    return Optimizers(
+        generators=_adam(settings, settings.learning_rate),
+        discriminators=_adam(settings, settings.discriminator_learning_rate),
+    )
+
+
+def _adam(settings: OptimizerSettings, learning_rate: float) -> optax.GradientTransformation:
+    schedule = learning_rate
+    if settings.halve_every:
+        schedule = optax.exponential_decay(learning_rate, settings.halve_every, 0.5, staircase=True)
+    return optax.chain(
+        optax.clip_by_global_norm(settings.clip_norm) if settings.clip_norm else optax.identity(),
+        optax.add_decayed_weights(settings.weight_decay) if settings.weight_decay else optax.identity(),
+        optax.scale_by_adam(settings.b1, settings.b2),
+        optax.scale_by_learning_rate(schedule),
+    )
+
+
+def init_state(architecture: Architecture, optimizers: Optimizers, key: PRNGKeyArray) -> TrainState:
+    """Draw the parameters and start the optimisers and the moving average from them."""
+    generator_key, discriminator_key = jax.random.split(key)
+    generators = init_generators(architecture, generator_key)
+    discriminators = init_discriminators(architecture, discriminator_key)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        generators=generators,
+        discriminators=discriminators,
+        ema=jax.tree.map(jnp.copy, generators),
+        generator_optimizer=optimizers.generators.init(generators),
+        discriminator_optimizer=optimizers.discriminators.init(discriminators),
+    )

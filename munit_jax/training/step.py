@@ -1,0 +1,144 @@
+"""One training step: the discriminators' update, then the generators', which sees the new discriminators."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from munit_jax.model.munit import DOMAINS, Architecture, Params, draw_style
+from munit_jax.objectives import (
+    Objective,
+    Styles,
+    discriminator_objective,
+    generate,
+    generator_objective,
+    translate_both,
+)
+from munit_jax.training.state import OptimizerSettings, TrainState, make_optimizers
+
+Metrics = dict[str, Float[Array, ""]]
+
+
+class Batch(struct.PyTreeNode):
+    """Images of both domains in [-1, 1] and each example's place in the global batch."""
+
+    images: dict[str, Float[Array, "b h w c"]]
+    index: Int[Array, " b"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that fixes a training step beside its inputs."""
+
+    architecture: Architecture
+    objective: Objective
+    optimizer: OptimizerSettings
+    fresh_styles_for_d: bool = False
+
+
+def draw_styles(
+    architecture: Architecture, key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]
+) -> Styles:
+    """Draw a style of each domain for each example, S ~ N(0, I).
+
+    The draw depends on the key, the step and the example's place in the *global* batch, hence not on how many devices
+    share the batch, nor on whether the run was resumed.
+    """
+    step_key = jax.random.fold_in(key, step)
+
+    def draw(i: Int[Array, ""]) -> Float[Array, "domains s"]:
+        return draw_style(architecture, jax.random.fold_in(step_key, i), len(DOMAINS))
+
+    styles = jax.vmap(draw)(index)
+    return {domain: styles[:, i] for i, domain in enumerate(DOMAINS)}
+
+
+def make_train_step(
+    recipe: Recipe, key: PRNGKeyArray, axis_name: str | None = None
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Return the pure function (state, batch) -> (state, metrics) of one step.
+
+    The generators run forward once. The discriminators learn from those translations; then the gradient of the
+    generators' objective with respect to what they made is taken through the *new* discriminators and pulled back
+    through the one forward pass. The reference draws new styles for the second update and so runs the generators
+    twice: `recipe.fresh_styles_for_d` gives its discriminators translations with styles of their own.
+
+    With `axis_name` the step is one device's share: gradients of the local means are averaged over the axis, so equal
+    shares give the gradient of the global batch. (A mean over devices *inside* the differentiated loss would be wrong.)
+
+    Metrics: every term by its name, unweighted; the two totals; norms of gradients, parameters and updates.
+    """
+    a, objective = recipe.architecture, recipe.objective
+    optimizers = make_optimizers(recipe.optimizer)
+    style_key, fresh_style_key = jax.random.split(key)
+
+    def average(tree: Params) -> Params:
+        return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        images = batch.images
+        styles = draw_styles(a, style_key, state.step, batch.index)
+        generated, pull_back = jax.vjp(lambda p: generate(a, objective, p, images, styles), state.generators)
+
+        if recipe.fresh_styles_for_d:
+            fresh = draw_styles(a, fresh_style_key, state.step, batch.index)
+            translation = translate_both(a, state.generators, images, fresh)
+        else:
+            translation = generated.translation
+
+        (d_total, d_terms), d_gradient = jax.value_and_grad(
+            lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True
+        )(state.discriminators)
+        discriminators, d_optimizer, d_norms = _update(
+            optimizers.discriminators, average(d_gradient), state.discriminator_optimizer, state.discriminators
+        )
+
+        (g_total, g_terms), cotangent = jax.value_and_grad(
+            lambda made: generator_objective(a, objective, discriminators, images, styles, made), has_aux=True
+        )(generated)
+        (g_gradient,) = pull_back(cotangent)
+        generators, g_optimizer, g_norms = _update(
+            optimizers.generators, average(g_gradient), state.generator_optimizer, state.generators
+        )
+
+        metrics = average({**g_terms, **d_terms, "generator_total": g_total, "discriminator_total": d_total})
+        metrics |= {f"generator_{name}": value for name, value in g_norms.items()}
+        metrics |= {f"discriminator_{name}": value for name, value in d_norms.items()}
+        new_state = TrainState(
+            step=state.step + 1,
+            generators=generators,
+            discriminators=discriminators,
+            ema=moving_average(state.ema, generators, state.step, recipe.optimizer.ema_decay),
+            generator_optimizer=g_optimizer,
+            discriminator_optimizer=d_optimizer,
+        )
+        return new_state, metrics
+
+    return train_step
+
+
+def moving_average(ema: Params, params: Params, step: Int[Array, ""], decay: float) -> Params:
+    """Return d ema + (1 - d) params with d = min(decay, (1 + step) / (10 + step)).
+
+    The second bound shortens the memory at the start, so that the random initial weights are soon forgotten.
+    """
+    d = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+    return jax.tree.map(lambda old, new: old + (1.0 - d).astype(old.dtype) * (new - old), ema, params)
+
+
+def _update(
+    optimizer: optax.GradientTransformation, gradient: Params, optimizer_state: optax.OptState, params: Params
+) -> tuple[Params, optax.OptState, Metrics]:
+    updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+    norms = {
+        "gradient_norm": optax.global_norm(gradient),
+        "parameter_norm": optax.global_norm(params),
+        "update_norm": optax.global_norm(updates),
+    }
+    return optax.apply_updates(params, updates), optimizer_state, norms
+
+

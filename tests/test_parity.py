@@ -1,0 +1,254 @@
+"""Agreement with the authors' implementation: outputs, losses and gradients for given weights.
+
+The file (see its README) is taken from MUNIT_PARITY_FILE or from the shared folder; all sizes are read from it.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from munit_jax.model.munit import (
+    DOMAINS,
+    Architecture,
+    decode,
+    discriminate,
+    encode_content,
+    encode_style,
+    init_discriminators,
+    init_generators,
+)
+from munit_jax.objectives import Objective, discriminator_objective, generate, generator_objective
+from tests.conftest import SHARED
+
+TOLERANCE = {
+    "float32": {"output": 1e-4, "loss": 1e-5, "gradient": 1e-3},
+    "float64": {"output": 2e-6, "loss": 1e-6, "gradient": 1e-5},  # the file keeps float32 of its weights and arrays
+}
+
+
+def _torch_name(part: str, path: tuple[str, ...], a: Architecture) -> str:
+    """Name in the reference of the parameter at `path` of our tree; `part` is content, style, decoder or discriminator."""
+    *modules, leaf = path
+    leaf = {"kernel": "weight"}.get(leaf, leaf)
+    name = "/".join(modules)
+    residual = {"content": f"enc_content.model.{a.downsamplings + 1}", "decoder": "dec.model.0"}.get(part)
+    rules = {
+        "content": [(r"stem/convolution", "enc_content.model.0.conv"), (r"down_(\d+)/convolution", "enc_content.model.{+1}.conv")],
+        "style": [
+            (r"stem/convolution", "enc_style.model.0.conv"),
+            (r"down_(\d+)/convolution", "enc_style.model.{+1}.conv"),
+            (r"code", "enc_style.model.6"),
+        ],
+        "decoder": [
+            (r"mlp/hidden_(\d+)", "mlp.model.{+0}.fc"),
+            (r"mlp/adain", "mlp.model.2.fc"),
+            (r"up_(\d+)/convolution", "dec.model.{2n+2}.conv"),
+            (r"up_(\d+)/norm", "dec.model.{2n+2}.norm"),
+            (r"image", f"dec.model.{2 * a.downsamplings + 1}.conv"),
+        ],
+        "discriminator": [
+            (r"scale_(\d+)/convolution_(\d+)", "cnns.{+0}.{m}.conv"),
+            (r"scale_(\d+)/logits", f"cnns.{{+0}}.{a.discriminator_layers}"),
+        ],
+    }[part]
+    if residual and (match := re.fullmatch(r"residual_(\d+)/(first|second)", name)):
+        return f"{residual}.model.{match[1]}.model.{int(match[2] == 'second')}.conv.{leaf}"
+    for pattern, target in rules:
+        if match := re.fullmatch(pattern, name):
+            n = int(match[1]) if match.groups() else 0
+            m = match[2] if len(match.groups()) > 1 else ""
+            numbers = {"{+0}": str(n), "{+1}": str(n + 1), "{2n+2}": str(2 * n + 2), "{m}": m}
+            for placeholder, number in numbers.items():
+                target = target.replace(placeholder, number)
+            return f"{target}.{leaf}"
+    raise KeyError(path)
+
+
+def _from_torch(array: np.ndarray) -> np.ndarray:
+    """Convolutions (O, I, H, W) -> (H, W, I, O), linear layers (O, I) -> (I, O)."""
+    return {4: lambda x: x.transpose(2, 3, 1, 0), 2: lambda x: x.T, 1: lambda x: x}[array.ndim](array)
+
+
+class Reference:
+    """The file with its arrays in our trees and our layout."""
+
+    def __init__(self, path: Path, dtype: str):
+        with np.load(path) as archive:
+            self.arrays = {name: archive[name] for name in archive.files if name != "meta"}
+            self.meta = json.loads(str(archive["meta"]))
+        self.dtype = dtype
+        meta, names = self.meta, self.arrays
+        first = [n for n in names if re.fullmatch(r"gen/euv/enc_content\.model\.\d+\.conv\.weight", n)]
+        self.architecture = Architecture(
+            width=meta["width"],
+            style_size=meta["style"],
+            mlp_width=meta["mlp"],
+            downsamplings=len(first) - 1,
+            residual_blocks=meta["residual_blocks"],
+            discriminator_width=meta["discriminator_width"],
+            discriminator_scales=len({n.split(".")[1] for n in names if n.startswith("dis/euv/cnns.")}),
+            discriminator_layers=sum(bool(re.fullmatch(r"dis/euv/cnns\.0\.\d+\.conv\.weight", n)) for n in names),
+            euv_channels=meta["euv_channels"],
+            magnetogram_channels=meta["magnetogram_channels"],
+            dtype=dtype,
+        )
+        weights = meta["weights"]
+        self.objective = Objective(
+            adversarial=meta["adversarial"],
+            adversarial_weight=weights["adversarial"],
+            image_weight=weights["image"],
+            content_weight=weights["content"],
+            style_weight=weights["style"],
+            cycle_weight=weights["cycle"],
+        )
+        self.used: set[str] = set()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.used.add(name)
+        return self.arrays[name].astype(self.dtype)
+
+    def generators(self, prefix: str = "gen") -> dict:
+        shapes = jax.eval_shape(lambda key: init_generators(self.architecture, key), jax.random.key(0))
+        return self._tree(shapes, lambda domain, part: (f"{prefix}/{domain}/", part))
+
+    def discriminators(self, prefix: str = "dis") -> dict:
+        shapes = jax.eval_shape(lambda key: init_discriminators(self.architecture, key), jax.random.key(0))
+        nested = {domain: {"discriminator": shapes[domain]} for domain in DOMAINS}
+        tree = self._tree(nested, lambda domain, part: (f"{prefix}/{domain}/", part))
+        return {domain: tree[domain]["discriminator"] for domain in DOMAINS}
+
+    def _tree(self, shapes: dict, place) -> dict:
+        flat = {}
+        for (domain, part, *path), leaf in traverse_util.flatten_dict(shapes).items():
+            prefix, part_name = place(domain, part)
+            array = _from_torch(self[prefix + _torch_name(part_name, tuple(path), self.architecture)])
+            assert array.shape == leaf.shape, (domain, part, path)
+            flat[domain, part, *path] = array
+        return traverse_util.unflatten_dict(flat)
+
+
+@pytest.fixture(scope="module", params=["float32", "float64"])
+def dtype(request):
+    with jax.enable_x64(request.param == "float64"):
+        yield request.param
+
+
+@pytest.fixture(scope="module")
+def reference(dtype):
+    path = Path(os.environ.get("MUNIT_PARITY_FILE", SHARED / "parity" / "munit_reference_small.npz"))
+    if not path.is_file():
+        pytest.skip(f"no parity file {path} (set MUNIT_PARITY_FILE)")
+    return Reference(path, dtype)
+
+
+@pytest.fixture(scope="module")
+def inputs(reference):
+    images = {d: reference[f"in/{d}"] for d in DOMAINS}
+    styles = {d: reference[f"in/style_{d}"] for d in DOMAINS}
+    return images, styles
+
+
+@pytest.fixture(scope="module")
+def ours(reference, inputs):
+    """Everything we compute, in one compiled call."""
+    a, objective = reference.architecture, reference.objective
+    images, styles = inputs
+
+    @jax.jit
+    def compute(generators, discriminators):
+        generated = generate(a, objective, generators, images, styles)
+        outputs = {f"out/content_{d}": encode_content(a, generators, d, images[d]) for d in DOMAINS}
+        outputs |= {f"out/style_{d}": encode_style(a, generators, d, images[d]) for d in DOMAINS}
+        outputs |= {f"out/reconstruction_{d}": generated.reconstruction[d] for d in DOMAINS}
+        for source, target in (DOMAINS, DOMAINS[::-1]):
+            outputs[f"out/{source}_to_{target}"] = decode(
+                a, generators, target, generated.content[source], styles[target]
+            )
+        logits = {d: discriminate(a, discriminators, d, images[d]) for d in DOMAINS}
+        translated = {d: discriminate(a, discriminators, d, generated.translation[d]) for d in DOMAINS}
+
+        def generator_total(generators):
+            made = generate(a, objective, generators, images, styles)
+            return generator_objective(a, objective, discriminators, images, styles, made)
+
+        def discriminator_total(discriminators):
+            return discriminator_objective(a, objective, discriminators, images, generated.translation)
+
+        (total, terms), grad_gen = jax.value_and_grad(generator_total, has_aux=True)(generators)
+        (dis_total, _), grad_dis = jax.value_and_grad(discriminator_total, has_aux=True)(discriminators)
+        return outputs, (logits, translated), (total, terms, dis_total), (grad_gen, grad_dis)
+
+    return compute(reference.generators(), reference.discriminators())
+
+
+def _assert_close(name: str, value, expected: np.ndarray, tolerance: float) -> None:
+    scale = np.abs(expected).max()
+    assert value.shape == expected.shape, name
+    np.testing.assert_allclose(value, expected, rtol=0, atol=tolerance * scale, err_msg=name)
+
+
+def test_outputs(reference, ours, dtype):
+    for name, value in ours[0].items():
+        _assert_close(name, value, reference[name], TOLERANCE[dtype]["output"])
+
+
+def test_discriminator_logits(reference, ours, dtype):
+    """The reference scores either the real or the generated image of a domain; the file does not say which."""
+    for domain in DOMAINS:
+        real, translated = (logits[domain] for logits in ours[1])
+        for scale in range(reference.architecture.discriminator_scales):
+            name = f"out/dis_{domain}_scale{scale}"
+            expected = reference[name]
+            error = {k: np.abs(x[scale] - expected).max() for k, x in (("real", real), ("translated", translated))}
+            assert min(error.values()) <= TOLERANCE[dtype]["output"] * np.abs(expected).max(), (name, error)
+
+
+def test_losses(reference, ours, dtype):
+    total, terms, discriminator_total = ours[2]
+    values = {"loss/generator_total": total, "loss/discriminator": discriminator_total}
+    for domain in DOMAINS:
+        values[f"loss/image_{domain}"] = terms[f"image_reconstruction_{domain}"]
+        values[f"loss/content_{domain}"] = terms[f"content_reconstruction_{domain}"]
+        values[f"loss/style_{domain}"] = terms[f"style_reconstruction_{domain}"]
+        values[f"loss/cycle_{domain}"] = terms[f"cycle_reconstruction_{domain}"]
+        values[f"loss/adversarial_{domain}"] = terms[f"adversarial_{domain}"]
+    for name, value in values.items():
+        np.testing.assert_allclose(value, reference[name], rtol=TOLERANCE[dtype]["loss"], err_msg=name)
+
+
+@pytest.mark.parametrize("side", ["grad_gen", "grad_dis"])
+def test_gradients(reference, ours, dtype, side):
+    generator_gradient, discriminator_gradient = ours[3]
+    if side == "grad_gen":
+        value, expected = generator_gradient, reference.generators("grad_gen")
+    else:
+        value, expected = discriminator_gradient, reference.discriminators("grad_dis")
+    value, expected = (traverse_util.flatten_dict(x, sep="/") for x in (value, expected))
+    largest = max(np.abs(x).max() for x in expected.values())
+    cancelled = 0
+    for name, array in expected.items():
+        if np.abs(array).max() < 1e-12 * largest:
+            # A bias that the norm after it subtracts: round-off there, exactly 0 here.
+            assert np.all(value[name] == 0), name
+            cancelled += 1
+        else:
+            _assert_close(name, value[name], array, TOLERANCE[dtype]["gradient"])
+    if side == "grad_gen":
+        a = reference.architecture
+        # In both domains: the content encoder's stem, downsamplings and residual blocks, the decoder's residual blocks.
+        assert cancelled == 2 * (1 + a.downsamplings + 4 * a.residual_blocks)
+
+
+def test_every_number_is_compared(reference, inputs, ours, dtype):
+    test_outputs(reference, ours, dtype)
+    test_discriminator_logits(reference, ours, dtype)
+    test_losses(reference, ours, dtype)
+    test_gradients(reference, ours, dtype, "grad_gen")
+    test_gradients(reference, ours, dtype, "grad_dis")
+    assert set(reference.arrays) == reference.used

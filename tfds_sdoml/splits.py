@@ -1,0 +1,103 @@
+"""Splits of a time series into train, validation and test: pure functions of the list of times.
+
+The Sun changes slowly and turns once in 27 days. Frames that are shuffled into two splits have near twins on both sides;
+`blocked` keeps whole months apart and leaves a rotation between them empty.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+DAY = 86400  # seconds
+SYNODIC_ROTATION_DAYS = 27
+POSTER_YEARS = (2010, 2012)
+POSTER_TRAIN, POSTER_TEST = 12_000, 3_945
+
+
+def distance_to_months(times: Int[np.ndarray, "frame"], months: tuple[int, ...]) -> Int[np.ndarray, "frame"]:
+    """Return the seconds between each time and the nearest stretch of the given calendar months; 0 inside one."""
+    nearest = np.full(len(times), np.iinfo(np.int64).max)
+    if len(times) == 0 or not months:
+        return nearest
+    years = range(
+        datetime.fromtimestamp(int(min(times)), UTC).year - 1, datetime.fromtimestamp(int(max(times)), UTC).year + 2
+    )
+    for year in years:
+        for month in months:
+            start = datetime(year, month, 1, tzinfo=UTC)
+            end = (start + timedelta(days=31)).replace(day=1)
+            before, after = int(start.timestamp()) - times, times - (int(end.timestamp()) - 1)
+            nearest = np.minimum(nearest, np.maximum(np.maximum(before, after), 0))
+    return nearest
+
+
+def blocked(
+    times: Sequence[int] | Int[np.ndarray, "frame"],
+    test_months: tuple[int, ...] = (11, 12),
+    validation_months: tuple[int, ...] = (5,),
+    guard_days: float = SYNODIC_ROTATION_DAYS,
+) -> dict[str, Bool[np.ndarray, "frame"]]:
+    """Return a mask for each of `train`, `validation`, `test` and `guard`; every frame is in exactly one.
+
+    Test and validation are whole calendar months of every year. A frame nearer than `guard_days` to a test or validation
+    month is in neither of them nor in train: it is in `guard`, and so is a validation frame that near to a test month.
+
+    Args:
+        times: seconds since 1970-01-01 UTC, in any order.
+        test_months, validation_months: calendar months, 1 to 12.
+        guard_days: the gap in days.
+
+    Raises:
+        ValueError: a month outside 1..12, or one in both lists, or a negative gap.
+    """
+    wrong = [month for month in (*test_months, *validation_months) if not 1 <= month <= 12]
+    if wrong:
+        raise ValueError(f"months are numbers from 1 to 12, got {wrong}")
+    if shared := sorted(set(test_months) & set(validation_months)):
+        raise ValueError(f"months {shared} are both test and validation months; give each month to one of them")
+    if guard_days < 0:
+        raise ValueError(f"guard_days must not be negative, got {guard_days}")
+    seconds = np.asarray(times, dtype=np.int64)
+    guard = guard_days * DAY
+    to_test = distance_to_months(seconds, test_months)
+    to_validation = distance_to_months(seconds, validation_months)
+    test = to_test == 0
+    validation = (to_validation == 0) & (to_test > guard)
+    train = (to_test > guard) & (to_validation > guard)
+    return {"train": train, "validation": validation, "test": test, "guard": ~(train | validation | test)}
+
+
+def poster(
+    times: Sequence[int] | Int[np.ndarray, "frame"],
+    seed: int = 0,
+    train: int = POSTER_TRAIN,
+    test: int = POSTER_TEST,
+) -> dict[str, Bool[np.ndarray, "frame"]]:
+    """Return masks for `train` and `test` (and `unused`): the poster's shuffle of the frames of 2010 to 2012.
+
+    It leaks: neighbouring frames fall on both sides. Use it to compare with the poster only.
+
+    Args:
+        times: seconds since 1970-01-01 UTC, in any order; the split follows the times, not their order in the list.
+        seed: of the shuffle.
+        train, test: number of frames.
+
+    Raises:
+        ValueError: fewer frames of those years than `train` + `test`, or a time that comes twice.
+    """
+    seconds = np.asarray(times, dtype=np.int64)
+    if len(np.unique(seconds)) != len(seconds):
+        raise ValueError("the times have duplicates: keep one frame a time")
+    start = datetime(POSTER_YEARS[0], 1, 1, tzinfo=UTC).timestamp()
+    end = datetime(POSTER_YEARS[1] + 1, 1, 1, tzinfo=UTC).timestamp()
+    order = np.argsort(seconds)
+    within = order[(seconds[order] >= start) & (seconds[order] < end)]
+    if len(within) < train + test:
+        raise ValueError(f"the poster's split needs {train} + {test} frames in 2010-2012, got {len(within)}")
+    shuffled = np.random.default_rng(seed).permutation(within)
+    masks = {name: np.zeros(len(seconds), bool) for name in ("train", "test")}
+    masks["train"][shuffled[:train]] = True
+    masks["test"][shuffled[train : train + test]] = True
+    return {**masks, "unused": ~(masks["train"] | masks["test"])}
