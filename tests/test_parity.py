@@ -114,11 +114,11 @@ class Reference:
         return self.arrays[name].astype(self.dtype)
 
     def generators(self, prefix: str = "gen") -> dict:
-        shapes = jax.eval_shape(lambda key: init_generators(self.architecture, key), jax.random.key(0))
+        shapes = init_generators(self.architecture, 0)
         return self._tree(shapes, lambda domain, part: (f"{prefix}/{domain}/", part))
 
     def discriminators(self, prefix: str = "dis") -> dict:
-        shapes = jax.eval_shape(lambda key: init_discriminators(self.architecture, key), jax.random.key(0))
+        shapes = init_discriminators(self.architecture, 0)
         nested = {domain: {"discriminator": shapes[domain]} for domain in DOMAINS}
         tree = self._tree(nested, lambda domain, part: (f"{prefix}/{domain}/", part))
         return {domain: tree[domain]["discriminator"] for domain in DOMAINS}

@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data_dir", help="where datasets are kept (default: TFDS's own, ~/tensorflow_datasets)")
     parser.add_argument("--manual_dir", help="folder of the files of a real source")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("tfds_sdoml").setLevel(logging.INFO)
     try:
         builder = build(options.name, options.data_dir, options.manual_dir)
     except (ValueError, FileNotFoundError) as error:

@@ -35,7 +35,7 @@ def seconds_from_tai(tai: datetime) -> int:
     return clock - offsets[-1]
 
 
-def earth_view(time: float) -> tuple[float, float, float]:
+def earth_view(time: int) -> tuple[float, float, float]:
     """Return B0, L0 (degrees) and the distance (solar radii) of the Sun's centre from the Earth's.
 
     Meeus 1998, Astronomical Algorithms, 2nd ed., chapters 25 (low accuracy) and 29: good to 0.01 degrees. Light time is

@@ -9,7 +9,7 @@ TOLERANCE = 360  # seconds: half of the 12 minutes between magnetograms
 
 
 def nearest(reference: Int[np.ndarray, "a"], series: Int[np.ndarray, "b"]) -> Int[np.ndarray, "a"]:
-    """Return the index in `series` (sorted, not empty) of the time nearest to each reference time; the earlier of two."""
+    """Return the index in `series` (sorted, not empty) of the time nearest to each reference; the earlier of two."""
     right = np.clip(np.searchsorted(series, reference), 0, len(series) - 1)
     left = np.maximum(right - 1, 0)
     return np.where(reference - series[left] <= np.abs(series[right] - reference), left, right)
@@ -18,8 +18,8 @@ def nearest(reference: Int[np.ndarray, "a"], series: Int[np.ndarray, "b"]) -> In
 def join_nearest(times: Mapping[str, Int[np.ndarray, "frame"]], tolerance: int = TOLERANCE) -> dict[str, np.ndarray]:
     """Return, for each series, the indices of frames that belong together; all of one length, ordered by time.
 
-    The first series is the reference: to each of its frames comes the nearest of every other series, if it is within the
-    tolerance. A frame is used once: of two references that claim it, the nearer keeps it.
+    The first series is the reference: to each of its frames comes the nearest of every other series, if it is within
+    the tolerance. A frame is used once: of two references that claim it, the nearer keeps it.
 
     Args:
         times: sorted times in seconds for each series by name.

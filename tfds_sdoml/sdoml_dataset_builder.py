@@ -19,6 +19,8 @@ from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS, blocked
 from tfds_sdoml.synthetic import observe
 from tfds_sdoml.synthetic_field import TRUTH_COLUMNS, TRUTH_ROWS
 
+logger = logging.getLogger(__name__)
+
 MAGNETOGRAM_SERIES = "bz"
 EUV_CHANNELS = ("0171", "0193", "0304")
 
@@ -44,7 +46,7 @@ class SdomlConfig(tfds.core.BuilderConfig):
     size: int
     test_months: tuple[int, ...] = (11, 12)
     validation_months: tuple[int, ...] = (5,)
-    guard_days: float = SYNODIC_ROTATION_DAYS
+    guard_days: int | float = SYNODIC_ROTATION_DAYS
     tolerance: int = TOLERANCE
     seed: int = 0
     start: int = int(datetime(2011, 1, 1, tzinfo=UTC).timestamp())
@@ -73,7 +75,7 @@ def synthetic_config(size: int, every_days: int) -> SdomlConfig:
 
 
 def npz_v1_config(channels: tuple[str, ...], magnetogram: bool) -> SdomlConfig:
-    """Return the configuration of SDOML v1 files with these channels, with or without a magnetogram at the same time."""
+    """Return the configuration of SDOML v1 files: these channels, with or without a magnetogram of the same time."""
     parts = ["aia" + "_".join(channels)] if channels else []
     if magnetogram:
         parts.append("hmi" if channels else "hmi_bz")
@@ -91,11 +93,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """EUV images and line-of-sight magnetograms; see README.md for the features and the conventions."""
 
     name = "sdoml"
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "SDOML v1 files and the synthetic Sun."}  # noqa: RUF012 (the base class's name and type)
+    VERSION = tfds.core.Version("1.0.1")
+    RELEASE_NOTES = {"1.0.1": "SDOML v1 files and the synthetic Sun."}  # noqa: RUF012 (the base class's name and type)
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Put SDOML v1 files (AIAYYYYMMDD_HHMM_0193.npz, HMIYYYYMMDD_HHMM_bz.npz) anywhere below the folder that you give "
-        "as --manual_dir. They are described at https://doi.org/10.3847/1538-4365/ab1005."
+        "Put SDOML v1 files (AIAYYYYMMDD_HHMM_0193.npz, HMIYYYYMMDD_HHMM_bz.npz) anywhere below the folder that is "
+        "given as --manual_dir. They are described at https://doi.org/10.3847/1538-4365/ab1005."
     )
     BUILDER_CONFIGS = [  # noqa: RUF012 (the base class's name and type)
         synthetic_config(64, 1),
@@ -107,8 +109,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         *(npz_v1_config((channel,), True) for channel in EUV_CHANNELS),
         npz_v1_config(EUV_CHANNELS, True),
     ]
-
-    builder_config: SdomlConfig
 
     def __init__(self, **kwargs: Any):
         """Make a builder; the arguments are those of the base class.
@@ -125,6 +125,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 f"{self.data_path} was built under other parameters ({', '.join(different)} differ): "
                 "delete that folder to build it anew, or give another data_dir"
             )
+
+    @property
+    def builder_config(self) -> SdomlConfig:
+        """What the dataset holds: `channels`, `magnetogram`, `size`, `source` and the rest."""
+        config = super().builder_config
+        assert isinstance(config, SdomlConfig)
+        return config
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -165,7 +172,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 f"{config.guard_days} days of, the test months {config.test_months} and the validation months "
                 f"{config.validation_months}; add frames of other months"
             )
-        logging.info("%d of %d frames are in the guard gaps and in no split", masks["guard"].sum(), len(times))
+        logger.info("%d of %d frames are in the guard gaps and in no split", masks["guard"].sum(), len(times))
         return {
             name: self._generate_examples([(int(times[i]), frames[i]) for i in np.flatnonzero(masks[name])], name)
             for name in ("train", "validation", "test")

@@ -72,7 +72,7 @@ def read_npz_v1(path: Path) -> Float[np.ndarray, "y x"]:
         ValueError: a file that is no npz, has no key `x`, a wrong shape, or values that are not finite.
     """
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             image = np.asarray(data["x"], np.float32)
     except (BadZipFile, EOFError, KeyError, OSError, ValueError) as error:
         reason = "it has no key 'x'" if isinstance(error, KeyError) else str(error)

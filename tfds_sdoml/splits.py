@@ -1,7 +1,7 @@
 """Splits of a time series into train, validation and test: pure functions of the list of times.
 
-The Sun changes slowly and turns once in 27 days. Frames that are shuffled into two splits have near twins on both sides;
-`blocked` keeps whole months apart and leaves a rotation between them empty.
+The Sun changes slowly and turns once in 27 days. Frames that are shuffled into two splits have near twins on both
+sides; `blocked` keeps whole months apart and leaves a rotation between them empty.
 """
 
 from collections.abc import Sequence
@@ -37,12 +37,13 @@ def blocked(
     times: Sequence[int] | Int[np.ndarray, "frame"],
     test_months: tuple[int, ...] = (11, 12),
     validation_months: tuple[int, ...] = (5,),
-    guard_days: float = SYNODIC_ROTATION_DAYS,
+    guard_days: int | float = SYNODIC_ROTATION_DAYS,
 ) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return a mask for each of `train`, `validation`, `test` and `guard`; every frame is in exactly one.
 
-    Test and validation are whole calendar months of every year. A frame nearer than `guard_days` to a test or validation
-    month is in neither of them nor in train: it is in `guard`, and so is a validation frame that near to a test month.
+    Test and validation are whole calendar months of every year. A frame nearer than `guard_days` to a test or
+    validation month is in neither of them nor in train: it is in `guard`, and so is a validation frame that near to a
+    test month.
 
     Args:
         times: seconds since 1970-01-01 UTC, in any order.

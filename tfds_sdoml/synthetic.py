@@ -1,16 +1,15 @@
 """The synthetic Sun: EUV images and magnetograms of a made-up but lawful Sun, seen from the Earth at any time.
 
-A seeded, deterministic and stateless model: the same seed and time give the same frame, in any order. It is not noise: the
-field obeys Hale's and Joy's laws, rotates differentially and decays (`synthetic_regions`, `synthetic_field`), and the
-corona follows from it (`synthetic_emission`, `synthetic_loops`). This file looks at both.
+A seeded, deterministic and stateless model: the same seed and time give the same frame, in any order. It is not
+noise: the field obeys Hale's and Joy's laws, rotates differentially and decays (`synthetic_regions`,
+`synthetic_field`), and the corona follows from it (`synthetic_emission`, `synthetic_loops`). This file looks at both.
 """
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.ndimage import gaussian_filter
 
 from munit_jax.solar.disk import (
@@ -34,12 +33,11 @@ EXPOSURE = 2.0  # seconds, of AIA (Lemen et al. 2012)
 FULL_SIZE = 4096  # pixels across AIA's detector, of which an image's pixel is a mean
 FIBRILS_FROM = 256  # pixels: in smaller images the threads are not resolved
 PSF_WIDTH = 0.45  # pixels, standard deviation; the mean over AIA pixels is added by the sampling
-MIXING_HEIGHT = 0.05  # solar radii: above it the corona follows the field of wide areas
 LOW_THICKNESS = 0.12  # keeps 1 / mu finite at the limb: the low layer is not infinitely thin
+LAYERS = (0.0, 0.03, 0.09, 0.2, 0.5)  # solar radii above the surface: edges of the corona's layers, seen on the disk
+RAY_STEP, RAY_REACH = 0.1, 1.0  # solar radii along a ray beside the disk: between samples, and to the last one
 RAY_HEIGHT = 0.12  # solar radii: where rays have their full contrast
-# Edges of the layers of the corona in solar radii above the surface: thin ones for what is off the limb of large images.
-LAYERS = (0.0, 0.008, 0.017, 0.027, 0.038, 0.05, 0.064, 0.08, 0.1, 0.125, 0.155, 0.19, 0.23, 0.28, 0.34, 0.42, 0.5)
-COARSE_LAYERS = (0.0, 0.025, 0.06, 0.12, 0.22, 0.5)
+CORONA_EDGE = 1.55  # solar radii from the centre of the disk; beyond it less than 1 % of the limb's light is left
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,9 @@ def binned(image: Float[np.ndarray, "... y x"], factor: int) -> Float[np.ndarray
 
 
 def sample_map(
-    maps: Float[np.ndarray, "channel lat lon"], latitude: Float[np.ndarray, "place"], longitude: Float[np.ndarray, "place"]
+    maps: Float[np.ndarray, "channel lat lon"],
+    latitude: Float[np.ndarray, "place"],
+    longitude: Float[np.ndarray, "place"],
 ) -> Float[np.ndarray, "channel place"]:
     """Return Carrington maps at places in degrees, linearly interpolated."""
     rows, columns = maps.shape[1:]
@@ -92,13 +92,10 @@ def sample_map(
     south, west = np.floor(y).astype(np.int32), np.floor(x).astype(np.int32)
     up, right = (y - south).astype(np.float32), (x - west).astype(np.float32)
     west, east = west % columns, (west + 1) % columns
-    flat = maps.reshape(len(maps), -1)
-
-    def at(row: Int[np.ndarray, "place"], column: Int[np.ndarray, "place"]) -> Float[np.ndarray, "channel place"]:
-        return np.take(flat, row * columns + column, axis=1)
-
-    lower = at(south, west) * (1 - right) + at(south, east) * right
-    upper = at(south + 1, west) * (1 - right) + at(south + 1, east) * right
+    flat, row = maps.reshape(len(maps), -1), south * columns
+    lower = np.take(flat, row + west, axis=1) * (1 - right) + np.take(flat, row + east, axis=1) * right
+    row = row + columns
+    upper = np.take(flat, row + west, axis=1) * (1 - right) + np.take(flat, row + east, axis=1) * right
     return lower * (1 - up) + upper * up
 
 
@@ -147,34 +144,65 @@ def low_layer(light: Emission, seen: View, channels: tuple[str, ...]) -> Float[n
     return seen.image(sample_map(light.low, seen.latitude, seen.longitude) * (1 - thin + thin * slant))
 
 
-def corona(light: Emission, geometry: DiskGeometry, channels: tuple[str, ...]) -> Float[np.ndarray, "channel y x"]:
-    """Return the optically thin light of the corona in DN/s: the sum over layers of emissivity x path.
+def corona_on_disk(
+    maps: Float[np.ndarray, "channel row column"],
+    geometry: DiskGeometry,
+    heights: Float[np.ndarray, "channel 1"],
+    west: Float[np.ndarray, "ray"],
+    north: Float[np.ndarray, "ray"],
+) -> Float[np.ndarray, "channel ray"]:
+    """Return the light of the corona in front of the disk in DN/s: the sum over layers of emissivity x path.
 
-    The rays are taken as parallel, which is good to 1 / D.
+    Args:
+        maps: brightness of the corona seen from above.
+        geometry: how the Sun is turned.
+        heights: scale heights in solar radii.
+        west, north: of the rays from the centre of the disk in solar radii. Here and off the limb they are taken as
+            parallel, which is good to 1 / D.
     """
+    rho2 = west**2 + north**2
+    total = np.zeros((len(heights), len(west)), np.float32)
+    for low, high in pairwise(LAYERS):
+        share = (np.exp(-low / heights) - np.exp(-high / heights)) / (high - low)
+        path = np.sqrt((1 + high) ** 2 - rho2) - np.sqrt((1 + low) ** 2 - rho2)
+        towards = np.sqrt((1 + (low + high) / 2) ** 2 - rho2)
+        total += sample_map(maps, *observer_to_heliographic(geometry, towards, west, north)) * share * path
+    return total
+
+
+def corona_off_limb(
+    maps: Float[np.ndarray, "channel row column"],
+    geometry: DiskGeometry,
+    heights: Float[np.ndarray, "channel 1"],
+    west: Float[np.ndarray, "ray"],
+    north: Float[np.ndarray, "ray"],
+) -> Float[np.ndarray, "channel ray"]:
+    """Return the light of the corona beside the disk in DN/s: the integral of the emissivity along each ray."""
+    rho2 = west**2 + north**2
+    total = np.zeros((len(heights), len(west)), np.float32)
+    step = RAY_STEP if geometry.size > 128 else 2.5 * RAY_STEP
+    for towards in np.arange(-RAY_REACH, RAY_REACH + step / 2, step):
+        emissivity = np.exp((1 - np.sqrt(rho2 + np.float32(towards**2))) / heights) / heights
+        place = observer_to_heliographic(geometry, np.full_like(west, towards), west, north)
+        total += sample_map(maps, *place) * emissivity * np.float32(step)
+    return total
+
+
+def corona(light: Emission, geometry: DiskGeometry, channels: tuple[str, ...]) -> Float[np.ndarray, "channel y x"]:
+    """Return the optically thin light of the corona in DN/s, on the disk and off it."""
     factor = 2 if geometry.size <= 128 else 1
     fine = finer(geometry, factor)
     west, north = (axis.astype(np.float32) for axis in pixel_grid(fine))
     rho = np.hypot(west, north)
     heights = np.array([CHANNELS[name].scale_height for name in channels], np.float32)[:, None]
     images = np.zeros((len(channels), fine.size, fine.size), np.float32)
-    off_layers = COARSE_LAYERS if geometry.size <= 128 else LAYERS
-    # Off the limb the far side is seen too, and single layers show: there they are thin.
-    for side, layers, where in ((1, COARSE_LAYERS, rho <= 1), (1, off_layers, rho > 1), (-1, off_layers, rho > 1)):
-        for low, high in pairwise(layers):
-            near = math.exp(-(low + high) / 2 / MIXING_HEIGHT)
-            maps = near * light.corona + (1 - near) * light.high_corona
-            share = (np.exp(-low / heights) - np.exp(-high / heights)) / (high - low)
-            seen = where & (rho < 1 + high)
-            x, y, rho2 = west[seen], north[seen], rho[seen] ** 2
-            path = np.sqrt((1 + high) ** 2 - rho2) - np.sqrt(np.maximum((1 + low) ** 2 - rho2, 0))
-            towards = side * np.sqrt(np.maximum((1 + (low + high) / 2) ** 2 - rho2, 0))
-            images[:, seen] += sample_map(maps, *observer_to_heliographic(geometry, towards, x, y)) * (share * path)
+    disk, off = rho < 1, (rho >= 1) & (rho < CORONA_EDGE)
+    images[:, disk] = corona_on_disk(light.corona, geometry, heights, west[disk], north[disk])
+    west, north, rho = west[off], north[off], rho[off]
     # The field leads matter up, so that the corona off the limb stands in rays above what is below it.
-    off = (rho > 1) & (rho < 1 + off_layers[-1])
-    x, y = west[off] / rho[off], north[off] / rho[off]
-    rays = sample_map(light.rays, *observer_to_heliographic(geometry, np.zeros_like(x), x, y))
-    images[:, off] *= rays ** np.minimum((rho[off] - 1) / RAY_HEIGHT, 1)
+    rays = sample_map(light.rays, *observer_to_heliographic(geometry, np.zeros_like(west), west / rho, north / rho))
+    contrast = rays ** np.minimum((rho - 1) / RAY_HEIGHT, 1)
+    images[:, off] = corona_off_limb(light.corona, geometry, heights, west, north) * contrast
     return binned(images, factor)
 
 

@@ -1,8 +1,8 @@
 """The radial magnetic field of the synthetic Sun on a full Carrington map, a closed form of the time.
 
-B_r = spots + (plage + polar caps) x web + salt: active regions (`synthetic_regions`), caps that turn over with the cycle,
-and a network of supergranular boundaries which gathers the mean field (web, mean 1) and is of mixed polarity (salt).
-Maps have their rows from south to north and their columns at Carrington longitudes from 0 to 360 degrees.
+B_r = spots + (plage + polar caps) x web + salt: active regions (`synthetic_regions`), caps that turn over with the
+cycle, and a network of supergranular boundaries which gathers the mean field (web, mean 1) and is of mixed polarity
+(salt). Maps have their rows from south to north and their columns at Carrington longitudes from 0 to 360 degrees.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.synthetic_regions import (
@@ -36,6 +36,7 @@ NETWORK_PATTERNS = 4  # made once; each turn takes one of them, turned about the
 NETWORK_CANDIDATES = 240_000  # points on the sphere, of which those near a boundary are kept
 BOUNDARY_WIDTH = 0.22  # degrees
 ELEMENT_WIDTH = 0.17  # degrees, standard deviation of an element of flux
+SHARPEST = 0.75  # pixels: a narrower Gaussian is not resolved and would ring
 WEB_FLOOR = 0.12  # part of the mean field that is not gathered in the network
 SALT_FLUX = 5.5  # gauss: mean unsigned field of the mixed-polarity network when resolved (Jin et al. 2011: 3-7 G)
 EPHEMERAL_REGIONS = 220  # on the sphere at a time (Hagenaar 2001: some 1e4 a day, mostly below our resolution)
@@ -87,8 +88,8 @@ def gaussian_sum(
 ) -> Float[np.ndarray, "lat lon"]:
     """Return the sum of the fragments in gauss, each normalised on the map to hold exactly the given flux (maxwell).
 
-    A fragment is a product of a Gaussian in latitude and one in longitude x cos(latitude of its centre), so that the sum
-    over all fragments is one product of two matrices.
+    A fragment is a product of a Gaussian in latitude and one in longitude x cos(latitude of its centre), so that the
+    sum over all fragments is one product of two matrices.
     """
     step = 180 / rows
     flux, latitude, longitude, width = (
@@ -108,8 +109,8 @@ def gaussian_sum(
     return (in_latitude * (flux / norm)[:, None]).astype(np.float32).T @ in_longitude
 
 
-def polar_caps(time: float, rows: int) -> Float[np.ndarray, "lat 1"]:
-    """Return the polar field in gauss: negative in the north before the reversal of cycle 24, the opposite in the south."""
+def polar_caps(time: int, rows: int) -> Float[np.ndarray, "lat 1"]:
+    """Return the polar field in gauss: negative in the north until cycle 24 reverses it, the opposite in the south."""
     years = (time - CYCLE_START) / (365.25 * DAY)
     pole = -POLAR_FIELD * np.cos(np.pi / 2 * np.clip(years / YEARS_TO_REVERSAL, 0, 2))
     sine = np.sin(np.deg2rad(map_latitudes(rows)))
@@ -132,19 +133,28 @@ def deposit(points: Float[np.ndarray, "point 3"], weights: np.ndarray, rows: int
 
 
 def smooth_on_sphere(values: Float[np.ndarray, "lat lon"], width: float) -> Float[np.ndarray, "lat lon"]:
-    """Return a Gaussian smoothing of `width` degrees, as wide in kilometres near the poles as at the equator."""
+    """Return a Gaussian smoothing of `width` degrees, as wide in kilometres near the poles as at the equator.
+
+    The width is at least `SHARPEST` pixels.
+    """
     rows, columns = values.shape
-    smooth = gaussian_filter1d(values, width * rows / 180, axis=0, mode="nearest")
+    width = max(width, SHARPEST * 180 / rows)
+    smooth = gaussian_filter1d(values, width * rows / 180, axis=0, mode="nearest", truncate=3)
+    return np.fft.irfft(np.fft.rfft(smooth) * gaussian_in_waves(rows, width), columns)
+
+
+@lru_cache(maxsize=32)
+def gaussian_in_waves(rows: int, width: float) -> Float[np.ndarray, "lat wave"]:
+    """Return the Fourier transform along each parallel of a Gaussian `width` degrees wide on the sphere."""
     cosine = np.cos(np.deg2rad(map_latitudes(rows)))[:, None]
-    wave = np.arange(columns // 2 + 1) * np.deg2rad(width) / cosine
-    return np.fft.irfft(np.fft.rfft(smooth) * np.exp(-0.5 * wave**2), columns)
+    return np.exp(-0.5 * (np.arange(rows + 1) * np.deg2rad(width) / cosine) ** 2).astype(np.float32)
 
 
 @lru_cache(maxsize=4 * NETWORK_PATTERNS)
 def network_pattern(seed: int, pattern: int, rows: int) -> Network:
     """Make one pattern: elements of flux on the boundaries of cells around random centres (a Worley diagram)."""
     generator = np.random.default_rng(np.random.SeedSequence([seed, 2, pattern]))
-    cells = cKDTree(random_points(generator, SUPERGRANULES))
+    cells = KDTree(random_points(generator, SUPERGRANULES))
     points = random_points(generator, NETWORK_CANDIDATES)
     nearest, second = np.rad2deg(cells.query(points, k=2)[0]).T
     points = points[generator.random(NETWORK_CANDIDATES) < np.exp(-(((second - nearest) / BOUNDARY_WIDTH) ** 2))]
@@ -161,7 +171,7 @@ def network_pattern(seed: int, pattern: int, rows: int) -> Network:
     return Network((WEB_FLOOR + (1 - WEB_FLOOR) * web).astype(np.float32), salt.astype(np.float32))
 
 
-def network_at(seed: int, time: float, rows: int) -> Network:
+def network_at(seed: int, time: int, rows: int) -> Network:
     """Return the network at a time: one pattern fades into the next over its life."""
     turn, phase = divmod(time / NETWORK_LIFE, 1)
     webs, salts = [], []
@@ -184,7 +194,7 @@ def without_monopole(field: Float[np.ndarray, "lat lon"]) -> Float[np.ndarray, "
     return field - net / unsigned * np.abs(field)
 
 
-def radial_field(seed: int, time: float, rows: int = TRUTH_ROWS) -> Float[np.ndarray, "lat lon"]:
+def radial_field(seed: int, time: int, rows: int = TRUTH_ROWS) -> Float[np.ndarray, "lat lon"]:
     """Return B_r in gauss on a map of `rows` x 2 `rows` pixels at `time` (seconds since 1970), without net flux."""
     fragments = fragments_at(regions_at(seed, time), time)
     network = network_at(seed, time, rows)

@@ -1,7 +1,7 @@
-"""Coronal loops of the synthetic Sun's active regions: arcs in three dimensions, optically thin, hidden behind the disk.
+"""Coronal loops and threads of the synthetic Sun: arcs in three dimensions, optically thin, hidden behind the disk.
 
-Every region uses the same table of draws (which fragments a loop joins, how far it leans); since the fragments differ, so
-do the loops, and they stay the same from frame to frame.
+Every region uses the same table of draws (which fragments a loop joins, how far it leans); since the fragments
+differ, so do the loops, and they stay the same from frame to frame.
 """
 
 from functools import lru_cache, partial
@@ -20,6 +20,8 @@ ASPECT = 0.45  # height over distance of the feet: a little less than a semicirc
 FAN_FRACTION = 0.35  # of the loops that leave the region as fans, bright only at their feet
 FAN_LENGTH = (6.0, 16.0)  # degrees
 FIBRILS = 70_000  # threads on the sphere
+GUIDING_GRADIENT = 0.5  # gauss a degree: where the field changes less, threads are faint
+FIBRIL_HEIGHT = 0.004  # solar radii: low threads, 3000 km above the surface
 FIBRIL_LENGTH, FIBRIL_STEPS = 2.4, 10  # degrees; points along one
 
 
@@ -46,7 +48,7 @@ def loop_table(seed: int, count: int) -> dict[str, np.ndarray]:
 
 
 def loop_points(
-    regions: Regions, fragments: Fragments, time: float, seed: int, count: int, steps: int
+    regions: Regions, fragments: Fragments, time: int, seed: int, count: int, steps: int
 ) -> tuple[Float[np.ndarray, "point"], ...]:
     """Return latitude, longitude (degrees), height (solar radii) and weight of points along all loops.
 
@@ -92,14 +94,14 @@ def loop_points(
 def loop_image(
     regions: Regions,
     fragments: Fragments,
-    time: float,
+    time: int,
     geometry: DiskGeometry,
     channels: tuple[str, ...],
     seed: int,
 ) -> Float[np.ndarray, "channel y x"]:
     """Return the light of all loops in DN/s per pixel, as `geometry` sees them (no PSF)."""
     size = geometry.size
-    count, steps = (40, 16) if size <= 192 else (80, max(32, size // 8))
+    count, steps = (28, 14) if size <= 192 else (80, max(32, size // 8))
     latitude, longitude, height, weight = loop_points(regions, fragments, time, seed, count, steps)
     heights = np.array([CHANNELS[name].scale_height for name in channels])[:, None]
     strength = np.array([CHANNELS[name].loops for name in channels])[:, None]
@@ -155,7 +157,9 @@ def fibril_image(
 
     The horizontal part of a potential field follows the gradient of the smoothed radial field (gauss, 180 x 360).
     """
-    latitude, longitude, length, brightness = fibril_table(seed)
+    table = fibril_table(seed)
+    in_front = heliographic_to_pixel(geometry, table[0], table[1], 1 + FIBRIL_HEIGHT)[2]
+    latitude, longitude, length, brightness = (values[in_front] for values in table)
     row, column = (latitude + 90).astype(int), longitude.astype(int)
     north, west = (slope[row, column] for slope in np.gradient(smooth_on_sphere(field, FIBRIL_WIDTH)))
     stretch = 1 / np.cos(np.deg2rad(latitude))
@@ -163,14 +167,15 @@ def fibril_image(
     steep = np.maximum(np.hypot(north, west), 1e-6)
     s = np.linspace(-1, 1, FIBRIL_STEPS)
     along = (length[:, None] / 2 * s).ravel()
-    fade = np.tile((1 - s**2) / (1 - s**2).sum(), FIBRILS)
+    fade = np.tile((1 - s**2) / (1 - s**2).sum(), len(latitude))
     repeat = partial(np.repeat, repeats=FIBRIL_STEPS)
     part = np.array([CHANNELS[name].fibrils for name in channels])[:, None]
-    each = part * light.corona[:, row, column] * brightness * (4 * np.pi * np.rad2deg(1) ** 2 / FIBRILS)
+    guided = steep / (steep + GUIDING_GRADIENT)
+    each = part * light.corona[:, row, column] * brightness * guided * (4 * np.pi * np.rad2deg(1) ** 2 / FIBRILS)
     return splat(
         geometry,
         np.clip(repeat(latitude) + along * repeat(north / steep), -90, 90),
         repeat(longitude) + along * repeat(west / steep * stretch),
-        np.deg2rad(0.2) + 0 * along,
+        np.full_like(along, FIBRIL_HEIGHT),
         np.repeat(each, FIBRIL_STEPS, axis=1) * fade,
     )

@@ -1,8 +1,8 @@
 """Active regions of the synthetic Sun: when and where they emerge, and where their flux is at any later time.
 
-Every region is a bipole of Gaussian fragments of flux. All is a closed form of the time: there is no stepping. The Sun is
-that of cycle 24: the leading polarity is negative in the north (Hale's law), and the leading part lies nearer to the
-equator (Joy's law).
+Every region is a bipole of Gaussian fragments of flux. All is a closed form of the time: there is no stepping. The
+Sun is that of cycle 24: the leading polarity is negative in the north (Hale's law), and the leading part lies nearer
+to the equator (Joy's law).
 """
 
 from dataclasses import dataclass, fields
@@ -24,7 +24,7 @@ BELT_WIDTH = 5.5  # degrees, standard deviation of the latitude about the belt's
 
 BLOCK = 27 * DAY  # seconds: regions are drawn in blocks of time, each with a seed of its own
 MAXIMUM_AGE = 108 * DAY  # seconds after which the remains of a region are too weak to matter; a whole number of blocks
-EMERGENCE_RATE = 1.4  # regions a day on the whole sphere; NOAA numbered 0.7 a day on the visible half in 2011-2013
+EMERGENCE_RATE = 1.8  # regions a day on the whole sphere; NOAA numbered 0.7 a day on the visible half in 2011-2013
 MEDIAN_FLUX, FLUX_SCATTER, MAXIMUM_FLUX = 2.2e21, 1.15, 3e22  # Mx, natural logarithm, Mx (Harvey & Zwaan 1993)
 NEST_FRACTION = 0.35  # of regions that emerge within an older one (Castenmiller et al. 1986)
 
@@ -36,10 +36,10 @@ LEADING_SPOT_FRACTION, FOLLOWING_SPOT_FRACTION = 0.40, 0.15  # of the flux of a 
 SPOT_FIELD = 2200.0  # gauss in the middle of a spot when resolved
 PLAGE_WIDTH = 0.75  # degrees, standard deviation of a fragment at the median flux when it emerges
 RISE_TIME = 1.3 * DAY  # seconds
-DECAY_TIME = 32 * DAY  # seconds: subduction and cancellation below the resolution
+DECAY_TIME = 40 * DAY  # seconds: subduction and cancellation below the resolution
 SPOT_DISSOLUTION = 2.5 * DAY  # seconds, from when a spot no longer holds
 SPOT_REMNANT = 0.02  # smaller parts of a spot are no spot
-FAINTEST_FLUX = 2.5e20  # Mx left of one polarity: below it a region has drowned in the network
+FAINTEST_FLUX = 3.5e20  # Mx left of one polarity: below it a region has drowned in the network
 DIFFUSIVITY = 250.0  # km^2 / s, of supergranulation (Wang, Nash & Sheeley 1989)
 
 SNODGRASS = (14.38, -1.95, -2.17)  # degrees a day, sidereal, magnetic features (Snodgrass 1983): A + B sin^2 + C sin^4
@@ -158,7 +158,7 @@ def emerging_regions(seed: int, block: int) -> Regions:
     )
 
 
-def regions_at(seed: int, time: float) -> Regions:
+def regions_at(seed: int, time: int) -> Regions:
     """Return the regions that have emerged in the `MAXIMUM_AGE` before `time` (seconds since 1970)."""
     last = int(time // BLOCK)
     blocks = [emerging_regions(seed, block) for block in range(last - MAXIMUM_AGE // BLOCK, last + 1)]
@@ -169,7 +169,7 @@ def regions_at(seed: int, time: float) -> Regions:
     return Regions(**{name: values[alive] for name, values in together.items()})
 
 
-def fragments_at(regions: Regions, time: float) -> Fragments:
+def fragments_at(regions: Regions, time: int) -> Fragments:
     """Return where the flux of `regions` is at `time` (seconds since 1970): grown, carried, spread and decayed."""
     age = (time - regions.emergence)[:, None]
     days = age / DAY

@@ -56,7 +56,8 @@ class Frames:
                 raise ConfigError(f"data.{domain}={name} has no {domain}: name a dataset that has")
         self.name, self.split, self.domains = name, split, domains
         self.channels = [available.index(c) for c in channels] if "euv" in domains else []
-        self.source: Any = builder.as_data_source(split=split)
+        # A dataset of a few frames may lack a split; it then has no frames.
+        self.source: Any = builder.as_data_source(split=split) if split in builder.info.splits else ()
         self.size = int(builder.builder_config.size)
 
     def __len__(self) -> int:

@@ -11,9 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-# Huang et al. 2018, section 5.1: Kaiming initialisation for the generators, N(0, 0.02) for the discriminators.
-GENERATOR_INIT = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
-DISCRIMINATOR_INIT = nn.initializers.normal(0.02)
+# Modules declare the shapes of their parameters; `initialization` draws the values.
+UNSET = nn.initializers.zeros
 
 NORM_EPSILON = 1e-5
 LEAKY_SLOPE = 0.2
@@ -96,14 +95,13 @@ class Convolution(nn.Module):
     stride: int = 1
     padding: int = 0
     bias_cancelled: bool = False
-    kernel_init: nn.initializers.Initializer = GENERATOR_INIT
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 features"]:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        kernel = self.param("kernel", UNSET, shape)
+        bias = self.param("bias", UNSET, (self.features,))
         y = jax.lax.conv_general_dilated(
             reflect_pad(x.astype(self.dtype), self.padding),
             kernel.astype(self.dtype),
@@ -119,8 +117,8 @@ class LayerNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        gamma = self.param("gamma", nn.initializers.uniform(1.0), (x.shape[-1],))
-        beta = self.param("beta", nn.initializers.zeros, (x.shape[-1],))
+        gamma = self.param("gamma", UNSET, (x.shape[-1],))
+        beta = self.param("beta", UNSET, (x.shape[-1],))
         return layer_norm(x, gamma, beta)
 
 

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.model.blocks import GENERATOR_INIT, Convolution, ConvolutionBlock, ResidualBlock, upsample_nearest
+from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, ResidualBlock, upsample_nearest
 
 
 class StyleMLP(nn.Module):
@@ -21,9 +21,9 @@ class StyleMLP(nn.Module):
         """Return for each residual block and each of its two convolutions the shifts (0) and the scales (1)."""
         x = style
         for i in range(2):
-            x = nn.relu(nn.Dense(self.width, kernel_init=GENERATOR_INIT, name=f"hidden_{i}")(x))
+            x = nn.relu(nn.Dense(self.width, kernel_init=UNSET, name=f"hidden_{i}")(x))
         outputs = self.residual_blocks * 2 * 2 * self.channels
-        x = nn.Dense(outputs, kernel_init=GENERATOR_INIT, name="adain")(x)
+        x = nn.Dense(outputs, kernel_init=UNSET, name="adain")(x)
         return x.reshape(-1, self.residual_blocks, 2, 2, self.channels)
 
 

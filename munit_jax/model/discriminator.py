@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.model.blocks import DISCRIMINATOR_INIT, LEAKY_SLOPE, Convolution, average_pool
+from munit_jax.model.blocks import LEAKY_SLOPE, Convolution, average_pool
 
 
 class PatchDiscriminator(nn.Module):
@@ -21,11 +21,9 @@ class PatchDiscriminator(nn.Module):
         x = image
         for i in range(self.layers):
             features = self.width * 2**i
-            x = Convolution(
-                features, 4, 2, 1, kernel_init=DISCRIMINATOR_INIT, dtype=self.dtype, name=f"convolution_{i}"
-            )(x)
+            x = Convolution(features, 4, 2, 1, dtype=self.dtype, name=f"convolution_{i}")(x)
             x = nn.leaky_relu(x, LEAKY_SLOPE)
-        x = Convolution(1, 1, kernel_init=DISCRIMINATOR_INIT, dtype=self.dtype, name="logits")(x)
+        x = Convolution(1, 1, dtype=self.dtype, name="logits")(x)
         return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 

@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from munit_jax.model.decoder import Decoder
 from munit_jax.model.discriminator import MultiScaleDiscriminator
 from munit_jax.model.encoders import ContentEncoder, StyleEncoder
+from munit_jax.model.initialization import draw_parameters
 
 Domain = Literal["euv", "magnetogram"]
 DOMAINS: tuple[Domain, Domain] = ("euv", "magnetogram")
@@ -76,39 +78,38 @@ def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
     )
 
 
-def init_generators(architecture: Architecture, key: PRNGKeyArray) -> Params:
+def init_generators(architecture: Architecture, seed: int) -> Params:
     """Draw the parameters of both domains' encoders and decoders (float32)."""
-    size = architecture.smallest_size
-    params = {}
-    for domain, domain_key in zip(DOMAINS, jax.random.split(key, 2), strict=True):
-        content_key, style_key, decoder_key = jax.random.split(domain_key, 3)
-        image = jnp.zeros((1, size, size, architecture.channels(domain)))
-        code = jnp.zeros(
-            (
-                1,
-                size // architecture.size_divisor,
-                size // architecture.size_divisor,
-                architecture.width * architecture.size_divisor,
-            )
-        )
-        style = jnp.zeros((1, architecture.style_size))
-        params[domain] = {
-            "content": _content_encoder(architecture).init(content_key, image)["params"],
-            "style": _style_encoder(architecture).init(style_key, image)["params"],
-            "decoder": _decoder(architecture, domain).init(decoder_key, code, style)["params"],
-        }
-    return params
+    return draw_parameters(_generator_shapes(architecture), "generators", np.random.default_rng((seed, 0)))
 
 
-def init_discriminators(architecture: Architecture, key: PRNGKeyArray) -> Params:
+def init_discriminators(architecture: Architecture, seed: int) -> Params:
     """Draw the parameters of both domains' discriminators (float32)."""
-    size = architecture.smallest_size
-    return {
-        domain: _discriminator(architecture).init(
-            domain_key, jnp.zeros((1, size, size, architecture.channels(domain)))
-        )["params"]
-        for domain, domain_key in zip(DOMAINS, jax.random.split(key, 2), strict=True)
-    }
+    return draw_parameters(_discriminator_shapes(architecture), "discriminators", np.random.default_rng((seed, 1)))
+
+
+def _generator_shapes(a: Architecture) -> Params:
+    size, key = a.smallest_size, jax.random.key(0)
+    code_size = size // a.size_divisor
+    content = jax.ShapeDtypeStruct((1, code_size, code_size, a.width * a.size_divisor), jnp.float32)
+    style = jax.ShapeDtypeStruct((1, a.style_size), jnp.float32)
+    shapes = {}
+    for domain in DOMAINS:
+        image = jax.ShapeDtypeStruct((1, size, size, a.channels(domain)), jnp.float32)
+        shapes[domain] = {
+            "content": jax.eval_shape(_content_encoder(a).init, key, image)["params"],
+            "style": jax.eval_shape(_style_encoder(a).init, key, image)["params"],
+            "decoder": jax.eval_shape(_decoder(a, domain).init, key, content, style)["params"],
+        }
+    return shapes
+
+
+def _discriminator_shapes(a: Architecture) -> Params:
+    def shapes(domain: Domain) -> Params:
+        image = jax.ShapeDtypeStruct((1, a.smallest_size, a.smallest_size, a.channels(domain)), jnp.float32)
+        return jax.eval_shape(_discriminator(a).init, jax.random.key(0), image)["params"]
+
+    return {domain: shapes(domain) for domain in DOMAINS}
 
 
 def encode_content(

@@ -1,12 +1,13 @@
 """Geometry of the solar disk in an image: pixels, heliographic coordinates and the angle to the vertical.
 
 An image has row 0 in the south and column 0 in the east: x (columns) grows to solar west, y (rows) to solar north, and
-integer coordinates are pixel centres. Angles are in degrees, lengths in pixels or in solar radii as each docstring says.
+integer coordinates are pixel centres. Angles are in degrees, lengths in pixels or in solar radii as each docstring
+says.
 
-The observer is at a finite distance D (in solar radii). A pixel `rho` solar radii from the centre of the disk is seen at
-the elongation eps = rho * asin(1 / D), so that the limb is at rho = 1. The surface point behind it is at the heliocentric
-angle theta from the centre of the disk, with D sin(eps) = sin(theta + eps): the sine rule in the triangle of the Sun's
-centre, the observer and the point (Thompson 2006, A&A 449, 791, section 4).
+The observer is at a finite distance D (in solar radii). A pixel `rho` solar radii from the centre of the disk is seen
+at the elongation eps = rho * asin(1 / D), so that the limb is at rho = 1. The surface point behind it is at the
+heliocentric angle theta from the centre of the disk, with D sin(eps) = sin(theta + eps): the sine rule in the
+triangle of the Sun's centre, the observer and the point (Thompson 2006, A&A 449, 791, section 4).
 """
 
 from dataclasses import dataclass
@@ -79,12 +80,12 @@ def angle_to_vertical(rho: Float[np.ndarray, "..."], distance: float) -> Float[n
 
 
 def mu(geometry: DiskGeometry) -> Float[np.ndarray, "y x"]:
-    """Return the cosine of the angle between the line of sight and the vertical: 1 in the centre, 0 at the limb, NaN off."""
+    """Return the cosine of the angle between line of sight and vertical: 1 in the centre, 0 at the limb, NaN off."""
     return np.cos(angle_to_vertical(radius_from_centre(geometry), geometry.distance))
 
 
 def heliographic(geometry: DiskGeometry) -> tuple[Float[np.ndarray, "y x"], Float[np.ndarray, "y x"]]:
-    """Return the heliographic latitude (-90..90) and Carrington longitude (0..360) of every pixel in degrees; NaN off disk."""
+    """Return latitude (-90..90) and Carrington longitude (0..360) of every pixel in degrees; NaN off the disk."""
     x, y = pixel_grid(geometry)
     rho = np.hypot(x, y)
     theta = angle_to_vertical(rho, geometry.distance) - rho * np.arcsin(1 / geometry.distance)
@@ -105,7 +106,7 @@ def observer_to_heliographic(
     in_meridian = towards * cos_b0 - north * sin_b0
     latitude = np.rad2deg(np.arctan2(along_axis, np.hypot(in_meridian, west)))
     longitude = np.rad2deg(np.arctan2(west, in_meridian)) + geometry.l0
-    return latitude, longitude % 360
+    return latitude, longitude - 360 * np.floor(longitude / 360)
 
 
 def heliographic_to_observer(

@@ -47,8 +47,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any] | No
     batches = training_batches(settings, config.batch_size, config.seed)
     write_json(workdir / "config.json", configuration.to_json(config))
 
-    init = jax.jit(lambda key: init_state(recipe.architecture, make_optimizers(recipe.optimizer), key))
-    state = replicate(init(jax.random.key(config.seed)), devices)
+    state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
     parameters = {"generators": state.generators, "discriminators": state.discriminators}
     logging.info("parameters:\n%s", parameter_overview.get_parameter_overview(parameters, include_stats=False))
     logging.info("devices: %s", ", ".join(f"{d.id} {d.device_kind}" for d in devices))

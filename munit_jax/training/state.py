@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int
 
 from munit_jax.model.munit import Architecture, Params, init_discriminators, init_generators
 
@@ -68,16 +67,15 @@ def _adam(settings: OptimizerSettings, learning_rate: float) -> optax.GradientTr
     )
 
 
-def init_state(architecture: Architecture, optimizers: Optimizers, key: PRNGKeyArray) -> TrainState:
+def init_state(architecture: Architecture, optimizers: Optimizers, seed: int) -> TrainState:
     """Draw the parameters and start the optimisers and the moving average from them."""
-    generator_key, discriminator_key = jax.random.split(key)
-    generators = init_generators(architecture, generator_key)
-    discriminators = init_discriminators(architecture, discriminator_key)
+    generators = init_generators(architecture, seed)
+    discriminators = init_discriminators(architecture, seed)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         generators=generators,
         discriminators=discriminators,
-        ema=jax.tree.map(jnp.copy, generators),
+        ema=generators,
         generator_optimizer=optimizers.generators.init(generators),
         discriminator_optimizer=optimizers.discriminators.init(discriminators),
     )

@@ -135,9 +135,9 @@ def _update(
 ) -> tuple[Params, optax.OptState, Metrics]:
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     norms = {
-        "gradient_norm": optax.global_norm(gradient),
-        "parameter_norm": optax.global_norm(params),
-        "update_norm": optax.global_norm(updates),
+        "gradient_norm": optax.tree.norm(gradient),
+        "parameter_norm": optax.tree.norm(params),
+        "update_norm": optax.tree.norm(updates),
     }
     return optax.apply_updates(params, updates), optimizer_state, norms
 

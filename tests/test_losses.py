@@ -1,0 +1,166 @@
+"""Each loss term against hand-worked values, its invariants, and finite differences."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from munit_jax import losses
+
+RECONSTRUCTIONS = [
+    losses.image_reconstruction,
+    losses.content_reconstruction,
+    losses.cycle_reconstruction,
+    losses.paired_translation,
+]
+FORMS = ["log", "lsgan", "hinge"]
+
+
+def image(*values: float) -> jax.Array:
+    return jnp.array(values).reshape(1, 1, -1, 1)
+
+
+def logits(*scales: list[float]) -> tuple[jax.Array, ...]:
+    return tuple(jnp.array(scale).reshape(1, 1, -1, 1) for scale in scales)
+
+
+@pytest.mark.parametrize("loss", RECONSTRUCTIONS)
+def test_reconstruction_is_the_mean_absolute_error(loss):
+    # |1 - 0| + |-2 - 0| + |3 - 4| + |4 - 4| = 4 over 4 pixels
+    assert loss(image(1, -2, 3, 4), image(0, 0, 4, 4)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("loss", RECONSTRUCTIONS)
+def test_reconstruction_of_a_batch_is_the_mean_of_its_images(loss):
+    key_a, key_b = jax.random.split(jax.random.key(0))
+    a, b = jax.random.normal(key_a, (3, 4, 5, 2)), jax.random.normal(key_b, (3, 4, 5, 2))
+    single = [loss(a[i], b[i]) for i in range(3)]
+    assert loss(a, b) == pytest.approx(np.mean(single), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", RECONSTRUCTIONS)
+def test_reconstruction_refuses_other_shapes(loss):
+    with pytest.raises(ValueError, match=r"got \(1, 1, 2, 1\) and \(1, 1, 3, 1\)"):
+        loss(image(1, 2), image(1, 2, 3))
+
+
+def test_style_reconstruction():
+    # (|1 - 0.5| + |0 - 0|) / 2 and (|-1 - 1| + |2 - 1|) / 2, mean 0.875
+    recovered, style = jnp.array([[1.0, 0.0], [-1.0, 2.0]]), jnp.array([[0.5, 0.0], [1.0, 1.0]])
+    assert losses.style_reconstruction(recovered, style) == pytest.approx(0.875)
+    with pytest.raises(ValueError, match="style_reconstruction compares arrays of one shape"):
+        losses.style_reconstruction(recovered, style[:1])
+
+
+def test_log_form_at_the_optimum_is_minus_log_4_a_scale():
+    """Goodfellow et al. 2014, theorem 1: where the discriminator cannot tell, G = 1/2, its value is -log 4."""
+    one, two = logits([0.0, 0.0]), logits([0.0], [0.0])
+    assert losses.adversarial_value(one, one) == pytest.approx(-np.log(4))
+    assert losses.adversarial_value(two, two) == pytest.approx(-2 * np.log(4))
+    assert losses.discriminator_adversarial(one, one, "log") == pytest.approx(np.log(4))
+    assert losses.generator_adversarial(one, "log") == pytest.approx(-np.log(2))
+    assert losses.generator_adversarial(one, "log", non_saturating=True) == pytest.approx(np.log(2))
+
+
+def test_log_form_by_hand():
+    # G = 3/4 at logit log 3: E log G(x) + E log(1 - G(fake)) = log(3/4) + log(1/4)
+    x = logits([np.log(3.0)])
+    assert losses.adversarial_value(x, x) == pytest.approx(np.log(3 / 16))
+    assert losses.discriminator_adversarial(x, x, "log") == pytest.approx(-np.log(3 / 16))
+    assert losses.generator_adversarial(x, "log") == pytest.approx(np.log(1 / 4))
+    assert losses.generator_adversarial(x, "log", non_saturating=True) == pytest.approx(-np.log(3 / 4))
+
+
+def test_log_discriminator_loss_is_minus_the_value_that_the_generator_minimises():
+    """One game: with the real images fixed, the generator's term is its part of the discriminator's value."""
+    real, fake = logits([0.3, -1.2], [2.0]), logits([0.1, 0.7], [-0.4])
+    value = losses.adversarial_value(real, fake)
+    assert losses.discriminator_adversarial(real, fake, "log") == pytest.approx(-float(value))
+    real_part = losses.adversarial_value(real, logits([0.0, 0.0], [0.0])) + 2 * np.log(2)
+    assert losses.generator_adversarial(fake, "log") == pytest.approx(float(value - real_part), rel=1e-5)
+
+
+def test_lsgan_by_hand():
+    # Mao et al. 2017, eq. 9 without 1/2. Scale 1: mean((1-1)^2, (3-1)^2) + mean(2^2, 0) = 2 + 2; scale 2: 1 + 9.
+    real, fake = logits([1.0, 3.0], [2.0]), logits([2.0, 0.0], [3.0])
+    assert losses.discriminator_adversarial(real, fake, "lsgan") == pytest.approx(14.0)
+    # mean((2-1)^2, (0-1)^2) + (3-1)^2
+    assert losses.generator_adversarial(fake, "lsgan") == pytest.approx(5.0)
+
+
+def test_hinge_by_hand():
+    # Lim and Ye 2017, eq. 4. Real: mean(max(0, 1-2), max(0, 1-0)) = 0.5; fake: mean(max(0, 1+1), max(0, 1-3)) = 1.
+    real, fake = logits([2.0, 0.0]), logits([1.0, -3.0])
+    assert losses.discriminator_adversarial(real, fake, "hinge") == pytest.approx(1.5)
+    assert losses.generator_adversarial(fake, "hinge") == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_large_logits_stay_finite(form, sign):
+    real, fake = logits([100.0 * sign]), logits([-100.0 * sign])
+    for loss in (
+        lambda x: losses.discriminator_adversarial(real, x, form),
+        lambda x: losses.discriminator_adversarial(x, real, form),
+        lambda x: losses.generator_adversarial(x, form, False),
+        lambda x: losses.generator_adversarial(x, form, True),
+    ):
+        value, gradient = jax.value_and_grad(loss)(fake)
+        assert np.isfinite(value)
+        assert all(np.isfinite(g).all() for g in gradient)
+
+
+def test_non_saturating_keeps_its_gradient_where_the_discriminator_wins():
+    fake = logits([-20.0])
+    (saturated,) = jax.grad(lambda x: losses.generator_adversarial(x, "log", False))(fake)
+    (kept,) = jax.grad(lambda x: losses.generator_adversarial(x, "log", True))(fake)
+    assert abs(saturated.item()) < 1e-8
+    assert kept.item() == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_discriminator_rewards_telling_real_from_generated(form):
+    low, high = logits([-0.5]), logits([0.5])
+    right = losses.discriminator_adversarial(high, low, form)
+    wrong = losses.discriminator_adversarial(low, high, form)
+    assert right < wrong
+    assert losses.generator_adversarial(high, form) < losses.generator_adversarial(low, form)
+
+
+def test_bad_logits_and_forms():
+    with pytest.raises(ValueError, match=r"same scales, got \[1, 2\]"):
+        losses.discriminator_adversarial(logits([0.0]), logits([0.0], [0.0]), "lsgan")
+    with pytest.raises(ValueError, match="unknown adversarial form 'wasserstein': choose one of log, lsgan, hinge"):
+        losses.generator_adversarial(logits([0.0]), "wasserstein")  # pyright: ignore[reportArgumentType]
+
+
+def test_weighted_total():
+    terms = {"image": jnp.array(0.5), "content": jnp.array(2.0)}
+    assert losses.weighted_total(terms, {"image": 10.0, "content": 1.0}) == pytest.approx(7.0)
+    with pytest.raises(ValueError, match=r"terms without weight \['content'\], weights without term \['style'\]"):
+        losses.weighted_total(terms, {"image": 10.0, "style": 1.0})
+
+
+@pytest.mark.parametrize("loss", [*RECONSTRUCTIONS, losses.style_reconstruction])
+def test_reconstruction_gradients_against_finite_differences(loss):
+    with jax.enable_x64(True):
+        # Distances of 0.2 and more: the step of the finite difference does not cross the kink at 0.
+        b = np.linspace(-1, 1, 12)
+        a = b + np.where(np.arange(12) % 2, 0.2, -0.3)
+        shape = (4, 3) if loss is losses.style_reconstruction else (1, 2, 3, 2)
+        check_grads(loss, (a.reshape(shape), b.reshape(shape)), order=1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_adversarial_gradients_against_finite_differences(form):
+    with jax.enable_x64(True):
+        real = (np.array([0.3, -0.7, 1.9]).reshape(1, 1, 3, 1), np.array([0.2]).reshape(1, 1, 1, 1))
+        fake = (np.array([-0.4, 0.6, -1.8]).reshape(1, 1, 3, 1), np.array([0.5]).reshape(1, 1, 1, 1))
+        discriminator = functools.partial(losses.discriminator_adversarial, form=form)
+        check_grads(discriminator, (real, fake), order=1, modes=["rev"], rtol=1e-6)
+        for non_saturating in (False, True):
+            generator = functools.partial(losses.generator_adversarial, form=form, non_saturating=non_saturating)
+            check_grads(generator, (fake,), order=1, modes=["rev"], rtol=1e-6)

@@ -1,0 +1,32 @@
+"""Networks of a size that compiles quickly, and one global batch."""
+
+import numpy as np
+import pytest
+
+from munit_jax.model.munit import DOMAINS, Architecture
+from munit_jax.objectives import Objective
+from munit_jax.training.state import OptimizerSettings
+from munit_jax.training.step import Recipe
+
+TINY = Architecture(
+    width=2,
+    style_size=3,
+    mlp_width=4,
+    downsamplings=1,
+    residual_blocks=1,
+    discriminator_width=2,
+    discriminator_scales=1,
+    discriminator_layers=2,
+)
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    objective = Objective(adversarial="lsgan", cycle_weight=10.0, paired_weight=1.0)
+    return Recipe(TINY, objective, OptimizerSettings(weight_decay=1e-4, clip_norm=50.0))
+
+
+@pytest.fixture(scope="session")
+def images() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {domain: rng.uniform(-1, 1, (4, 16, 16, 1)).astype(np.float32) for domain in DOMAINS}
