@@ -1,7 +1,11 @@
 """TFDS builder of EUV images and magnetograms of the Sun: the SDOML dataset, and a synthetic Sun in the same form."""
 
+import functools
 import logging
+import multiprocessing
+import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
@@ -23,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 MAGNETOGRAM_SERIES = "bz"
 EUV_CHANNELS = ("0171", "0193", "0304")
+FRAMES_WORTH_A_PROCESS = 45  # a process takes seconds to start, a frame a twentieth of one or more
 
 
 @dataclass(eq=False, kw_only=True)
@@ -93,8 +99,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """EUV images and line-of-sight magnetograms; see README.md for the features and the conventions."""
 
     name = "sdoml"
-    VERSION = tfds.core.Version("1.0.1")
-    RELEASE_NOTES = {"1.0.1": "SDOML v1 files and the synthetic Sun."}  # noqa: RUF012 (the base class's name and type)
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "SDOML v1 files and the synthetic Sun."}  # noqa: RUF012 (the base class's name and type)
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Put SDOML v1 files (AIAYYYYMMDD_HHMM_0193.npz, HMIYYYYMMDD_HHMM_bz.npz) anywhere below the folder that is "
         "given as --manual_dir. They are described at https://doi.org/10.3847/1538-4365/ab1005."
@@ -182,13 +188,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, frames: list[tuple[int, dict[str, FrameFile]]], split: str
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        for time, files in tqdm(frames, desc=f"sdoml/{self.builder_config.name} {split}", unit="frame"):
-            yield (
-                time,
-                synthetic_example(self.builder_config, time)
-                if not files
-                else npz_v1_example(self.builder_config, time, files),
-            )
+        config, times = self.builder_config, [time for time, _ in frames]
+        if config.source == "synthetic":
+            examples = synthetic_examples(config, times)
+        else:
+            examples = (npz_v1_example(config, time, files) for time, files in frames)
+        yield from zip(
+            times, tqdm(examples, total=len(frames), desc=f"sdoml/{config.name} {split}", unit="frame"), strict=True
+        )
 
 
 def array_feature(shape: tuple[int, ...], dtype: Any) -> tfds.features.Tensor:
@@ -237,6 +244,21 @@ def synthetic_example(config: SdomlConfig, time: int) -> dict[str, Any]:
         "magnetogram": frame.magnetogram,
         "surface_field": frame.surface_field.astype(np.float16),
     }
+
+
+def synthetic_examples(config: SdomlConfig, times: list[int]) -> Iterator[dict[str, Any]]:
+    """Yield the examples of the synthetic Sun at many times, made by all cores where that is worth their start."""
+    make = functools.partial(synthetic_example, config)
+    workers = min(os.cpu_count() or 1, len(times) // FRAMES_WORTH_A_PROCESS)
+    # The matrices are small: threads of the linear algebra would only wait for each other.
+    if workers < 2:
+        with threadpool_limits(1):
+            yield from map(make, times)
+        return
+    # A forked copy of a process that runs JAX may hang: the workers start afresh.
+    context, limit = multiprocessing.get_context("spawn"), functools.partial(threadpool_limits, 1)
+    with ProcessPoolExecutor(workers, context, initializer=limit) as pool:
+        yield from pool.map(make, times, chunksize=8)
 
 
 def npz_v1_example(config: SdomlConfig, time: int, files: dict[str, FrameFile]) -> dict[str, Any]:

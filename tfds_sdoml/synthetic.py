@@ -28,7 +28,8 @@ from tfds_sdoml.synthetic_field import TRUTH_ROWS, block_mean, radial_field
 from tfds_sdoml.synthetic_loops import fibril_image, loop_image
 from tfds_sdoml.synthetic_regions import fragments_at, regions_at
 
-FIELD_NOISE = 10.0  # gauss a pixel, line of sight (Couvidat et al. 2016: HMI's 45 s magnetograms)
+FIELD_NOISE = 10.0  # gauss, line of sight (Couvidat et al. 2016: HMI's 45 s magnetograms), in a pixel of ...
+FIELD_NOISE_SIZE = 512  # ... SDOML's images; the wider pixels of smaller images are means over more of them
 EXPOSURE = 2.0  # seconds, of AIA (Lemen et al. 2012)
 FULL_SIZE = 4096  # pixels across AIA's detector, of which an image's pixel is a mean
 FIBRILS_FROM = 256  # pixels: in smaller images the threads are not resolved
@@ -215,6 +216,11 @@ def photon_noise(
     return generator.poisson(image * photons) / photons
 
 
+def field_noise(size: int) -> float:
+    """Return the noise of a pixel's line-of-sight field in gauss (standard deviation), for images of `size` pixels."""
+    return FIELD_NOISE * min(1.0, size / FIELD_NOISE_SIZE)
+
+
 def observe(seed: int, time: int, size: int, channels: tuple[str, ...]) -> Frame:
     """Return what an observer at the Earth sees at `time` (seconds since 1970) in the given AIA channels.
 
@@ -229,7 +235,7 @@ def observe(seed: int, time: int, size: int, channels: tuple[str, ...]) -> Frame
     field = radial_field(seed, time, map_rows(size))
     disk, seen = on_disk(geometry), view(geometry)
     magnetogram = line_of_sight(field, geometry, seen)
-    magnetogram += np.where(disk, generator.normal(0, FIELD_NOISE, disk.shape), 0)
+    magnetogram += np.where(disk, generator.normal(0, field_noise(size), disk.shape), 0)
 
     light = emission(field, channels)
     regions = regions_at(seed, time)

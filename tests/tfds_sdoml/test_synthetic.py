@@ -9,7 +9,7 @@ import pytest
 from munit_jax.solar.disk import heliographic, mu, on_disk, radius_from_centre
 from tfds_sdoml import synthetic
 from tfds_sdoml.ephemeris import DAY
-from tfds_sdoml.synthetic import FIELD_NOISE, line_of_sight, observe, sample_map, view
+from tfds_sdoml.synthetic import field_noise, line_of_sight, observe, sample_map, view
 from tfds_sdoml.synthetic_emission import coronal_holes
 from tfds_sdoml.synthetic_field import block_mean, cell_weights, radial_field
 from tfds_sdoml.synthetic_regions import fragments_at, regions_at, rotation_rate
@@ -148,7 +148,7 @@ def test_truth_projected_back_is_the_disk_with_10_gauss_noise(frames):
         projected = line_of_sight(frame.surface_field, frame.geometry, seen)
         disk = on_disk(frame.geometry)
         difference = (frame.magnetogram[..., 0] - projected)[disk]
-        assert np.std(difference) == pytest.approx(FIELD_NOISE, rel=0.08)
+        assert np.std(difference) == pytest.approx(field_noise(frame.geometry.size), rel=0.08)
         assert abs(np.mean(difference)) < 1
     assert (
         correlation(
