@@ -1,41 +1,64 @@
 """How every command starts and ends: a user's mistake is one line and exit code 2, never a traceback."""
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 from munit_jax.errors import UserError
 
 MISTAKE = 2
 
+logger = logging.getLogger("munit_jax")
+
 
 def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     """Parse the flags, run `main`, and exit."""
+    _show_own_messages()
     app.run(lambda arguments: _guard(main, arguments), flags_parser=_parse_flags)
     raise AssertionError("app.run does not return")
 
 
+def _show_own_messages() -> None:
+    # The libraries below log every file they open: their warnings are enough.
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for name in ("munit_jax", "tfds_sdoml"):
+        own = logging.getLogger(name)
+        own.setLevel(logging.INFO)
+        own.addHandler(handler)
+        own.propagate = False
+    absl_logging.set_verbosity(absl_logging.WARNING)
+
+
 def _parse_flags(arguments: Sequence[str]) -> list[str]:
-    # Config files are imported and their keys overridden while flags are parsed: a wrong key or type shows up as any of
-    # these, according to where ml_collections meets it.
+    # Config files are imported and their keys overridden while flags are parsed, or, where the file cannot be loaded,
+    # when the flag is first read. A mistake there shows up as any of these, according to where ml_collections meets it.
     try:
-        return flags.FLAGS(arguments)
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, ImportError, UserError) as error:
-        _fail(error)
+        rest = flags.FLAGS(arguments)
+        for value in flags.FLAGS.flag_values_dict().values():
+            getattr(value, "to_dict", None)
+    except (AttributeError, KeyError) as error:
+        _fail(f"unknown config key: {str(error.args[0]).strip('"')}")
+    except (flags.Error, TypeError, ValueError, OSError, ImportError) as error:
+        # Errors inside a config file come with its traceback in the message: the last line says what is wrong.
+        lines = str(error).strip().splitlines()
+        _fail(lines[-1].strip().removeprefix("ValueError: ") if len(lines) > 2 else str(error))
+    return rest
 
 
 def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> None:
     if len(arguments) > 1:
-        _fail(UserError(f"unexpected arguments {' '.join(arguments[1:])}: flags start with --"))
+        _fail(f"unexpected arguments {' '.join(arguments[1:])}: flags start with --")
     try:
         main(arguments)
     except UserError as error:
-        _fail(error)
+        _fail(str(error))
 
 
-def _fail(error: BaseException) -> NoReturn:
-    message = str(error.args[0]) if error.args else str(error)
+def _fail(message: str) -> NoReturn:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     sys.exit(MISTAKE)

@@ -1,15 +1,17 @@
 """Train MUNIT: `python -m munit_jax.train --config=configs/aia193.py:quickstart`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from absl import flags, logging
+from absl import flags
 from ml_collections import config_flags
 
 from munit_jax import command_line
+from munit_jax.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", "configs/aia193.py", "Config file, with its variant behind a colon: configs/aia193.py:quickstart."
+    "config", None, "Config file, with its variant behind a colon: configs/aia193.py:quickstart."
 )
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name."
@@ -18,16 +20,29 @@ WORKDIR = flags.DEFINE_string(
 
 def main(_: Sequence[str]) -> None:
     """Train as the flags say."""
+    if CONFIG.value is None:
+        raise UserError("no config: give --config=configs/aia193.py:quickstart, or another file of configs/")
     # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
     from munit_jax.training.loop import train_and_evaluate
 
-    logging.set_verbosity(logging.INFO)
     workdir = Path(WORKDIR.value) if WORKDIR.value else default_workdir(flags.FLAGS["config"].config_filename)
     summary = train_and_evaluate(CONFIG.value, workdir)
     if summary is not None:
-        logging.info("held out: %s", summary["held_out"])
-        logging.info("baselines: %s", summary["baselines"])
-        logging.info("summary and pictures are in %s", workdir)
+        command_line.logger.info("%s\nsummary.json and samples/ are in %s", score_table(summary), workdir)
+
+
+def score_table(summary: Mapping[str, Any]) -> str:
+    """Return the held-out scores beside the baselines, a line each."""
+    if summary["held_out"] is None:
+        return "no held-out scores: there are no simultaneous magnetograms to compare with"
+    rows = {"generated": summary["held_out"], **summary["baselines"]}
+    lines = [f"{'held out':<12}{'RMSE (G)':>12}{'correlation':>14}{'|B| correlation':>18}"]
+    for name, scores in rows.items():
+        signed, absolute = (
+            "-" if scores[key] is None else f"{scores[key]:.3f}" for key in ("correlation", "abs_correlation")
+        )
+        lines.append(f"{name:<12}{scores['rmse']:>12.2f}{signed:>14}{absolute:>18}")
+    return "\n".join(lines)
 
 
 def default_workdir(config_file: str) -> Path:

@@ -1,6 +1,7 @@
 """A strict session: four CPU devices, rank promotion and key reuse raise, warnings are errors (pyproject.toml)."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 # The tests' time goes into compiling small programs, not into running them. Read by JAX when it is imported.
@@ -8,6 +9,9 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_opti
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+
+from munit_jax.data import pipeline  # noqa: E402
+from tfds_sdoml.sdoml_dataset_builder import Builder, SdomlConfig  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -23,3 +27,34 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no folder {SHARED} (set MUNIT_SHARED)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def small_sun_builder(tmp_path_factory):
+    """The synthetic Sun in 16 pixels, a frame every ten days of 2011 and 2012."""
+    start = int(datetime(2011, 1, 1, tzinfo=UTC).timestamp())
+    config = SdomlConfig(
+        name="small",
+        source="synthetic",
+        channels=("0171", "0193"),
+        magnetogram=True,
+        size=16,
+        start=start,
+        frames=73,
+        cadence=10 * 86400,
+    )
+    builder = Builder(config=config, data_dir=tmp_path_factory.mktemp("datasets"))
+    builder.download_and_prepare()
+    return builder
+
+
+@pytest.fixture
+def small_sun(small_sun_builder, monkeypatch):
+    """`sdoml/small` is the small synthetic Sun wherever the pipeline opens it; other names are as ever."""
+    opened = pipeline.open_dataset
+
+    def open_dataset(name, data_dir):
+        return small_sun_builder if name == "sdoml/small" else opened(name, data_dir)
+
+    monkeypatch.setattr(pipeline, "open_dataset", open_dataset)
+    return small_sun_builder

@@ -77,9 +77,13 @@ def open_dataset(name: str, data_dir: str | None) -> Builder:
     """Return the builder of a prepared dataset; the embedded synthetic Sun is made on the way where it is missing.
 
     Raises:
-        DataError: the dataset is not prepared; the message says how to build it.
+        DataError: the name is unknown, or the dataset is not prepared; the message says how to build it.
     """
-    if not is_prepared(name, data_dir) and not name.startswith("sdoml/synthetic"):
+    try:
+        prepared = is_prepared(name, data_dir)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    if not prepared and not name.startswith("sdoml/synthetic"):
         place = f" --data_dir={data_dir}" if data_dir else ""
         raise DataError(
             f"dataset {name} is not prepared: build it with "

@@ -1,6 +1,7 @@
 """A training run from its config to its summary."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import grain
 import jax
-from absl import logging
 from clu import parameter_overview
 from ml_collections import ConfigDict
 from tqdm import tqdm
@@ -23,6 +23,8 @@ from munit_jax.training.stopping import StopRequest
 from munit_jax.training.state import TrainState, init_state, make_optimizers
 from munit_jax.training.step import Batch, Metrics
 from munit_jax.training.writers import ScalarWriter, params_sha256, write_json
+
+logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 2  # the first step compiles; they do not count in images per second
 
@@ -49,13 +51,13 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any] | No
 
     state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
     parameters = {"generators": state.generators, "discriminators": state.discriminators}
-    logging.info("parameters:\n%s", parameter_overview.get_parameter_overview(parameters, include_stats=False))
-    logging.info("devices: %s", ", ".join(f"{d.id} {d.device_kind}" for d in devices))
+    logger.info("parameters:\n%s", parameter_overview.get_parameter_overview(parameters, include_stats=False))
+    logger.info("%d devices: %s", len(devices), ", ".join(f"{d.device_kind} {d.id}" for d in devices))
 
     with Checkpoints(workdir) as checkpoints:
         first = checkpoints.latest_step() or 0
         if first:
-            logging.info("going on from step %d of the run in %s", first, workdir)
+            logger.info("going on from step %d of the run in %s", first, workdir)
             state = checkpoints.restore(first, state, batches)
         with ScalarWriter(workdir, first) as writer:
             step_function = make_parallel_step(recipe, config.seed, devices)
@@ -63,10 +65,10 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any] | No
             state = train(state, first)
             losses, speed = writer.last, train.images_per_second()
     if int(state.step) < config.steps:
-        logging.info("stopped at step %d of %d: run the same command to go on", state.step, config.steps)
+        logger.info("stopped at step %d of %d: run the same command to go on", state.step, config.steps)
         return None
 
-    logging.info("scoring the held-out frames")
+    logger.info("scoring the held-out frames")
     summary = {
         "steps": int(state.step),
         "images_per_second": speed,

@@ -1,0 +1,92 @@
+"""Crops and flips, and what the flips do to the laws that the Sun's field obeys."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from munit_jax.data.augment import flip_images, random_crop, random_flip
+from munit_jax.errors import ConfigError
+from munit_jax.solar.disk import heliographic, heliographic_to_pixel, sdoml_geometry
+from tfds_sdoml.synthetic import observe
+
+IMAGE = np.arange(30.0).reshape(5, 6, 1)
+
+
+def test_crop_takes_the_same_window_of_both_domains():
+    rng = np.random.default_rng(0)
+    windows = set()
+    for _ in range(50):
+        crop = random_crop({"euv": IMAGE, "magnetogram": -IMAGE}, 4, rng)
+        assert crop["euv"].shape == (4, 4, 1)
+        np.testing.assert_array_equal(crop["euv"], -crop["magnetogram"])
+        windows.add(crop["euv"][0, 0, 0])
+    assert windows == {0, 1, 2, 6, 7, 8}, "every window is drawn"
+    np.testing.assert_array_equal(random_crop({"euv": IMAGE}, 0, rng)["euv"], IMAGE)
+    with pytest.raises(ConfigError, match=r"data.crop=7 is larger than the images \(5 x 6\)"):
+        random_crop({"euv": IMAGE}, 7, rng)
+
+
+def test_physical_flip_mirrors_north_south_and_changes_the_field_s_sign():
+    flipped = flip_images({"euv": IMAGE, "magnetogram": IMAGE}, "physical")
+    np.testing.assert_array_equal(flipped["euv"], IMAGE[::-1])
+    np.testing.assert_array_equal(flipped["magnetogram"], -IMAGE[::-1])
+    twice = flip_images(flipped, "physical")
+    np.testing.assert_array_equal(twice["magnetogram"], IMAGE)
+
+
+def test_random_flip_is_drawn_half_the_time():
+    rng = np.random.default_rng(0)
+    for flip, share in (("none", 0.0), ("physical", 0.5), ("photograph", 0.5)):
+        changed = [(random_flip({"euv": IMAGE}, flip, rng)["euv"] != IMAGE).any() for _ in range(400)]
+        assert np.mean(changed) == pytest.approx(share, abs=0.08)
+    with pytest.raises(ConfigError, match="unknown data.flip='rot90': choose one of none, physical, photograph"):
+        random_flip({"euv": IMAGE}, "rot90", rng)  # pyright: ignore[reportArgumentType]
+
+
+SIZE = 256
+NORTH = np.arange(SIZE) - (SIZE - 1) / 2  # of each row, pixels from the equator; row 0 is south
+BIPOLES = [(22.0, -1.0), (12.0, -1.0), (-8.0, 1.0), (-25.0, 1.0)]  # latitude, and cycle 24's leading sign there
+
+
+def bipole(latitude: float, leading_sign: float) -> np.ndarray:
+    """A magnetogram of one active region seen from above the equator, tilted by Joy's law, west to the right."""
+    geometry = sdoml_geometry(SIZE, 0.0, 0.0, 215.0)
+    image = np.zeros((SIZE, SIZE, 1))
+    tilt = np.deg2rad(0.5 * latitude)
+    for side, sign in ((1, leading_sign), (-1, -leading_sign)):
+        lat, lon = latitude - side * 5 * np.sin(tilt), side * 5 * np.cos(tilt)
+        x, y, _ = heliographic_to_pixel(geometry, np.array(lat), np.array(lon))
+        image[round(float(y)), round(float(x))] = sign
+    return image
+
+
+def laws(magnetogram: np.ndarray) -> tuple[bool, bool]:
+    """Whether the one region obeys Hale's law of this cycle, and Joy's: the leading polarity is nearer to the equator."""
+    (row, column), (other_row, other_column) = np.argwhere(magnetogram[..., 0])
+    if column < other_column:
+        row, column, other_row = other_row, other_column, row
+    hale = magnetogram[row, column, 0] == -np.sign(NORTH[row])
+    joy = abs(NORTH[row]) < abs(NORTH[other_row])
+    return bool(hale), bool(joy)
+
+
+@pytest.mark.parametrize(("latitude", "sign"), BIPOLES)
+def test_only_the_physical_flip_keeps_hale_and_joy(latitude, sign):
+    sun = bipole(latitude, sign)
+    assert laws(sun) == (True, True)
+    assert laws(flip_images({"magnetogram": sun}, "physical")["magnetogram"]) == (True, True)
+    photograph = flip_images({"magnetogram": sun}, "photograph")["magnetogram"]
+    assert laws(photograph) == (False, False)
+    assert laws(-photograph) == (True, False), "east-west with the sign changed"
+    assert laws(sun[::-1]) == (False, True), "north-south without the sign changed"
+    assert laws(sun[::-1, ::-1]) == (True, False), "a rotation by 180 degrees"
+
+
+def test_physical_flip_of_the_synthetic_sun_keeps_its_polar_caps():
+    """Before the reversal of cycle 24 the northern cap is negative: so it is on the mirrored Sun."""
+    frame = observe(0, int(datetime(2011, 3, 1, tzinfo=UTC).timestamp()), 64, ("0193",))
+    latitude, _ = heliographic(sdoml_geometry(64, 0.0, 0.0, frame.geometry.distance))
+    for magnetogram in (frame.magnetogram, flip_images({"magnetogram": frame.magnetogram}, "physical")["magnetogram"]):
+        assert magnetogram[latitude > 60].mean() < -0.2
+        assert magnetogram[latitude < -60].mean() > 0.2

@@ -1,0 +1,116 @@
+"""From prepared datasets to batches: paired and unpaired, repeatable, and clear about what is missing or bad."""
+
+import numpy as np
+import pytest
+
+from munit_jax.data import pipeline
+from munit_jax.data.normalization import Normalization, denormalize
+from munit_jax.data.pipeline import DataSettings, Frames, open_dataset, training_batches
+from munit_jax.errors import ConfigError, DataError
+
+NAME = "sdoml/small"
+NORMALIZATION = {
+    "euv": Normalization("asinh", False, (50.0,), (10_000.0,)),
+    "magnetogram": Normalization("asinh", True, (20.0,), (2_000.0,)),
+}
+
+
+def settings(**changes) -> DataSettings:
+    values = {"euv": NAME, "magnetogram": NAME, "paired": True, "channels": ("0193",), "crop": 0, "flip": "none"}
+    return DataSettings(**(values | {"normalization": NORMALIZATION, "data_dir": None} | changes))
+
+
+def frames(split="train", domains=("euv", "magnetogram"), channels=("0193",)) -> Frames:
+    return Frames(NAME, split, domains, channels, None)
+
+
+def test_frames_pick_channels_in_the_order_asked(small_sun):
+    both, swapped = frames(channels=("0171", "0193"))[0], frames(channels=("0193", "0171"))[0]
+    np.testing.assert_array_equal(both["euv"], swapped["euv"][..., ::-1])
+    assert both["euv"].shape == (16, 16, 2)
+    assert both["magnetogram"].shape == (16, 16, 1)
+    with pytest.raises(ConfigError, match=r"sdoml/small has no channel 0094, only 0171, 0193"):
+        frames(channels=("0094",))
+
+
+def test_batches_hold_normalised_frames(small_sun):
+    batch = next(training_batches(settings(), 3, seed=0))
+    train = frames()
+    by_time = {int(train[i]["time"]): train[i] for i in range(len(train))}
+    np.testing.assert_array_equal(batch["time"]["euv"], batch["time"]["magnetogram"])
+    assert len(set(batch["time"]["euv"])) == 3
+    for domain in ("euv", "magnetogram"):
+        images = batch["images"][domain]
+        assert images.shape == (3, 16, 16, 1)
+        assert images.dtype == np.float32
+        assert np.abs(images).max() <= 1
+        for image, time in zip(images, batch["time"][domain], strict=True):
+            np.testing.assert_allclose(
+                denormalize(NORMALIZATION[domain], image), by_time[int(time)][domain], rtol=1e-3, atol=1e-2
+            )
+
+
+def test_every_frame_comes_once_an_epoch_and_the_order_changes(small_sun):
+    count = len(frames())
+    iterator = training_batches(settings(), 1, seed=0)
+    epochs = [[int(next(iterator)["time"]["euv"][0]) for _ in range(count)] for _ in range(2)]
+    assert len(set(epochs[0])) == count
+    assert set(epochs[0]) == set(epochs[1])
+    assert epochs[0] != epochs[1]
+
+
+def test_unpaired_domains_are_shuffled_each_for_itself(small_sun):
+    iterator = training_batches(settings(paired=False), 4, seed=0)
+    times = [next(iterator)["time"] for _ in range(10)]
+    euv, magnetogram = (np.concatenate([t[d] for t in times]) for d in ("euv", "magnetogram"))
+    assert np.mean(euv == magnetogram) < 0.5
+
+
+def test_a_seed_fixes_the_batches_and_a_saved_position_goes_on(small_sun):
+    asked = settings(crop=8, flip="physical")
+    iterator = training_batches(asked, 2, seed=5)
+    next(iterator)
+    position = iterator.get_state()
+    expected = [next(iterator) for _ in range(3)]
+    again = training_batches(asked, 2, seed=5)
+    again.set_state(position)
+    for batch in expected:
+        other = next(again)
+        for domain in ("euv", "magnetogram"):
+            np.testing.assert_array_equal(batch["images"][domain], other["images"][domain])
+    different = next(training_batches(asked, 2, seed=6))
+    assert (different["images"]["euv"] != expected[0]["images"]["euv"]).any()
+
+
+def test_not_finite_values_are_named_with_count_time_and_place(small_sun, monkeypatch):
+    train = frames()
+    good = train.source
+    spoilt = [dict(good[i]) for i in range(len(good))]
+    spoilt[1]["magnetogram"] = spoilt[1]["magnetogram"].copy()
+    spoilt[1]["magnetogram"][3, 5:7] = np.nan
+    train.source = spoilt
+    message = r"2 of 256 values are not finite in the magnetogram of sdoml/small, train split, 20\S+Z \(first at row 3, column 5\)"
+    with pytest.raises(DataError, match=message):
+        train[1]
+    assert train[0]["magnetogram"].shape == (16, 16, 1)
+    # ... and through the threads of the pipeline
+    monkeypatch.setattr(pipeline, "Frames", lambda *_: train)
+    with pytest.raises(DataError, match=message):
+        for _, _ in zip(training_batches(settings(), 1, seed=0), range(len(spoilt)), strict=False):
+            pass
+
+
+def test_a_split_that_is_not_there_has_no_frames(small_sun):
+    assert len(frames(split="nowhere")) == 0
+
+
+def test_missing_datasets(tmp_path):
+    with pytest.raises(DataError, match=r"sdoml/aia0193_hmi is not prepared: build it with `python -m tfds_sdoml.build"):
+        open_dataset("sdoml/aia0193_hmi", str(tmp_path))
+    with pytest.raises(DataError, match=r"unknown dataset 'sdoml/aia9999'; known are sdoml/synthetic_64"):
+        open_dataset("sdoml/aia9999", str(tmp_path))
+
+
+def test_paired_needs_one_dataset(small_sun):
+    with pytest.raises(ConfigError, match="data.paired needs one dataset with both domains"):
+        training_batches(settings(magnetogram="sdoml/hmi_bz"), 1, seed=0)

@@ -1,0 +1,79 @@
+"""Configs that cannot work are refused by name, before any work is done."""
+
+import pytest
+from ml_collections import ConfigDict
+
+from configs import aia193, aia304
+from munit_jax import configuration
+from munit_jax.errors import ConfigError
+
+
+@pytest.fixture
+def config() -> ConfigDict:
+    return aia193.get_config("quickstart")
+
+
+@pytest.mark.parametrize("module", [aia193, aia304])
+@pytest.mark.parametrize("variant", ["", "quickstart"])
+def test_our_configs_are_valid(module, variant):
+    config = module.get_config(variant)
+    configuration.validate(config, 1)
+    assert configuration.recipe(config).architecture.euv_channels == 1
+
+
+def test_the_poster_s_run():
+    config = aia193.get_config()
+    configuration.validate(config, 4)
+    recipe = configuration.recipe(config)
+    assert (recipe.optimizer.learning_rate, recipe.optimizer.b1, recipe.optimizer.b2) == (1e-4, 0.5, 0.999)
+    assert (recipe.objective.image_weight, recipe.objective.content_weight, recipe.objective.style_weight) == (10, 1, 1)
+    assert recipe.objective.adversarial == "log"
+    assert recipe.architecture.width == 64
+    assert config.data.flip == "physical"
+
+
+@pytest.mark.parametrize("module", [aia193, aia304])
+def test_unknown_variant(module):
+    with pytest.raises(ValueError, match="unknown variant 'fast'"):
+        module.get_config("fast")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "devices", "message"),
+    [
+        ("batch_size", 6, 4, "batch_size=6 does not divide by 4 devices: set --config.batch_size to a multiple of 4"),
+        ("steps", 0, 1, "steps must be at least 1, got 0"),
+        ("dtype", "float16", 1, "dtype must be one of float32, bfloat16, got 'float16'"),
+        ("data.crop", 66, 1, r"data.crop=66 is not divisible by 4 \(model.downsamplings=2\): use 64"),
+        ("data.crop", 32, 1, "data.crop=32 is too small: 3 discriminator scales of 4 layers need 64 pixels"),
+        ("data.flip", "east_west", 1, "data.flip must be one of none, physical, photograph, got 'east_west'"),
+        ("data.channels", (), 1, "data.channels is empty"),
+        ("data.channels", ("0171", "0193"), 1, "normalization.euv has 1 scales for 2 channels"),
+        ("data.normalization.euv.kind", "sqrt", 1, "normalization.euv: unknown normalization 'sqrt'"),
+        ("loss.adversarial", "wgan", 1, "loss.adversarial must be one of log, lsgan, hinge, got 'wgan'"),
+        ("loss.style_weight", -1.0, 1, "loss.style_weight must not be negative, got -1.0"),
+        ("optimizer.ema_decay", 1.0, 1, r"optimizer.ema_decay must be in \[0, 1\), got 1.0"),
+        ("model.width", 0, 1, "model.width must be at least 1, got 0"),
+    ],
+)
+def test_bad_values(config, key, value, devices, message):
+    config.update_from_flattened_dict({key: value})
+    with pytest.raises(ConfigError, match=message):
+        configuration.validate(config, devices)
+
+
+def test_differing_keys(config):
+    one = configuration.to_json(config)
+    config.update_from_flattened_dict({"steps": 7, "seed": 3, "data.data_dir": "elsewhere", "model.width": 8})
+    config.evaluation.limit = 5
+    other = configuration.to_json(config)
+    assert configuration.differing_keys(one, other) == ["model.width", "seed"], "the rest only steers the run"
+    assert configuration.differing_keys(one, {**one, "new": 1}) == ["new"]
+
+
+def test_channels_follow_the_data(config):
+    config.data.channels = ("0171", "0193", "0304")
+    config.data.normalization.euv.scale, config.data.normalization.euv.limit = (1.0, 1.0, 1.0), (9.0, 9.0, 9.0)
+    configuration.validate(config, 1)
+    architecture = configuration.architecture(config)
+    assert (architecture.channels("euv"), architecture.channels("magnetogram")) == (3, 1)

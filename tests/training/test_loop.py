@@ -1,0 +1,173 @@
+"""A whole run, end to end: what it leaves, how it goes on, what it refuses."""
+
+import json
+import os
+import signal
+import struct
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from tensorboardX.proto import event_pb2
+
+from configs import aia193
+from munit_jax.errors import ConfigError, DataError, WorkdirError
+from munit_jax.training import loop
+from munit_jax.training.loop import train_and_evaluate
+
+STEPS = 4
+
+
+def tiny_config(**changes) -> ConfigDict:
+    config = aia193.get_config("quickstart")
+    config.update({"steps": STEPS, "batch_size": 4, "checkpoint_every": 2, "eval_every": 2})
+    config.data.euv = config.data.magnetogram = "sdoml/small"
+    config.model.update({"width": 2, "style_size": 3, "mlp_width": 4, "downsamplings": 1, "residual_blocks": 1})
+    config.model.update({"discriminator_width": 2, "discriminator_scales": 1, "discriminator_layers": 2})
+    config.evaluation.update({"styles": 2, "limit": 3, "limit_during_training": 2})
+    config.update_from_flattened_dict(changes)
+    return config
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory):
+    """The runs of this module compile the same programs: keep them."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
+@pytest.fixture
+def uninterrupted(small_sun, tmp_path_factory):
+    workdir = tmp_path_factory.getbasetemp() / "uninterrupted"
+    if not workdir.exists():
+        train_and_evaluate(tiny_config(), workdir)
+    return workdir
+
+
+def lines(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_what_a_run_leaves(uninterrupted):
+    summary = json.loads((uninterrupted / "summary.json").read_text())
+    assert set(summary) == {"steps", "images_per_second", "losses", "held_out", "baselines", "params_sha256"}
+    assert summary["steps"] == STEPS
+    assert summary["images_per_second"] > 0
+    keys = {"rmse", "correlation", "abs_correlation"}
+    assert set(summary["held_out"]) == set(summary["baselines"]["zero"]) == set(summary["baselines"]["mean"]) == keys
+    assert summary["baselines"]["zero"]["correlation"] is None
+    assert summary["losses"]["generator_total"] == lines(uninterrupted)[-1]["generator_total"]
+    assert [line["step"] for line in lines(uninterrupted)] == [1, 2, 3, 4]
+    assert "held_out_rmse" in lines(uninterrupted)[1]
+    assert "held_out_rmse" not in lines(uninterrupted)[2]
+    pictures = sorted(path.name for path in (uninterrupted / "samples").iterdir())
+    assert pictures == ["step_0000002.png", "step_0000004.png"]
+    assert json.loads((uninterrupted / "config.json").read_text())["data"]["normalization"]["euv"]["kind"] == "asinh"
+    saved = sorted(path.name for path in (uninterrupted / "checkpoints").iterdir())
+    assert saved == ["step_2", "step_4"]
+    assert {"state", "data", "config"} <= {path.name for path in (uninterrupted / "checkpoints" / "step_4").iterdir()}
+
+
+def test_tensorboard_holds_the_same_scalars(uninterrupted):
+    (path,) = (uninterrupted / "tensorboard").iterdir()
+    tags, data = {}, path.read_bytes()
+    while data:  # a record: its length, a checksum of that, the event, a checksum of it
+        (length,) = struct.unpack("<Q", data[:8])
+        event = event_pb2.Event.FromString(data[12 : 12 + length])
+        tags |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+        data = data[16 + length :]
+    last = lines(uninterrupted)[-1]
+    for name in ("generator_total", "style_reconstruction_euv", "generator_gradient_norm"):
+        assert tags[name, 4] == pytest.approx(last[name], rel=1e-5)
+
+
+def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(uninterrupted, small_sun, tmp_path, monkeypatch, caplog):
+    report = loop.Training._report
+
+    def stop_after_the_first(self, step, *rest):
+        report(self, step, *rest)
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Training, "_report", stop_after_the_first)
+        assert train_and_evaluate(tiny_config(), tmp_path) is None
+    stopped = [line["step"] for line in lines(tmp_path)]
+    assert stopped[-1] < STEPS
+    assert not (tmp_path / "summary.json").exists()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 99, "gener')  # as a kill in the middle of a line leaves it
+    summary = train_and_evaluate(tiny_config(), tmp_path)
+    expected = json.loads((uninterrupted / "summary.json").read_text())
+    assert summary is not None
+    assert summary["params_sha256"] == expected["params_sha256"]
+    assert summary["held_out"] == pytest.approx(expected["held_out"])
+    resumed = lines(tmp_path)
+    assert [line["step"] for line in resumed] == [1, 2, 3, 4]
+    for one, other in zip(resumed, lines(uninterrupted), strict=True):
+        assert one["generator_total"] == other["generator_total"]
+
+
+def test_a_finished_run_is_not_trained_again(uninterrupted, small_sun, monkeypatch):
+    monkeypatch.setattr(loop, "make_parallel_step", lambda *_: None)
+    before = json.loads((uninterrupted / "summary.json").read_text())
+    summary = train_and_evaluate(tiny_config(), uninterrupted)
+    assert summary is not None
+    assert summary["params_sha256"] == before["params_sha256"]
+    assert summary["losses"] == before["losses"]
+
+
+def test_another_config_is_refused_by_name(uninterrupted, small_sun):
+    with pytest.raises(WorkdirError, match=r"another config, differing in loss.style_weight, seed: use the same config"):
+        train_and_evaluate(tiny_config(seed=1, **{"loss.style_weight": 2.0}), uninterrupted)
+
+
+def test_unpaired_training_has_pictures_and_no_scores(small_sun, tmp_path):
+    changes = {"data.paired": False, "data.flip": "none", "steps": 1}
+    summary = train_and_evaluate(tiny_config(**changes), tmp_path)
+    assert summary is not None
+    assert summary["held_out"] is None
+    assert summary["baselines"] is None
+    assert (tmp_path / "samples" / "step_0000001.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"batch_size": 6}, ConfigError, "does not divide by 4 devices"),
+        ({"model.discriminator_scales": 4}, ConfigError, "image size of sdoml/small=16 is too small"),
+        ({"data.euv": "sdoml/aia0193"}, DataError, "sdoml/aia0193 is not prepared"),
+        ({"data.channels": ("0304",)}, ConfigError, "sdoml/small has no channel 0304"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(small_sun, tmp_path, changes, error, message):
+    config = tiny_config(**changes)
+    config.data.data_dir = str(tmp_path / "none")
+    with pytest.raises(error, match=message):
+        train_and_evaluate(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_an_unwritable_workdir(small_sun, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkdirError, match="cannot make the workdir"):
+        train_and_evaluate(tiny_config(), tmp_path / "file" / "run")
+
+
+def test_nan_in_the_data_ends_the_run_with_its_place(small_sun, tmp_path, monkeypatch):
+    from munit_jax.data.pipeline import Frames
+
+    read = Frames.__getitem__
+
+    def spoil(self, index):
+        example = dict(self.source[index])
+        example["euv"] = np.full_like(example["euv"], np.nan)
+        self.source = {index: example} | {i: example for i in range(len(self.source))}
+        return read(self, index)
+
+    monkeypatch.setattr(Frames, "__getitem__", spoil)
+    with pytest.raises(DataError, match=r"256 of 256 values are not finite in the euv of sdoml/small, train split"):
+        train_and_evaluate(tiny_config(), tmp_path)
