@@ -11,12 +11,14 @@ Full run (variant none, 512 x 512, full width, batch 4 over four GPUs):
 
 from ml_collections import ConfigDict, config_dict
 
+from munit_jax.configuration import Config
+
 # ITI's asinh stretch for AIA (Jarolim et al. 2023): 0.5 % of the maximum in DN/s is where the logarithm takes over.
 ASINH_FRACTION = 0.005
 AIA_LIMIT = {"0171": 8600.0, "0193": 9800.0, "0304": 8800.0}
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Config:
     """Return the config of the poster's run or of a variant of it."""
     if variant not in ("", "quickstart"):
         raise ValueError(f"unknown variant {variant!r} of configs/aia193.py: choose quickstart or none")
@@ -26,9 +28,9 @@ def get_config(variant: str = "") -> ConfigDict:
     return config
 
 
-def base(channel: str) -> ConfigDict:
+def base(channel: str) -> Config:
     """Return the poster's run with an EUV channel."""
-    config = ConfigDict()
+    config: Config = ConfigDict()
     config.seed = 0
     config.steps = 300_000
     config.batch_size = 4  # over all devices: one image on each of the poster's four
@@ -95,7 +97,7 @@ def base(channel: str) -> ConfigDict:
     return config
 
 
-def quickstart(config: ConfigDict) -> None:
+def quickstart(config: Config) -> None:
     """Turn a config into the embedded one, sized for two cores and a few minutes."""
     config.steps = 2_000
     config.batch_size = 1

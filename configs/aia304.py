@@ -8,12 +8,11 @@
 Cost as configs/aia193.py. Not yet run at full size by us: no result to expect.
 """
 
-from ml_collections import ConfigDict
-
 from configs import aia193
+from munit_jax.configuration import Config
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Config:
     """Return the config of the run or of a variant of it."""
     if variant not in ("", "quickstart"):
         raise ValueError(f"unknown variant {variant!r} of configs/aia304.py: choose quickstart or none")

@@ -4,16 +4,16 @@
     python -m tfds_sdoml.build sdoml/hmi_bz --manual_dir=FOLDER_OF_SDOML
     python -m munit_jax.train --config=configs/unpaired.py
 
-MUNIT needs no pairs: each domain is shuffled for itself, and the cycle term ties a translation to its pixels. There is no
-truth to score against, so the summary's held_out is null; look at samples/. Narrow networks, for a machine without GPU.
+MUNIT needs no pairs: each domain is shuffled for itself, and the cycle term ties a translation to its pixels. There is
+no truth to score against, so the summary's held_out is null; look at samples/. Narrow networks, for a machine without
+GPU.
 """
 
-from ml_collections import ConfigDict
-
 from configs import aia193
+from munit_jax.configuration import Config
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Config:
     """Return the config; it has no variants."""
     if variant:
         raise ValueError(f"unknown variant {variant!r} of configs/unpaired.py: it has none")

@@ -3,9 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
-
-from ml_collections import ConfigDict
+from typing import Any, get_args
 
 from munit_jax import losses
 from munit_jax.data.augment import Flip
@@ -17,7 +15,7 @@ from munit_jax.objectives import Objective
 from munit_jax.training.state import OptimizerSettings
 from munit_jax.training.step import Recipe
 
-T = TypeVar("T")
+Config = Any  # an ml_collections.ConfigDict, whose values have no static types
 
 DTYPES = ("float32", "bfloat16")
 
@@ -25,7 +23,7 @@ DTYPES = ("float32", "bfloat16")
 STEERING = ("steps", "checkpoint_every", "eval_every", "data.data_dir", "evaluation")
 
 
-def architecture(config: ConfigDict) -> Architecture:
+def architecture(config: Config) -> Architecture:
     """Return the networks' sizes from `config.model`, the channels from `config.data`."""
     return _settings(
         Architecture,
@@ -37,7 +35,7 @@ def architecture(config: ConfigDict) -> Architecture:
     )
 
 
-def recipe(config: ConfigDict) -> Recipe:
+def recipe(config: Config) -> Recipe:
     """Return all that fixes a training step."""
     loss = config.loss.to_dict()
     fresh_styles_for_d = loss.pop("fresh_styles_for_d")
@@ -49,7 +47,7 @@ def recipe(config: ConfigDict) -> Recipe:
     )
 
 
-def normalizations(config: ConfigDict) -> dict[str, Normalization]:
+def normalizations(config: Config) -> dict[str, Normalization]:
     """Return the normalisation of each domain from `config.data.normalization`."""
     return {
         domain: _settings(
@@ -62,7 +60,7 @@ def normalizations(config: ConfigDict) -> dict[str, Normalization]:
     }
 
 
-def data_settings(config: ConfigDict) -> DataSettings:
+def data_settings(config: Config) -> DataSettings:
     """Return what the input pipeline needs."""
     data = config.data
     return DataSettings(
@@ -77,7 +75,7 @@ def data_settings(config: ConfigDict) -> DataSettings:
     )
 
 
-def validate(config: ConfigDict, devices: int) -> None:
+def validate(config: Config, devices: int) -> None:
     """Check a config on its own and against the number of devices; the data are checked when they are opened.
 
     Raises:
@@ -117,7 +115,7 @@ def validate(config: ConfigDict, devices: int) -> None:
         check_image_size(config, config.data.crop, "data.crop")
 
 
-def check_image_size(config: ConfigDict, size: int, name: str) -> None:
+def check_image_size(config: Config, size: int, name: str) -> None:
     """Check that square images of a size can pass the networks.
 
     Raises:
@@ -136,7 +134,7 @@ def check_image_size(config: ConfigDict, size: int, name: str) -> None:
         )
 
 
-def to_json(config: ConfigDict) -> dict[str, Any]:
+def to_json(config: Config) -> dict[str, Any]:
     """Return the config as JSON holds it (tuples become lists)."""
     return json.loads(json.dumps(config.to_dict()))
 
@@ -159,7 +157,7 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _settings(cls: type[T], section: Any, name: str, **more: Any) -> T:
+def _settings[T](cls: type[T], section: Any, name: str, **more: Any) -> T:
     given = {**dict(section.items()), **more}
     fields = {field.name for field in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
     if unknown := sorted(set(given) - fields):
@@ -177,5 +175,3 @@ def _tuple(value: Any) -> Any:
 def _choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}, got {value!r}")
-
-

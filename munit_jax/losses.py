@@ -1,7 +1,7 @@
 """The loss terms of MUNIT, one function an equation, as Barra and Delouille's poster writes them.
 
-With x != y in {euv, magnetogram}, E_x and D_x the encoders and the decoder of domain x, C and S content and style codes,
-q = N(0, I) and G_x the discriminator of domain x. Every function returns a scalar, the mean over whatever it is given.
+With x != y in {euv, magnetogram}, D_x the decoder of domain x, C_x and S_x its content and style encoders and their
+codes, q = N(0, I) and G_x the discriminator of domain x. Every function returns a scalar, the mean over what it is given.
 """
 
 import functools
@@ -57,7 +57,8 @@ def style_reconstruction(recovered: Float[Array, "*b s"], style: Float[Array, "*
 def cycle_reconstruction(cycle: Float[Array, "*b h w c"], image: Float[Array, "*b h w c"]) -> Scalar:
     """E ||D_x(C_y(D_y(C_x, S_y)), S_x) - x||_1, S_y ~ q: there and back with the image's own style gives it back.
 
-    The style-augmented cycle consistency of Huang et al. 2018, section 5.1, for translations that keep every pixel's place.
+    The style-augmented cycle consistency of Huang et al. 2018, section 5.1: for translations that keep every pixel's
+    place.
 
     Raises:
         ValueError: the shapes differ.

@@ -17,7 +17,6 @@ from munit_jax.model.munit import (
     OTHER,
     Architecture,
     ContentCode,
-    Domain,
     Params,
     StyleCode,
     decode,
@@ -26,16 +25,17 @@ from munit_jax.model.munit import (
     encode_style,
 )
 
-Images = Mapping[Domain, Float[Array, "b h w c"]]
-Styles = Mapping[Domain, StyleCode]
+Images = Mapping[str, Float[Array, "b h w c"]]  # by domain
+Styles = Mapping[str, StyleCode]  # by domain
 Terms = dict[str, losses.Scalar]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The weights of the terms and the form of the adversarial one. Weights of 0 leave the term out of the arithmetic.
+    """The weights of the terms and the form of the adversarial one.
 
-    image, content and style are the poster's l1, l2 and l3. The poster gives no values: the defaults are the reference's.
+    image, content and style are the poster's l1, l2 and l3; it gives no values, so the defaults are the reference's. A
+    cycle or paired weight of 0 leaves that term and its images out of the arithmetic.
     """
 
     adversarial: losses.Adversarial = "log"

@@ -25,7 +25,11 @@ def main(_: Sequence[str]) -> None:
     # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
     from munit_jax.training.loop import train_and_evaluate
 
-    workdir = Path(WORKDIR.value) if WORKDIR.value else default_workdir(flags.FLAGS["config"].config_filename)
+    workdir = (
+        Path(WORKDIR.value)
+        if WORKDIR.value
+        else default_workdir(config_flags.get_config_filename(flags.FLAGS["config"]))
+    )
     summary = train_and_evaluate(CONFIG.value, workdir)
     if summary is not None:
         command_line.logger.info("%s\nsummary.json and samples/ are in %s", score_table(summary), workdir)

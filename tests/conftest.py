@@ -7,11 +7,11 @@ from pathlib import Path
 # The tests' time goes into compiling small programs, not into running them. Read by JAX when it is imported.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
+import jax
+import pytest
 
-from munit_jax.data import pipeline  # noqa: E402
-from tfds_sdoml.sdoml_dataset_builder import Builder, SdomlConfig  # noqa: E402
+from munit_jax.data import pipeline
+from tfds_sdoml.sdoml_dataset_builder import Builder, SdomlConfig
 
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -33,13 +33,16 @@ TOLERANCE = {
 
 
 def _torch_name(part: str, path: tuple[str, ...], a: Architecture) -> str:
-    """Name in the reference of the parameter at `path` of our tree; `part` is content, style, decoder or discriminator."""
+    """Name in the reference of the parameter at `path`; `part` is content, style, decoder or discriminator."""
     *modules, leaf = path
     leaf = {"kernel": "weight"}.get(leaf, leaf)
     name = "/".join(modules)
     residual = {"content": f"enc_content.model.{a.downsamplings + 1}", "decoder": "dec.model.0"}.get(part)
     rules = {
-        "content": [(r"stem/convolution", "enc_content.model.0.conv"), (r"down_(\d+)/convolution", "enc_content.model.{+1}.conv")],
+        "content": [
+            (r"stem/convolution", "enc_content.model.0.conv"),
+            (r"down_(\d+)/convolution", "enc_content.model.{+1}.conv"),
+        ],
         "style": [
             (r"stem/convolution", "enc_style.model.0.conv"),
             (r"down_(\d+)/convolution", "enc_style.model.{+1}.conv"),

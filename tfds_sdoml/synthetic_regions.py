@@ -25,16 +25,16 @@ BELT_WIDTH = 5.5  # degrees, standard deviation of the latitude about the belt's
 BLOCK = 27 * DAY  # seconds: regions are drawn in blocks of time, each with a seed of its own
 MAXIMUM_AGE = 108 * DAY  # seconds after which the remains of a region are too weak to matter; a whole number of blocks
 EMERGENCE_RATE = 1.8  # regions a day on the whole sphere; NOAA numbered 0.7 a day on the visible half in 2011-2013
-MEDIAN_FLUX, FLUX_SCATTER, MAXIMUM_FLUX = 2.2e21, 1.15, 3e22  # Mx, natural logarithm, Mx (Harvey & Zwaan 1993)
+MEDIAN_FLUX, FLUX_SCATTER, MAXIMUM_FLUX = 3.3e21, 1.15, 3e22  # Mx, natural logarithm, Mx (Harvey & Zwaan 1993)
 NEST_FRACTION = 0.35  # of regions that emerge within an older one (Castenmiller et al. 1986)
 
 JOY_SLOPE = 0.5  # degrees of tilt a degree of latitude (Wang & Sheeley 1989 give 0.4 to 0.5)
 JOY_SCATTER = 12.0  # degrees, at the median flux; smaller for large regions
 
 LEADING_PLAGE, FOLLOWING_PLAGE = 4, 6  # fragments besides the leading and the following spot
-LEADING_SPOT_FRACTION, FOLLOWING_SPOT_FRACTION = 0.40, 0.15  # of the flux of a polarity
+LEADING_SPOT_FRACTION, FOLLOWING_SPOT_FRACTION = 0.20, 0.07  # of the flux of a polarity
 SPOT_FIELD = 2200.0  # gauss in the middle of a spot when resolved
-PLAGE_WIDTH = 0.75  # degrees, standard deviation of a fragment at the median flux when it emerges
+PLAGE_WIDTH = 1.4  # degrees, standard deviation of a fragment at the median flux when it emerges
 RISE_TIME = 1.3 * DAY  # seconds
 DECAY_TIME = 40 * DAY  # seconds: subduction and cancellation below the resolution
 SPOT_DISSOLUTION = 2.5 * DAY  # seconds, from when a spot no longer holds

@@ -46,8 +46,10 @@ class Frames:
     and they are asked for, `time` in seconds since 1970, and the geometry: `solar_radius` and `centre` in pixels.
     """
 
-    def __init__(self, name: str, split: str, domains: tuple[str, ...], channels: tuple[str, ...], data_dir: str | None):
-        builder = open_dataset(name, data_dir)
+    def __init__(
+        self, name: str, split: str, domains: tuple[str, ...], channels: tuple[str, ...], data_dir: str | None
+    ):
+        builder: Any = open_dataset(name, data_dir)  # its decorated methods have no static types
         available = builder.builder_config.channels
         if "euv" in domains and (missing := [c for c in channels if c not in available]):
             raise ConfigError(f"data.channels: {name} has no channel {', '.join(missing)}, only {', '.join(available)}")
@@ -57,7 +59,7 @@ class Frames:
         self.name, self.split, self.domains = name, split, domains
         self.channels = [available.index(c) for c in channels] if "euv" in domains else []
         # A dataset of a few frames may lack a split; it then has no frames.
-        self.source: Any = builder.as_data_source(split=split) if split in builder.info.splits else ()
+        self.source = builder.as_data_source(split) if split in builder.info.splits else ()
         self.size = int(builder.builder_config.size)
 
     def __len__(self) -> int:

@@ -53,7 +53,13 @@ def scored_mask(frame: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def score_generator(
-    translator: Translator, generators: Params, architecture: Architecture, frames: Frames, limit: int, styles: int, seed: int
+    translator: Translator,
+    generators: Params,
+    architecture: Architecture,
+    frames: Frames,
+    limit: int,
+    styles: int,
+    seed: int,
 ) -> Scores:
     """Score single realisations on evenly spaced held-out frames.
 

@@ -40,7 +40,8 @@ def upsample_nearest(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
 
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     """Average over 3 x 3 windows with stride 2; pixels outside the image are not counted."""
-    return nn.avg_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)), count_include_pad=False)
+    padding: Any = ((1, 1), (1, 1))  # flax's annotation knows only names
+    return nn.avg_pool(x, (3, 3), (2, 2), padding, count_include_pad=False)
 
 
 def _statistics_dtype(dtype: Any) -> Any:

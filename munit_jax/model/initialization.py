@@ -1,6 +1,6 @@
 """The networks' initial weights (Huang et al. 2018, section 5.1), drawn by numpy.
 
-A seed gives the same weights on every kind of device, and 46 million numbers in a second; the same draws compiled by XLA
+A seed gives the same weights on every kind of device, and 46 million numbers in a second; the same draws written in JAX
 take longer to compile than anything else before the first step.
 """
 

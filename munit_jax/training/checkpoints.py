@@ -44,7 +44,7 @@ class Checkpoints:
         )
 
     def restore(self, step: int, state: TrainState, data: grain.DatasetIterator) -> TrainState:
-        """Return the state of a step, laid out over devices as `state` is, and set the data iterator to its position."""
+        """Return the state of a step, laid out over devices as `state` is, and set `data` to its position."""
         abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
         restored = self._manager.restore(
             step,

@@ -10,18 +10,18 @@ from typing import Any
 import grain
 import jax
 from clu import parameter_overview
-from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from munit_jax import configuration
+from munit_jax.configuration import Config
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import WorkdirError
 from munit_jax.training.checkpoints import Checkpoints
 from munit_jax.training.monitor import Monitor
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
-from munit_jax.training.stopping import StopRequest
 from munit_jax.training.state import TrainState, init_state, make_optimizers
 from munit_jax.training.step import Batch, Metrics
+from munit_jax.training.stopping import StopRequest
 from munit_jax.training.writers import ScalarWriter, params_sha256, write_json
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 WARM_UP_STEPS = 2  # the first step compiles; they do not count in images per second
 
 
-def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any] | None:
+def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
     """Train as the config says, or go on where the run in `workdir` stopped; return the summary that is left there.
 
     None if the process was asked to stop before the last step; the same call then goes on.
@@ -86,7 +86,7 @@ class Training:
 
     def __init__(
         self,
-        config: ConfigDict,
+        config: Config,
         step_function: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
         devices: int,
         batches: grain.DatasetIterator,
@@ -156,7 +156,7 @@ class Training:
             self.seconds += seconds
 
 
-def claim_workdir(workdir: Path, config: ConfigDict) -> None:
+def claim_workdir(workdir: Path, config: Config) -> None:
     """Make the run's folder, or check that the run in it has this config.
 
     Raises:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from ml_collections import ConfigDict
 
+from munit_jax.configuration import Config
 from munit_jax.data.pipeline import DataSettings, Frames, format_time
 from munit_jax.evaluation.figures import sample_figure
 from munit_jax.evaluation.held_out import (
@@ -25,12 +25,12 @@ SAMPLE_REALISATIONS = 4
 class Monitor:
     """The held-out frames of a run: scores where they have a truth, pictures in any case."""
 
-    def __init__(self, config: ConfigDict, settings: DataSettings, architecture: Architecture):
+    def __init__(self, config: Config, settings: DataSettings, architecture: Architecture):
         self.config, self.settings, self.architecture = config, settings, architecture
         self.translator: Translator = make_translator(architecture, settings.normalization)
         domains = DOMAINS if settings.paired else ("euv",)
         held_out = Frames(settings.euv, "test", domains, settings.channels, settings.data_dir)
-        # A handful of frames may leave no held-out split; the pictures then show frames of the training split, and say so.
+        # A handful of frames may leave no held-out split: the pictures then show training frames, and say so.
         self.frames = held_out if len(held_out) else self._train_frames(domains)
 
     def _train_frames(self, domains: tuple[str, ...]) -> Frames:

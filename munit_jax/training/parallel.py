@@ -4,6 +4,7 @@ The state is replicated by annotation, not stacked; a batch is split along its f
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,10 +14,11 @@ from munit_jax.training.state import TrainState
 from munit_jax.training.step import Batch, Metrics, Recipe, make_train_step
 
 AXIS = "devices"
+Device = Any  # jax.Device is no static type
 
 
 def make_parallel_step(
-    recipe: Recipe, seed: int, devices: Sequence[jax.Device]
+    recipe: Recipe, seed: int, devices: Sequence[Device]
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Return the training step over the devices: (state, batch as `split_batch` gives it) -> (state, metrics).
 
@@ -28,13 +30,13 @@ def make_parallel_step(
     )
 
 
-def replicate(state: TrainState, devices: Sequence[jax.Device]) -> TrainState:
+def replicate(state: TrainState, devices: Sequence[Device]) -> TrainState:
     """Put a copy of the state on every device, laid out as the parallel step returns it (so it is traced once)."""
     sharding = replicated_sharding(devices)
     return jax.tree.map(lambda x: jax.device_put(np.asarray(x), sharding), state)
 
 
-def replicated_sharding(devices: Sequence[jax.Device]) -> NamedSharding:
+def replicated_sharding(devices: Sequence[Device]) -> NamedSharding:
     """Return the layout of an array of which every device holds a copy."""
     return NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
 

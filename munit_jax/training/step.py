@@ -40,9 +40,7 @@ class Recipe:
     fresh_styles_for_d: bool = False
 
 
-def draw_styles(
-    architecture: Architecture, key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]
-) -> Styles:
+def draw_styles(architecture: Architecture, key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]) -> Styles:
     """Draw a style of each domain for each example, S ~ N(0, I).
 
     The draw depends on the key, the step and the example's place in the *global* batch, hence not on how many devices
@@ -140,5 +138,3 @@ def _update(
         "update_norm": optax.tree.norm(updates),
     }
     return optax.apply_updates(params, updates), optimizer_state, norms
-
-

@@ -40,7 +40,7 @@ def test_random_flip_is_drawn_half_the_time():
     for flip, share in (("none", 0.0), ("physical", 0.5), ("photograph", 0.5)):
         changed = [(random_flip({"euv": IMAGE}, flip, rng)["euv"] != IMAGE).any() for _ in range(400)]
         assert np.mean(changed) == pytest.approx(share, abs=0.08)
-    with pytest.raises(ConfigError, match="unknown data.flip='rot90': choose one of none, physical, photograph"):
+    with pytest.raises(ConfigError, match=r"unknown data.flip='rot90': choose one of none, physical, photograph"):
         random_flip({"euv": IMAGE}, "rot90", rng)  # pyright: ignore[reportArgumentType]
 
 
@@ -62,7 +62,7 @@ def bipole(latitude: float, leading_sign: float) -> np.ndarray:
 
 
 def laws(magnetogram: np.ndarray) -> tuple[bool, bool]:
-    """Whether the one region obeys Hale's law of this cycle, and Joy's: the leading polarity is nearer to the equator."""
+    """Whether the one region obeys this cycle's Hale's law, and Joy's: the leading polarity nearer to the equator."""
     (row, column), (other_row, other_column) = np.argwhere(magnetogram[..., 0])
     if column < other_column:
         row, column, other_row = other_row, other_column, row

@@ -89,7 +89,8 @@ def test_not_finite_values_are_named_with_count_time_and_place(small_sun, monkey
     spoilt[1]["magnetogram"] = spoilt[1]["magnetogram"].copy()
     spoilt[1]["magnetogram"][3, 5:7] = np.nan
     train.source = spoilt
-    message = r"2 of 256 values are not finite in the magnetogram of sdoml/small, train split, 20\S+Z \(first at row 3, column 5\)"
+    place = r"sdoml/small, train split, 20\S+Z \(first at row 3, column 5\)"
+    message = rf"2 of 256 values are not finite in the magnetogram of {place}"
     with pytest.raises(DataError, match=message):
         train[1]
     assert train[0]["magnetogram"].shape == (16, 16, 1)
@@ -105,12 +106,14 @@ def test_a_split_that_is_not_there_has_no_frames(small_sun):
 
 
 def test_missing_datasets(tmp_path):
-    with pytest.raises(DataError, match=r"sdoml/aia0193_hmi is not prepared: build it with `python -m tfds_sdoml.build"):
+    with pytest.raises(
+        DataError, match=r"sdoml/aia0193_hmi is not prepared: build it with `python -m tfds_sdoml.build"
+    ):
         open_dataset("sdoml/aia0193_hmi", str(tmp_path))
     with pytest.raises(DataError, match=r"unknown dataset 'sdoml/aia9999'; known are sdoml/synthetic_64"):
         open_dataset("sdoml/aia9999", str(tmp_path))
 
 
 def test_paired_needs_one_dataset(small_sun):
-    with pytest.raises(ConfigError, match="data.paired needs one dataset with both domains"):
+    with pytest.raises(ConfigError, match=r"data.paired needs one dataset with both domains"):
         training_batches(settings(magnetogram="sdoml/hmi_bz"), 1, seed=0)

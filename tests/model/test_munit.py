@@ -42,9 +42,7 @@ def euv():
         (3, 5_385_856, 2_764_936, 5_754_627, 15_026_187, 8_271_171, 46_594_716),
     ],
 )
-def test_parameter_counts_are_the_reference_s(
-    channels, content, style, decoder, generator, discriminator, total
-):
+def test_parameter_counts_are_the_reference_s(channels, content, style, decoder, generator, discriminator, total):
     architecture = Architecture(euv_channels=channels, magnetogram_channels=channels)
     generators, discriminators = munit.init_generators(architecture, 0), munit.init_discriminators(architecture, 0)
     for domain in DOMAINS:
@@ -91,9 +89,7 @@ def test_translate_takes_its_style_from_a_code_an_image_or_the_prior(generators,
     style = munit.encode_style(TINY, generators, "magnetogram", magnetogram)
     given = munit.translate(TINY, generators, euv, "euv", style=style)
     np.testing.assert_allclose(given, munit.decode(TINY, generators, "magnetogram", content, style), atol=1e-6)
-    np.testing.assert_allclose(
-        given, munit.translate(TINY, generators, euv, "euv", style_image=magnetogram), atol=1e-6
-    )
+    np.testing.assert_allclose(given, munit.translate(TINY, generators, euv, "euv", style_image=magnetogram), atol=1e-6)
     drawn = munit.translate(TINY, generators, euv, "euv", key=jax.random.key(4))
     style = munit.draw_style(TINY, jax.random.key(4), 2)
     np.testing.assert_allclose(drawn, munit.translate(TINY, generators, euv, "euv", style=style), atol=1e-6)
@@ -140,7 +136,9 @@ def test_bfloat16_compute_keeps_float32_weights_and_outputs(generators, euv):
 
 
 def test_bad_images(generators):
-    with pytest.raises(ValueError, match=r"euv images must have shape \(batch, height, width, 2\), got \(1, 32, 32, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"euv images must have shape \(batch, height, width, 2\), got \(1, 32, 32, 1\)"
+    ):
         munit.encode_content(TINY, generators, "euv", jnp.zeros((1, 32, 32, 1)))
     with pytest.raises(ValueError, match=r"must be multiples of 4 \(2 downsamplings\), got 32 x 30"):
         munit.encode_style(TINY, generators, "euv", jnp.zeros((1, 32, 30, 2)))

@@ -121,7 +121,9 @@ def test_a_finished_run_is_not_trained_again(uninterrupted, small_sun, monkeypat
 
 
 def test_another_config_is_refused_by_name(uninterrupted, small_sun):
-    with pytest.raises(WorkdirError, match=r"another config, differing in loss.style_weight, seed: use the same config"):
+    with pytest.raises(
+        WorkdirError, match=r"another config, differing in loss.style_weight, seed: use the same config"
+    ):
         train_and_evaluate(tiny_config(seed=1, **{"loss.style_weight": 2.0}), uninterrupted)
 
 
@@ -165,7 +167,7 @@ def test_nan_in_the_data_ends_the_run_with_its_place(small_sun, tmp_path, monkey
     def spoil(self, index):
         example = dict(self.source[index])
         example["euv"] = np.full_like(example["euv"], np.nan)
-        self.source = {index: example} | {i: example for i in range(len(self.source))}
+        self.source = {index: example} | dict.fromkeys(range(len(self.source)), example)
         return read(self, index)
 
     monkeypatch.setattr(Frames, "__getitem__", spoil)

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from munit_jax.model.munit import DOMAINS, OTHER, decode, discriminate, encode_content
+from munit_jax.model.munit import DOMAINS, OTHER, decode, encode_content
 from munit_jax.objectives import discriminator_objective, generate, generator_objective
 from munit_jax.training import parallel
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
@@ -42,7 +42,11 @@ def test_metrics_hold_every_term_by_its_name(taken):
     terms += ["cycle_reconstruction", "paired_translation", "discriminator"]
     expected = {f"{term}_{domain}" for term in terms for domain in DOMAINS}
     sides = ("generator", "discriminator")
-    expected |= {f"{side}_{what}" for side in sides for what in ("total", *(f"{x}_norm" for x in ("gradient", "parameter", "update")))}
+    expected |= {
+        f"{side}_{what}"
+        for side in sides
+        for what in ("total", *(f"{x}_norm" for x in ("gradient", "parameter", "update")))
+    }
     assert set(metrics) == expected
     assert all(np.isfinite(value) for value in metrics.values())
 
@@ -60,7 +64,9 @@ def test_step_is_the_discriminators_update_then_the_generators_seeing_it(recipe,
             x: decode(a, generators, x, encode_content(a, generators, OTHER[x], images[OTHER[x]]), styles[x])
             for x in DOMAINS
         }
-        d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, translation)[0])(discriminators)
+        d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, translation)[0])(
+            discriminators
+        )
         updates, _ = optimizers.discriminators.update(d_gradient, state.discriminator_optimizer, discriminators)
         new_discriminators = optax.apply_updates(discriminators, updates)
 
