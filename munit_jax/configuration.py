@@ -111,6 +111,11 @@ def validate(config: Config, devices: int) -> None:
                 f"data.normalization.{domain} has {normalization.channels} scales for {channels} channels: "
                 "give one scale and one limit for each"
             )
+    if not config.data.paired and (config.loss.paired_weight or config.loss.unsigned_weight):
+        raise ConfigError(
+            "loss.paired_weight and loss.unsigned_weight compare simultaneous images: set them to 0.0, or "
+            "data.paired=True"
+        )
     if config.data.crop:
         check_image_size(config, config.data.crop, "data.crop")
 

@@ -1,7 +1,7 @@
 """The loss terms of MUNIT, one function an equation, as Barra and Delouille's poster writes them.
 
 With x != y in {euv, magnetogram}, D_x the decoder of domain x, C_x and S_x its content and style encoders and their
-codes, q = N(0, I) and G_x the discriminator of domain x. Every function returns a scalar, the mean over what it is given.
+codes, q = N(0, I) and G_x the discriminator of domain x. Every function returns a mean, a scalar.
 """
 
 import functools
@@ -77,6 +77,19 @@ def paired_translation(translation: Float[Array, "*b h w c"], truth: Float[Array
         ValueError: the shapes differ.
     """
     return _mean_absolute_error("paired_translation", translation, truth)
+
+
+@jax.jit
+def paired_unsigned_field(translation: Float[Array, "*b h w c"], truth: Float[Array, "*b h w c"]) -> Scalar:
+    """E || |D_x(C_y, S_x)| - |x| ||_1 for simultaneous x and y, x a magnetogram, S_x ~ q: every realisation has the true |B|.
+
+    Not in the poster; for paired training. EUV emission follows |B| and is blind to its sign, so the sign is left to the
+    style and the discriminator. With the sign in, the best a generator could do is the median of both, an empty field.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return _mean_absolute_error("paired_unsigned_field", jnp.abs(translation), jnp.abs(truth))
 
 
 def _log_value(real: Array, fake: Array) -> Scalar:

@@ -35,7 +35,8 @@ class Objective:
     """The weights of the terms and the form of the adversarial one.
 
     image, content and style are the poster's l1, l2 and l3; it gives no values, so the defaults are the reference's. A
-    cycle or paired weight of 0 leaves that term and its images out of the arithmetic.
+    cycle, paired or unsigned weight of 0 leaves that term out of the arithmetic; paired and unsigned need simultaneous
+    images.
     """
 
     adversarial: losses.Adversarial = "log"
@@ -46,6 +47,7 @@ class Objective:
     style_weight: float = 1.0
     cycle_weight: float = 0.0
     paired_weight: float = 0.0
+    unsigned_weight: float = 0.0
     detach_content_target: bool = False
 
 
@@ -160,4 +162,11 @@ def generator_objective(
                 objective.paired_weight,
                 losses.paired_translation(generated.paired[x], images[x]),
             )
+    if objective.unsigned_weight:
+        translation, truth = generated.translation["magnetogram"], images["magnetogram"]
+        add(
+            "paired_unsigned_field",
+            objective.unsigned_weight,
+            losses.paired_unsigned_field(translation, truth),
+        )
     return losses.weighted_total(terms, weights), terms

@@ -62,6 +62,12 @@ def test_bad_values(config, key, value, devices, message):
         configuration.validate(config, devices)
 
 
+def test_paired_terms_need_pairs(config):
+    config.update_from_flattened_dict({"data.paired": False, "loss.unsigned_weight": 1.0})
+    with pytest.raises(ConfigError, match=r"compare simultaneous images: set them to 0.0, or data.paired=True"):
+        configuration.validate(config, 1)
+
+
 def test_differing_keys(config):
     one = configuration.to_json(config)
     config.update_from_flattened_dict({"steps": 7, "seed": 3, "data.data_dir": "elsewhere", "model.width": 8})

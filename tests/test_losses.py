@@ -15,6 +15,7 @@ RECONSTRUCTIONS = [
     losses.content_reconstruction,
     losses.cycle_reconstruction,
     losses.paired_translation,
+    losses.paired_unsigned_field,
 ]
 FORMS = ["log", "lsgan", "hinge"]
 
@@ -29,8 +30,15 @@ def logits(*scales: list[float]) -> tuple[jax.Array, ...]:
 
 @pytest.mark.parametrize("loss", RECONSTRUCTIONS)
 def test_reconstruction_is_the_mean_absolute_error(loss):
-    # |1 - 0| + |-2 - 0| + |3 - 4| + |4 - 4| = 4 over 4 pixels
-    assert loss(image(1, -2, 3, 4), image(0, 0, 4, 4)) == pytest.approx(1.0)
+    # |1 - 0| + |2 - 0| + |3 - 4| + |4 - 4| = 4 over 4 pixels
+    assert loss(image(1, 2, 3, 4), image(0, 0, 4, 4)) == pytest.approx(1.0)
+
+
+def test_unsigned_field_does_not_see_the_polarity():
+    generated, true = image(100, -250, 3), image(-90, -200, 0)
+    assert losses.paired_unsigned_field(generated, true) == pytest.approx((10 + 50 + 3) / 3)
+    assert losses.paired_unsigned_field(-true, true) == 0
+    assert losses.paired_translation(generated, true) == pytest.approx((190 + 50 + 3) / 3)
 
 
 @pytest.mark.parametrize("loss", RECONSTRUCTIONS)

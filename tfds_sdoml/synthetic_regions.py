@@ -24,7 +24,7 @@ BELT_WIDTH = 5.5  # degrees, standard deviation of the latitude about the belt's
 
 BLOCK = 27 * DAY  # seconds: regions are drawn in blocks of time, each with a seed of its own
 MAXIMUM_AGE = 108 * DAY  # seconds after which the remains of a region are too weak to matter; a whole number of blocks
-EMERGENCE_RATE = 1.8  # regions a day on the whole sphere; NOAA numbered 0.7 a day on the visible half in 2011-2013
+EMERGENCE_RATE = 0.9  # regions a day on the sphere; NOAA numbers 0.7 a day on the visible half, many of them small
 MEDIAN_FLUX, FLUX_SCATTER, MAXIMUM_FLUX = 3.3e21, 1.15, 3e22  # Mx, natural logarithm, Mx (Harvey & Zwaan 1993)
 NEST_FRACTION = 0.35  # of regions that emerge within an older one (Castenmiller et al. 1986)
 

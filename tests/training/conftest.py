@@ -22,7 +22,7 @@ TINY = Architecture(
 
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
-    objective = Objective(adversarial="lsgan", cycle_weight=10.0, paired_weight=1.0)
+    objective = Objective(adversarial="lsgan", cycle_weight=10.0, paired_weight=1.0, unsigned_weight=1.0)
     return Recipe(TINY, objective, OptimizerSettings(weight_decay=1e-4, clip_norm=50.0))
 
 

@@ -40,7 +40,7 @@ def test_metrics_hold_every_term_by_its_name(taken):
     *_, metrics = taken
     terms = ["adversarial", "image_reconstruction", "content_reconstruction", "style_reconstruction"]
     terms += ["cycle_reconstruction", "paired_translation", "discriminator"]
-    expected = {f"{term}_{domain}" for term in terms for domain in DOMAINS}
+    expected = {f"{term}_{domain}" for term in terms for domain in DOMAINS} | {"paired_unsigned_field"}
     sides = ("generator", "discriminator")
     expected |= {
         f"{side}_{what}"

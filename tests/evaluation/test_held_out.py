@@ -1,0 +1,105 @@
+"""Held-out scores: fixed styles, baselines by hand, and a translator that is the networks in physical units."""
+
+import jax
+import numpy as np
+import pytest
+
+from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.evaluation.held_out import (
+    frame_styles,
+    make_translator,
+    score_baselines,
+    score_generator,
+    scored_mask,
+    spaced,
+)
+from munit_jax.model.munit import Architecture, init_generators, translate
+
+TINY = Architecture(
+    width=2,
+    style_size=3,
+    mlp_width=4,
+    downsamplings=1,
+    residual_blocks=1,
+    discriminator_scales=1,
+    discriminator_layers=2,
+)
+NORMALIZATIONS = {
+    "euv": Normalization("asinh", False, (50.0,), (9000.0,)),
+    "magnetogram": Normalization("asinh", True, (20.0,), (1500.0,)),
+}
+
+
+class Frames(list):
+    """Frames in memory, with what the scores ask of a split."""
+
+    size = 16
+
+
+@pytest.fixture(scope="module")
+def frames():
+    rng = np.random.default_rng(0)
+    return Frames(
+        {
+            "euv": rng.gamma(2, 100, (16, 16, 1)).astype(np.float32),
+            "magnetogram": rng.normal(0, 50, (16, 16, 1)).astype(np.float32),
+            "solar_radius": np.float32(6.0),
+            "centre": np.array([7.5, 7.5], np.float32),
+        }
+        for _ in range(3)
+    )
+
+
+def test_mask_is_the_disk_without_the_limb(frames):
+    mask = scored_mask(frames[0])
+    y, x = np.mgrid[:16, :16]
+    np.testing.assert_array_equal(mask, np.hypot(x - 7.5, y - 7.5) < 6.0 * 200 / 203.3)
+
+
+def test_translator_is_the_networks_in_physical_units(frames):
+    generators = init_generators(TINY, 0)
+    styles = frame_styles(TINY, 0, 0, 2)
+    generated = make_translator(TINY, NORMALIZATIONS)(generators, frames[0]["euv"], styles)
+    image = normalize(NORMALIZATIONS["euv"], np.repeat(frames[0]["euv"][None], 2, axis=0))
+    plain = jax.jit(lambda image, styles: translate(TINY, generators, image, "euv", style=styles))(image, styles)
+    expected = denormalize(NORMALIZATIONS["magnetogram"], np.asarray(plain))[..., 0]
+    np.testing.assert_allclose(generated, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_styles_of_a_frame_are_its_own_and_always_the_same():
+    np.testing.assert_array_equal(frame_styles(TINY, 0, 3, 4), frame_styles(TINY, 0, 3, 4))
+    assert (frame_styles(TINY, 0, 3, 4) != frame_styles(TINY, 0, 4, 4)).all()
+    assert (frame_styles(TINY, 0, 3, 4) != frame_styles(TINY, 1, 3, 4)).all()
+
+
+def test_a_perfect_generator_scores_the_ideal(frames):
+    by_euv = {frame["euv"].tobytes(): frame["magnetogram"][..., 0] for frame in frames}
+
+    def perfect(_, euv, styles):
+        return np.stack([by_euv[euv.tobytes()]] * len(styles))
+
+    ideal = score_generator(perfect, None, TINY, frames, 0, 2, 0)  # pyright: ignore[reportArgumentType]
+    assert ideal["rmse"] == pytest.approx(0, abs=0.02)
+    assert ideal["correlation"] == pytest.approx(1)
+    assert ideal["abs_correlation"] == pytest.approx(1)
+
+
+def test_baselines_by_hand(frames):
+    baselines = score_baselines(frames, frames, 0)  # pyright: ignore[reportArgumentType]
+    mask = scored_mask(frames[0])
+    true = np.stack([frame["magnetogram"][mask, 0] for frame in frames])
+    assert baselines["zero"] == {
+        "rmse": pytest.approx(np.sqrt(np.mean(true**2))),
+        "correlation": None,
+        "abs_correlation": None,
+    }
+    mean, mean_abs = np.broadcast_to(true.mean(0), true.shape), np.broadcast_to(np.abs(true).mean(0), true.shape)
+    assert baselines["mean"]["rmse"] == pytest.approx(np.sqrt(np.mean((mean - true) ** 2)), rel=1e-5)
+    assert baselines["mean"]["correlation"] == pytest.approx(np.corrcoef(mean.ravel(), true.ravel())[0, 1], rel=1e-4)
+    expected = np.corrcoef(mean_abs.ravel(), np.abs(true).ravel())[0, 1]
+    assert baselines["mean"]["abs_correlation"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_spaced():
+    assert list(spaced(5, 0)) == list(spaced(5, 9)) == [0, 1, 2, 3, 4]
+    assert list(spaced(101, 3)) == [0, 50, 100]

@@ -1,0 +1,61 @@
+"""The command as a user meets it: one line and exit code 2 for every mistake, no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from munit_jax.train import default_workdir, score_table
+
+ROOT = Path(__file__).parents[1]
+QUICKSTART = "--config=configs/aia193.py:quickstart"
+
+
+def run(*flags: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "munit_jax.train", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "no config: give --config=configs/aia193.py:quickstart"),
+        (("--config=configs/none.py",), "No such file or directory: 'configs/none.py'"),
+        (
+            ("--config=configs/aia193.py:fast",),
+            "unknown variant 'fast' of configs/aia193.py: choose quickstart or none",
+        ),
+        ((QUICKSTART, "--config.datta.crop=64"), "unknown config key: 'datta' Did you mean \"data\""),
+        ((QUICKSTART, "--config.steps=many"), "--config.steps=many: invalid literal for int()"),
+        ((QUICKSTART, "--wrokdir=x"), "Unknown command line flag 'wrokdir'. Did you mean: workdir ?"),
+        ((QUICKSTART, "again"), "unexpected arguments again"),
+        (
+            ("--config=configs/aia193.py",),
+            "sdoml/aia0193_hmi is not prepared: build it with `python -m tfds_sdoml.build",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
+    config = [f"--config.data.data_dir={tmp_path}"] if flags == ("--config=configs/aia193.py",) else []
+    result = run(*flags, *config, f"--workdir={tmp_path / 'run'}")
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_default_workdir():
+    assert default_workdir("configs/aia193.py:quickstart") == Path("runs/aia193-quickstart")
+    assert default_workdir("configs/aia304.py") == Path("runs/aia304")
+
+
+def test_score_table():
+    scores = {"rmse": 12.345, "correlation": None, "abs_correlation": 0.5}
+    table = score_table({"held_out": scores, "baselines": {"zero": scores}}).splitlines()
+    assert [line.split() for line in table[1:]] == [
+        ["generated", "12.35", "-", "0.500"],
+        ["zero", "12.35", "-", "0.500"],
+    ]
+    assert "no simultaneous magnetograms" in score_table({"held_out": None, "baselines": None})
