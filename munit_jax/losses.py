@@ -81,10 +81,10 @@ def paired_translation(translation: Float[Array, "*b h w c"], truth: Float[Array
 
 @jax.jit
 def paired_unsigned_field(translation: Float[Array, "*b h w c"], truth: Float[Array, "*b h w c"]) -> Scalar:
-    """E || |D_x(C_y, S_x)| - |x| ||_1 for simultaneous x and y, x a magnetogram, S_x ~ q: every realisation has the true |B|.
+    """E || |D_x(C_y, S_x)| - |x| ||_1, x a magnetogram and y simultaneous, S_x ~ q: |B| is true in every realisation.
 
-    Not in the poster; for paired training. EUV emission follows |B| and is blind to its sign, so the sign is left to the
-    style and the discriminator. With the sign in, the best a generator could do is the median of both, an empty field.
+    Not in the poster; for paired training. EUV emission follows |B| and is blind to its sign, so the sign is left to
+    the style and the discriminator. With the sign in, the best a generator could do is the median of both: no field.
 
     Raises:
         ValueError: the shapes differ.
