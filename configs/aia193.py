@@ -7,6 +7,8 @@ Full run (variant none, 512 x 512, full width, batch 4 over four GPUs):
 
 :quickstart is the embedded one. It makes a synthetic Sun of 64 pixels and trains narrow networks on it.
     python -m munit_jax.train --config=configs/aia193.py:quickstart
+    Cost: 6 min 34 s on 2 cores, set-up included. Result: |B| correlation 0.514 on the held-out frames, 0.194 that of the
+    mean image; signed correlation 0.08. Seed 0.
 """
 
 from ml_collections import ConfigDict, config_dict

@@ -18,14 +18,14 @@ def get_config(variant: str = "") -> Config:
     if variant:
         raise ValueError(f"unknown variant {variant!r} of configs/unpaired.py: it has none")
     config = aia193.base("0171")
-    config.steps = 1_200
+    config.steps = 1_000
     config.batch_size = 1
     config.checkpoint_every = 200
     config.eval_every = 200
     config.data.euv, config.data.magnetogram, config.data.paired = "sdoml/aia0171", "sdoml/hmi_bz", False
     config.data.crop = 128
     config.data.normalization.magnetogram.update({"scale": (20.0,), "limit": (2000.0,)})
-    config.model.update({"width": 16, "mlp_width": 64, "discriminator_width": 16})
+    config.model.update({"width": 8, "mlp_width": 32, "discriminator_width": 8})
     config.loss.update({"adversarial": "lsgan", "cycle_weight": 10.0})
     config.optimizer.update({"learning_rate": 2e-4, "discriminator_learning_rate": 2e-4, "ema_decay": 0.99})
     return config

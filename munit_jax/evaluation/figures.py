@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-FIELD_RANGE = 300.0  # gauss: magnetograms are drawn from black (-) to white (+) over this range, as HMI's usually are
+FIELD_RANGE = 150.0  # gauss: magnetograms are drawn from black (-) to white (+) over this range, as HMI's usually are
 DIFFERENCE_RANGE = (1.0, 1000.0)  # gauss, the poster's difference map in log scale
 INTENSITY_PERCENTILES = (1.0, 99.7)
 
