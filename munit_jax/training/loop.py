@@ -63,7 +63,9 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
             step_function = make_parallel_step(recipe, config.seed, devices)
             train = Training(config, step_function, len(devices), batches, checkpoints, monitor, writer, workdir)
             state = train(state, first)
-            losses, speed = writer.last, train.images_per_second()
+            losses = writer.last
+            # A run that had nothing left to do keeps the rate it was logged with.
+            speed = train.images_per_second() or losses.get("images_per_second")
     if int(state.step) < config.steps:
         logger.info("stopped at step %d of %d: run the same command to go on", state.step, config.steps)
         return None

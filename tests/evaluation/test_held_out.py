@@ -13,17 +13,9 @@ from munit_jax.evaluation.held_out import (
     scored_mask,
     spaced,
 )
-from munit_jax.model.munit import Architecture, init_generators, translate
+from munit_jax.model.munit import init_generators, translate
+from tests.training.conftest import TINY
 
-TINY = Architecture(
-    width=2,
-    style_size=3,
-    mlp_width=4,
-    downsamplings=1,
-    residual_blocks=1,
-    discriminator_scales=1,
-    discriminator_layers=2,
-)
 NORMALIZATIONS = {
     "euv": Normalization("asinh", False, (50.0,), (9000.0,)),
     "magnetogram": Normalization("asinh", True, (20.0,), (1500.0,)),

@@ -118,6 +118,7 @@ def test_a_finished_run_is_not_trained_again(uninterrupted, small_sun, monkeypat
     assert summary is not None
     assert summary["params_sha256"] == before["params_sha256"]
     assert summary["losses"] == before["losses"]
+    assert summary["images_per_second"] == before["images_per_second"]
 
 
 def test_another_config_is_refused_by_name(uninterrupted, small_sun):
