@@ -1,6 +1,7 @@
 """How every command starts and ends: a user's mistake is one line and exit code 2, never a traceback."""
 
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -11,6 +12,7 @@ from absl import logging as absl_logging
 from munit_jax.errors import UserError
 
 MISTAKE = 2
+INTERRUPTED = 128 + signal.SIGINT  # as shells count it
 
 logger = logging.getLogger("munit_jax")
 
@@ -57,6 +59,9 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
         main(arguments)
     except UserError as error:
         _fail(str(error))
+    except KeyboardInterrupt:
+        logger.info("interrupted: the last checkpoint stands; run the same command to go on")
+        sys.exit(INTERRUPTED)
 
 
 def _fail(message: str) -> NoReturn:
