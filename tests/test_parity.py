@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
@@ -101,7 +102,7 @@ class Reference:
             magnetogram_channels=meta["magnetogram_channels"],
             dtype=dtype,
         )
-        weights = meta["weights"]
+        weights = {name: float(weight) for name, weight in meta["weights"].items()}
         self.objective = Objective(
             adversarial=meta["adversarial"],
             adversarial_weight=weights["adversarial"],
@@ -152,8 +153,8 @@ def reference(dtype):
 
 @pytest.fixture(scope="module")
 def inputs(reference):
-    images = {d: reference[f"in/{d}"] for d in DOMAINS}
-    styles = {d: reference[f"in/style_{d}"] for d in DOMAINS}
+    images = {d: jnp.asarray(reference[f"in/{d}"]) for d in DOMAINS}
+    styles = {d: jnp.asarray(reference[f"in/style_{d}"]) for d in DOMAINS}
     return images, styles
 
 

@@ -8,6 +8,7 @@ import math
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Side = Literal["generators", "discriminators"]
@@ -22,7 +23,10 @@ def draw_parameters(shapes: Any, side: Side, rng: np.random.Generator) -> Any:
     norm's gamma is U(0, 1); biases and beta are 0.
     """
 
-    def draw(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
+    def draw(path: tuple[Any, ...], leaf: Any) -> jax.Array:
+        return jnp.asarray(values(path, leaf))
+
+    def values(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
         name, shape = path[-1].key, leaf.shape
         if name in ("bias", "beta"):
             return np.zeros(shape, np.float32)

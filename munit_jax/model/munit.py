@@ -23,7 +23,7 @@ DOMAINS: tuple[Domain, Domain] = ("euv", "magnetogram")
 OTHER: Mapping[Domain, Domain] = {"euv": "magnetogram", "magnetogram": "euv"}
 
 Params = Any  # a tree of arrays
-ContentCode = Float[Array, "b h w k"]
+ContentCode = Float[Array, "b hc wc k"]
 StyleCode = Float[Array, "b s"]
 
 

@@ -56,8 +56,8 @@ def bipole(latitude: float, leading_sign: float) -> np.ndarray:
     tilt = np.deg2rad(0.5 * latitude)
     for side, sign in ((1, leading_sign), (-1, -leading_sign)):
         lat, lon = latitude - side * 5 * np.sin(tilt), side * 5 * np.cos(tilt)
-        x, y, _ = heliographic_to_pixel(geometry, np.array(lat), np.array(lon))
-        image[round(float(y)), round(float(x))] = sign
+        x, y, _ = heliographic_to_pixel(geometry, np.array([lat]), np.array([lon]))
+        image[round(y[0]), round(x[0])] = sign
     return image
 
 

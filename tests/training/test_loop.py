@@ -129,7 +129,7 @@ def test_another_config_is_refused_by_name(uninterrupted, small_sun):
 
 
 def test_unpaired_training_has_pictures_and_no_scores(small_sun, tmp_path):
-    changes = {"data.paired": False, "data.flip": "none", "steps": 1}
+    changes = {"data.paired": False, "loss.unsigned_weight": 0.0, "data.flip": "none", "steps": 1}
     summary = train_and_evaluate(tiny_config(**changes), tmp_path)
     assert summary is not None
     assert summary["held_out"] is None

@@ -54,6 +54,7 @@ def test_metrics_hold_every_term_by_its_name(taken):
 def test_step_is_the_discriminators_update_then_the_generators_seeing_it(recipe, images, taken):
     """The same step written plainly: two forward passes, two gradients, in the reference's order."""
     state, after, _ = taken
+    images = jax.tree.map(jnp.asarray, images)
     a, objective, optimizers = recipe.architecture, recipe.objective, make_optimizers(recipe.optimizer)
     style_key, _ = jax.random.split(jax.random.key(7))
     styles = draw_styles(a, style_key, jnp.zeros((), jnp.int32), jnp.arange(4))
@@ -104,6 +105,7 @@ def close(one, other, relative: float) -> None:
 def test_each_side_moves_by_its_own_objective_only(recipe, images, taken):
     """Without a discriminator loss to follow, the discriminators stay, whatever the generators do; and the reverse."""
     state, *_ = taken
+    images = jax.tree.map(jnp.asarray, images)
     a, objective = recipe.architecture, recipe.objective
     styles = draw_styles(a, jax.random.key(1), jnp.zeros((), jnp.int32), jnp.arange(4))
 
