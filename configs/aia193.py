@@ -16,7 +16,7 @@ from ml_collections import ConfigDict, config_dict
 
 from munit_jax.configuration import Config
 
-# ITI's asinh stretch for AIA (Jarolim et al. 2023): 0.5 % of the maximum in DN/s is where the logarithm takes over.
+# ITI's asinh stretch for AIA (Jarolim et al.): 0.5 % of the maximum in DN/s is where the logarithm takes over.
 ASINH_FRACTION = 0.005
 AIA_LIMIT = {"0171": 8600.0, "0193": 9800.0, "0304": 8800.0}
 

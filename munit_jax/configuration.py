@@ -92,10 +92,9 @@ def validate(config: Config, devices: int) -> None:
     _choice("dtype", config.dtype, DTYPES)
     _choice("loss.adversarial", config.loss.adversarial, get_args(losses.Adversarial))
     _choice("data.flip", config.data.flip, get_args(Flip))
-    sizes = [(f"model.{name}", value, 1) for name, value in config.model.items()]
-    for name, value, least in sizes:
-        if value < least:
-            raise ConfigError(f"{name} must be at least {least}, got {value}")
+    for name, value in config.model.items():
+        if value < 1:
+            raise ConfigError(f"model.{name} must be at least 1, got {value}")
     for section in ("loss", "optimizer"):
         for name, value in config[section].items():
             if isinstance(value, int | float) and value < 0:

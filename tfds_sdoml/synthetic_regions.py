@@ -24,8 +24,9 @@ BELT_WIDTH = 5.5  # degrees, standard deviation of the latitude about the belt's
 
 BLOCK = 27 * DAY  # seconds: regions are drawn in blocks of time, each with a seed of its own
 MAXIMUM_AGE = 108 * DAY  # seconds after which the remains of a region are too weak to matter; a whole number of blocks
-EMERGENCE_RATE = 0.9  # regions a day on the sphere; NOAA numbers 0.7 a day on the visible half, many of them small
-MEDIAN_FLUX, FLUX_SCATTER, MAXIMUM_FLUX = 3.3e21, 1.15, 3e22  # Mx, natural logarithm, Mx (Harvey & Zwaan 1993)
+# Chosen, with the widths and spots below, so that |B| on the disk is spread as in a real HMI frame of December 2011.
+EMERGENCE_RATE = 0.9  # regions a day on the sphere: the larger ones
+MEDIAN_FLUX, FLUX_SCATTER, MAXIMUM_FLUX = 3.3e21, 1.15, 3e22  # Mx, natural logarithm, Mx
 NEST_FRACTION = 0.35  # of regions that emerge within an older one (Castenmiller et al. 1986)
 
 JOY_SLOPE = 0.5  # degrees of tilt a degree of latitude (Wang & Sheeley 1989 give 0.4 to 0.5)
@@ -60,7 +61,6 @@ class Regions:
         separation: of the polarities when grown, degrees.
         offset_x, offset_y: of each fragment from its polarity's middle, in units of the separation; along and across.
         share: part of its polarity's flux in each fragment; sums to 1 over each polarity.
-        leading: whether the fragment is of the leading polarity; spot: whether it is a spot.
     """
 
     emergence: Float[np.ndarray, "region"]

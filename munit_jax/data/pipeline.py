@@ -79,7 +79,8 @@ def open_dataset(name: str, data_dir: str | None) -> Builder:
     """Return the builder of a prepared dataset; the embedded synthetic Sun is made on the way where it is missing.
 
     Raises:
-        DataError: the name is unknown, or the dataset is not prepared; the message says how to build it.
+        DataError: the name is unknown, the dataset is not prepared (the message says how to build it), or the folder
+            cannot be read or written.
     """
     try:
         prepared = is_prepared(name, data_dir)
@@ -92,7 +93,10 @@ def open_dataset(name: str, data_dir: str | None) -> Builder:
             f"`python -m tfds_sdoml.build {name} --manual_dir=FOLDER_OF_SDOML{place}`, "
             "or try --config=configs/aia193.py:quickstart, which needs no data"
         )
-    return build(name, data_dir)
+    try:
+        return build(name, data_dir)
+    except OSError as error:
+        raise DataError(f"cannot make or read {name}: {error}; choose another --config.data.data_dir") from None
 
 
 def format_time(seconds: Any) -> str:

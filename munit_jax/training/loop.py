@@ -119,20 +119,21 @@ class Training:
                 if pending is not None:
                     self._report(*pending, bar)
                 pending = step, metrics
-                last = step == config.steps or stop.signal_name is not None
-                evaluate = step % config.eval_every == 0 or step == config.steps
-                save = step % config.checkpoint_every == 0 or last
-                if evaluate or save:
+                last = step == config.steps
+                evaluate = last or step % config.eval_every == 0
+                if evaluate:
                     jax.block_until_ready(state)
                 self._clock(time.perf_counter() - begin)
                 bar.update()
                 if evaluate:
                     self._report(*pending, bar, self._evaluate(state, step))
                     pending = None
-                if save:
+                # Read once: a request that comes while this step is saved waits for the next.
+                stopping = stop.signal_name is not None
+                if last or stopping or step % config.checkpoint_every == 0:
                     self.writer.flush()
                     self.checkpoints.save(step, state, self.batches, self.config_json)
-                if stop.signal_name is not None:
+                if stopping:
                     break
             if pending is not None:
                 self._report(*pending, bar)

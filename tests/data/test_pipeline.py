@@ -114,6 +114,14 @@ def test_missing_datasets(tmp_path):
         open_dataset("sdoml/aia9999", str(tmp_path))
 
 
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        DataError, match=r"cannot make or read sdoml/synthetic_64: .*choose another --config.data.data_dir"
+    ):
+        open_dataset("sdoml/synthetic_64", str(tmp_path / "file" / "data"))
+
+
 def test_paired_needs_one_dataset(small_sun):
     with pytest.raises(ConfigError, match=r"data.paired needs one dataset with both domains"):
         training_batches(settings(magnetogram="sdoml/hmi_bz"), 1, seed=0)

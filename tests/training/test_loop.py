@@ -84,19 +84,25 @@ def test_tensorboard_holds_the_same_scalars(uninterrupted):
         assert tags[name, 4] == pytest.approx(last[name], rel=1e-5)
 
 
-def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(uninterrupted, small_sun, tmp_path, monkeypatch, caplog):
-    report = loop.Training._report
+@pytest.mark.parametrize(("moment", "at_step", "saved"), [("_report", 1, 2), ("_evaluate", 2, 2)])
+def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(
+    uninterrupted, small_sun, tmp_path, monkeypatch, moment, at_step, saved
+):
+    """Asked between steps, or in the middle of an evaluation: the step is saved all the same."""
+    usual = getattr(loop.Training, moment)
 
-    def stop_after_the_first(self, step, *rest):
-        report(self, step, *rest)
-        if step == 1:
+    def ask_to_stop(self, *arguments):
+        result = usual(self, *arguments)
+        step = next(a for a in arguments if isinstance(a, int))
+        if step == at_step:
             os.kill(os.getpid(), signal.SIGTERM)
+        return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Training, "_report", stop_after_the_first)
-        assert train_and_evaluate(tiny_config(), tmp_path) is None
-    stopped = [line["step"] for line in lines(tmp_path)]
-    assert stopped[-1] < STEPS
+        patch.setattr(loop.Training, moment, ask_to_stop)
+        assert train_and_evaluate(tiny_config(checkpoint_every=3), tmp_path) is None
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [f"step_{saved}"]
+    assert [line["step"] for line in lines(tmp_path)] == list(range(1, saved + 1))
     assert not (tmp_path / "summary.json").exists()
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 99, "gener')  # as a kill in the middle of a line leaves it

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from munit_jax.model.munit import DOMAINS, OTHER, decode, encode_content
-from munit_jax.objectives import discriminator_objective, generate, generator_objective
+from munit_jax.objectives import discriminator_objective, generate, generator_objective, translate_both
 from munit_jax.training import parallel
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
 from munit_jax.training.state import OptimizerSettings, init_state, make_optimizers
@@ -120,6 +120,26 @@ def test_each_side_moves_by_its_own_objective_only(recipe, images, taken):
     to_generators, to_discriminators = gradients(state.generators, state.discriminators)
     assert all((g == 0).all() for g in jax.tree.leaves(to_generators)), "translations are detached"
     assert any((g != 0).any() for g in jax.tree.leaves(to_discriminators))
+
+
+def test_fresh_styles_for_d_are_a_second_draw(recipe, images):
+    """The reference's form: the discriminators learn from translations with styles of their own."""
+    a, step, index = recipe.architecture, jnp.zeros((), jnp.int32), jnp.arange(4)
+    state = jax.tree.map(jnp.asarray, start(recipe))
+    # Freshly drawn discriminators answer nearly 0 to everything: let them tell one style from another.
+    state = state.replace(discriminators=jax.tree.map(lambda x: 20 * x, state.discriminators))
+    images = jax.tree.map(jnp.asarray, images)
+    fresh_recipe = dataclasses.replace(recipe, fresh_styles_for_d=True)
+    _, metrics = jax.jit(make_train_step(fresh_recipe, jax.random.key(7)))(state, whole(images))
+
+    @jax.jit
+    def plain(styles):
+        translation = translate_both(a, state.generators, images, styles)
+        return discriminator_objective(a, recipe.objective, state.discriminators, images, translation)[0]
+
+    shared, fresh = (draw_styles(a, key, step, index) for key in jax.random.split(jax.random.key(7)))
+    assert metrics["discriminator_total"] == pytest.approx(float(plain(fresh)), rel=1e-5)
+    assert metrics["discriminator_total"] != pytest.approx(float(plain(shared)), rel=1e-4)
 
 
 def test_one_device_with_four_images_equals_four_devices_with_one_each(recipe, images, monkeypatch):
