@@ -1,5 +1,6 @@
 """From a config (ml_collections) to the typed settings of each room, checked by name before any work is done."""
 
+import copy
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -8,7 +9,8 @@ from typing import Any, get_args
 from munit_jax import losses
 from munit_jax.data.augment import Flip
 from munit_jax.data.normalization import Normalization
-from munit_jax.data.pipeline import DataSettings
+from munit_jax.data.pipeline import LINE_OF_SIGHT, DataSettings, dataset_statistics
+from munit_jax.data.presets import PRESETS, preset
 from munit_jax.errors import ConfigError
 from munit_jax.model.munit import DOMAINS, Architecture
 from munit_jax.objectives import Objective
@@ -48,16 +50,40 @@ def recipe(config: Config) -> Recipe:
 
 
 def normalizations(config: Config) -> dict[str, Normalization]:
-    """Return the normalisation of each domain from `config.data.normalization`."""
-    return {
-        domain: _settings(
-            Normalization,
-            {k: _tuple(v) for k, v in config.data.normalization[domain].items()},
-            f"data.normalization.{domain}",
-            signed=domain == "magnetogram",
-        )
-        for domain in DOMAINS
-    }
+    """Return the normalisation of each domain from `config.data.normalization`; names are resolved before."""
+    return {domain: _normalization(config, domain) for domain in DOMAINS}
+
+
+def _normalization(config: Config, domain: str) -> Normalization:
+    return _settings(
+        Normalization,
+        {k: _tuple(v) for k, v in config.data.normalization[domain].items()},
+        f"data.normalization.{domain}",
+        signed=domain == "magnetogram",
+    )
+
+
+def with_numbers(config: Config) -> Config:
+    """Return the config with every normalisation that is given by name (`dataset`, `fdl`, `iti`) written out.
+
+    A run keeps the numbers, not the name: a checkpoint must not depend on what a dataset says later.
+
+    Raises:
+        ConfigError: see `preset`.
+        DataError: a dataset that is not there.
+    """
+    resolved = copy.deepcopy(config)
+    for domain, channels in (("euv", tuple(config.data.channels)), ("magnetogram", (LINE_OF_SIGHT,))):
+        kind = config.data.normalization[domain].kind
+        if kind not in PRESETS:
+            continue
+        statistics = dataset_statistics(config.data[domain], config.data.data_dir or None) if kind == "dataset" else {}
+        try:
+            n = preset(kind, domain, channels, statistics)
+        except ConfigError as error:
+            raise ConfigError(f"data.normalization.{domain}: {error}") from None
+        resolved.data.normalization[domain].update({"kind": n.kind, "scale": n.scale, "limit": n.limit})
+    return resolved
 
 
 def data_settings(config: Config) -> DataSettings:
@@ -103,8 +129,11 @@ def validate(config: Config, devices: int) -> None:
         raise ConfigError(f"optimizer.ema_decay must be in [0, 1), got {config.optimizer.ema_decay}")
     if not config.data.channels:
         raise ConfigError("data.channels is empty: name at least one EUV channel, such as ('0193',)")
-    for domain, normalization in normalizations(config).items():
-        channels = architecture(config).channels(domain)  # pyright: ignore[reportArgumentType]
+    for domain in DOMAINS:
+        if config.data.normalization[domain].kind in PRESETS:
+            continue  # its numbers come with the data
+        normalization = _normalization(config, domain)
+        channels = architecture(config).channels(domain)
         if normalization.channels != channels:
             raise ConfigError(
                 f"data.normalization.{domain} has {normalization.channels} scales for {channels} channels: "

@@ -11,7 +11,8 @@ import jax
 import pytest
 
 from munit_jax.data import pipeline
-from tfds_sdoml.sdoml_dataset_builder import Builder, SdomlConfig
+from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.sdoml_dataset_builder import Builder
 
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -37,8 +38,9 @@ def small_sun_builder(tmp_path_factory):
         name="small",
         source="synthetic",
         channels=("0171", "0193"),
-        magnetogram=True,
+        field=("bz",),
         size=16,
+        dtype="float32",
         start=start,
         frames=73,
         cadence=10 * 86400,

@@ -83,3 +83,24 @@ def test_channels_follow_the_data(config):
     configuration.validate(config, 1)
     architecture = configuration.architecture(config)
     assert (architecture.channels("euv"), architecture.channels("magnetogram")) == (3, 1)
+
+
+def test_a_normalization_by_name_becomes_numbers(config, small_sun):
+    config.data.euv = config.data.magnetogram = "sdoml/small"
+    config.data.normalization.euv.kind = "iti"
+    config.data.normalization.magnetogram.kind = "dataset"
+    configuration.validate(config, 1)
+    resolved = configuration.with_numbers(config)
+    euv, field = (configuration.normalizations(resolved)[domain] for domain in ("euv", "magnetogram"))
+    assert (euv.kind, euv.limit, euv.scale) == ("asinh", (9800.0,), (49.0,))
+    assert field.kind == "asinh"
+    assert field.limit == (2 * small_sun.statistics["bz"]["99.99"],)
+    assert config.data.normalization.euv.kind == "iti"  # the config that came in is left alone
+    configuration.validate(resolved, 1)
+    config.data.channels = ("0094",)
+    with pytest.raises(ConfigError, match=r"data.normalization.euv: the normalization 'iti' has no number for 0094"):
+        configuration.with_numbers(config)
+
+
+def test_numbers_stay_as_they_are(config):
+    assert configuration.with_numbers(config).to_dict() == config.to_dict()

@@ -1,17 +1,28 @@
-"""Build a dataset without TensorFlow: `python -m tfds_sdoml.build sdoml/synthetic_64 --data_dir=...`."""
+"""Build a dataset without TensorFlow: `python -m tfds_sdoml.build sdoml/aia0193_hmi --manual_dir=...`."""
 
 import argparse
+import dataclasses
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import constants
 
+from tfds_sdoml.config import NATURAL_SIZE, SdomlConfig, SourceName, Split, StoredType
+from tfds_sdoml.plan import Plan, summary_rows
+from tfds_sdoml.preparation import REJECTED_FILE, find_frames
 from tfds_sdoml.sdoml_dataset_builder import Builder
+from tfds_sdoml.shards import example_bytes
 
 USAGE_ERROR = 2  # exit code for a mistake of the user's
+INTERRUPTED = 130  # exit code of a shell command that Ctrl-C stopped
+DURATION = re.compile(r"(\d+)\s*(min|h|d)")
+SECONDS = {"min": 60, "h": 3600, "d": 86400}
 
 
 def config_names() -> list[str]:
@@ -19,18 +30,61 @@ def config_names() -> list[str]:
     return list(Builder.builder_configs)
 
 
-def make_builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> Builder:
-    """Return the builder of a dataset (`sdoml/aia0193` or `aia0193`); nothing is built.
+def prepared_config(name: str, data_dir: str | os.PathLike[str] | None = None) -> SdomlConfig | None:
+    """Return the configuration that a dataset in `data_dir` was built with, whatever its name; None if there is none.
 
     Raises:
-        ValueError: an unknown name, or data that were built under other parameters.
+        ValueError: it was built by another version of this program.
     """
     config = name.removeprefix("sdoml/")
-    if config not in config_names():
+    place = Path(constants.DATA_DIR if data_dir is None else data_dir).expanduser()
+    folder = place / Builder.name / config / str(Builder.VERSION)
+    if not (folder / "dataset_info.json").is_file():
+        return None
+    metadata = tfds.core.MetadataDict()
+    metadata.load_metadata(folder)
+    return SdomlConfig.from_parameters(config, metadata.get("parameters", {}))
+
+
+def make_config(name: str, changes: Mapping[str, Any]) -> SdomlConfig:
+    """Return the configuration of a dataset: a registered one or a new one, with changes.
+
+    Args:
+        name: `sdoml/aia0193` or `aia0193`.
+        changes: fields of `SdomlConfig`.
+
+    Raises:
+        ValueError: a name that is not registered without the changes that would define it, or values that cannot be.
+    """
+    short = name.removeprefix("sdoml/")
+    registered = Builder.builder_configs.get(short)
+    if registered is not None:
+        assert isinstance(registered, SdomlConfig)
+        changes = dict(changes)
+        if "source" in changes and "size" not in changes and changes["source"] in NATURAL_SIZE:
+            changes["size"] = NATURAL_SIZE[changes["source"]]
+        return dataclasses.replace(registered, **changes)
+    if not re.fullmatch(r"\w+", short) or not ("channels" in changes or "field" in changes):
         raise ValueError(
-            f"unknown dataset {name!r}; known are {', '.join('sdoml/' + known for known in config_names())}"
+            f"unknown dataset {name!r}; known are {', '.join('sdoml/' + known for known in config_names())}; a new "
+            "name, of letters, digits and _, needs --channels, --field or both"
         )
-    return Builder(config=config, data_dir=data_dir)
+    source = changes.get("source", "npz_v1")
+    if source not in NATURAL_SIZE:
+        raise ValueError(f"source {source!r} has no new datasets: choose one of {', '.join(NATURAL_SIZE)}")
+    return SdomlConfig(name=short, **{"source": source, "size": NATURAL_SIZE[source], **changes})
+
+
+def make_builder(
+    name: str, data_dir: str | os.PathLike[str] | None = None, changes: Mapping[str, Any] | None = None
+) -> Builder:
+    """Return the builder of a dataset: of what is there if nothing is to be changed; nothing is built.
+
+    Raises:
+        ValueError: an unknown name, changes that cannot be, or data that were built under other parameters.
+    """
+    config = None if changes else prepared_config(name, data_dir)
+    return Builder(config=config or make_config(name, changes or {}), data_dir=data_dir)
 
 
 def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
@@ -39,60 +93,184 @@ def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bo
 
 
 def build(
-    name: str, data_dir: str | os.PathLike[str] | None = None, manual_dir: str | os.PathLike[str] | None = None
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    manual_dir: str | os.PathLike[str] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    beam_options: Any = None,
 ) -> Builder:
     """Return the builder of a dataset, built first if it is not there yet; shows its progress.
+
+    A build that was stopped goes on where it was when it is asked for again.
 
     Args:
         name: `sdoml/aia0193` or `aia0193`.
         data_dir: where datasets are kept; None for TFDS's own place (~/tensorflow_datasets).
-        manual_dir: folder of the files of a real source.
+        manual_dir: folder of the files of a real source; for zarr_v2 also a URL, or stores with commas between.
+        changes: fields of `SdomlConfig` that differ from the registered dataset, or define a new one.
+        beam_options: pipeline options to build with Apache Beam; None for this process.
 
     Raises:
-        ValueError: an unknown name, other parameters, or a file with wrong contents.
-        FileNotFoundError: no `manual_dir` for a real source, or no files in it.
+        ValueError: an unknown name, other parameters, or a source with nothing usable.
+        OSError: no `manual_dir` for a real source, none that can be read, a `data_dir` that cannot be written.
     """
-    builder = make_builder(name, data_dir)
+    builder = make_builder(name, data_dir, changes)
     if builder.data_path.exists():
         return builder
-    if builder.builder_config.source != "synthetic":
-        if manual_dir is None:
-            raise FileNotFoundError(
-                f"sdoml/{builder.builder_config.name} is made from files: give their folder as --manual_dir"
-            )
-        if not Path(manual_dir).is_dir():
-            raise FileNotFoundError(f"no folder {manual_dir}: give the folder of the SDOML v1 files as --manual_dir")
     tfds.disable_progress_bar()  # the builder shows one with the total
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(
-            manual_dir=None if manual_dir is None else os.fspath(manual_dir), try_download_gcs=False
+            manual_dir=None if manual_dir is None else os.fspath(manual_dir),
+            try_download_gcs=False,
+            beam_options=beam_options,
         )
     )
     return builder
 
 
+def plan_table(config: SdomlConfig, plan: Plan) -> str:
+    """Return what a build would do: found, joined, left out, rejected so far, and the examples of each split."""
+    rows = [*summary_rows(plan), ("rejected so far", len(plan.rejected))]
+    size = example_bytes(config)
+    lines = [f"{what:<44}{count:>12,}" for what, count in rows]
+    lines += [
+        f"{'to be written: ' + split:<44}{len(frames):>12,}{len(frames) * size / 1e9:>10.2f} GB before compression"
+        for split, frames in plan.splits.items()
+    ]
+    return "\n".join(lines)
+
+
 def table(builder: Builder) -> str:
-    """Return the examples and bytes of each split, one a line."""
-    rows = [("split", "examples", "bytes")]
-    rows += [(name, f"{info.num_examples:,}", f"{info.num_bytes:,}") for name, info in builder.info.splits.items()]
-    return "\n".join(f"{name:<12}{examples:>10}{size:>18}" for name, examples, size in rows)
+    """Return what came of a build: found, joined, left out, rejected by reason, and each split's examples and bytes."""
+    record = dict(builder.info.metadata or {})["build"]
+    rows = [(f"found {series}", count) for series, count in record["found"].items()]
+    rows.append(("joined", record["joined"]))
+    rows += [(f"left out: {cause}", count) for cause, count in record["left_out"].items()]
+    rows += [(f"rejected: {reason}", count) for reason, count in record["rejected"].items()]
+    if record["clipped_pixels"]:
+        rows.append((f"pixels clipped to {builder.builder_config.dtype}", record["clipped_pixels"]))
+    lines = [f"{what:<44}{count:>12,}" for what, count in rows]
+    lines += [
+        f"{'written: ' + name:<44}{info.num_examples:>12,}{info.num_bytes:>18,} bytes"
+        for name, info in builder.info.splits.items()
+    ]
+    return "\n".join(lines)
+
+
+def parse_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers of `2010-2012` or `2010,2012,2014-2016`.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    numbers = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if not match or int(match[1]) > int(match[2] or match[1]):
+            raise argparse.ArgumentTypeError(f"{text!r}: give numbers and ranges, such as 2010-2012 or 5,11-12")
+        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return tuple(sorted(set(numbers)))
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Return the names of `0171,0193`; AIA's channels may come without leading zeros (171)."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return tuple(name.zfill(4) if name.isdigit() else name for name in names)
+
+
+def parse_duration(text: str) -> int:
+    """Return the seconds of `12min`, `4h` or `1d`.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    match = DURATION.fullmatch(text.strip())
+    if not match or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number and min, h or d, such as 4h")
+    return int(match[1]) * SECONDS[match[2]]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; options that were not given are not in its result."""
+    result = argparse.ArgumentParser(
+        prog="python -m tfds_sdoml.build", description="Build a dataset.", argument_default=argparse.SUPPRESS
+    )
+    result.add_argument(
+        "name", help="sdoml/NAME; a new name needs --channels, --field or both; known: " + ", ".join(config_names())
+    )
+    result.add_argument("--data_dir", help="where datasets are kept (default: TFDS's own, ~/tensorflow_datasets)")
+    result.add_argument(
+        "--manual_dir", help="folder of the source's files; zarr_v2: also a URL, or several stores with commas between"
+    )
+    result.add_argument("--dry_run", action="store_true", help="tell what would be built, from the list of files")
+    result.add_argument(
+        "--beam_pipeline_options", help="build with Apache Beam, such as runner=DirectRunner,direct_num_workers=4"
+    )
+    data = result.add_argument_group("what the dataset holds (default: as registered)")
+    data.add_argument("--source", choices=get_args(SourceName), help="what the files look like")
+    data.add_argument("--channels", type=parse_names, help="AIA channels, such as 0171,0193; empty for none")
+    data.add_argument("--field", type=parse_names, help="components of the field: bz, or bx,by,bz; empty for none")
+    data.add_argument("--size", type=int, help="pixels; smaller images are means over blocks (FITS: resampled)")
+    data.add_argument("--dtype", choices=get_args(StoredType), help="how images are stored")
+    data.add_argument("--years", type=parse_numbers, help="such as 2011-2013")
+    data.add_argument("--months", type=parse_numbers, help="such as 1-4,9")
+    data.add_argument("--every", type=parse_duration, help="one frame in each such interval, such as 4h")
+    data.add_argument("--limit", type=int, help="so many frames, taken evenly from all")
+    data.add_argument("--tolerance", type=int, help="of the join by time, in seconds")
+    data.add_argument("--split", choices=get_args(Split), help="poster: the shuffle of 2010-2012, which leaks")
+    data.add_argument("--test_months", type=parse_numbers, help="calendar months, such as 11-12")
+    data.add_argument("--validation_months", type=parse_numbers, help="calendar months, such as 5")
+    data.add_argument("--guard_days", type=float, help="days left empty around those months")
+    data.add_argument("--degradation_table", help="file of AIA's degradation, for FITS files (needs aiapy)")
+    data.add_argument("--seed", type=int, help="of the poster's shuffle and of the synthetic Sun")
+    return result
+
+
+def parse_beam_options(text: str) -> Any:
+    """Return Apache Beam's pipeline options of `name=value,name=value`.
+
+    Raises:
+        ValueError: Apache Beam is not installed.
+    """
+    try:
+        from apache_beam.options.pipeline_options import (  # pyright: ignore[reportMissingImports]
+            PipelineOptions,
+        )
+    except ImportError:
+        raise ValueError('Apache Beam is not installed: pip install "munit-jax[tfds-cli]"') from None
+    return PipelineOptions([f"--{option}" for option in text.split(",")])
+
+
+def run(options: dict[str, Any]) -> str:
+    """Do what the options of the command line say and return what is to be printed.
+
+    Raises:
+        ValueError, OSError: see `build`.
+    """
+    name, data_dir, manual_dir = (options.pop(key, None) for key in ("name", "data_dir", "manual_dir"))
+    dry_run, beam_text = options.pop("dry_run", False), options.pop("beam_pipeline_options", None)
+    if dry_run:
+        config = make_config(name, options)
+        return plan_table(config, find_frames(config, manual_dir)[1])
+    beam_options = None if beam_text is None else parse_beam_options(beam_text)
+    builder = build(name, data_dir, manual_dir, options, beam_options)
+    return f"{table(builder)}\n{builder.data_path}\nrejected frames: {builder.data_path / REJECTED_FILE}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tfds_sdoml.build", description="Build a dataset.")
-    parser.add_argument("name", help="sdoml/NAME, one of: " + ", ".join(config_names()))
-    parser.add_argument("--data_dir", help="where datasets are kept (default: TFDS's own, ~/tensorflow_datasets)")
-    parser.add_argument("--manual_dir", help="folder of the files of a real source")
-    options = parser.parse_args(arguments)
+    options = vars(parser().parse_args(arguments))
     logging.basicConfig(format="%(message)s")
     logging.getLogger("tfds_sdoml").setLevel(logging.INFO)
     try:
-        builder = build(options.name, options.data_dir, options.manual_dir)
-    except (ValueError, FileNotFoundError) as error:
+        text = run(options)
+    except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return USAGE_ERROR
-    sys.stdout.write(f"{table(builder)}\n{builder.data_path}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from here\n")
+        return INTERRUPTED
+    sys.stdout.write(f"{text}\n")
     return 0
 
 

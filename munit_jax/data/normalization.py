@@ -35,7 +35,10 @@ class Normalization:
 
     def __post_init__(self):
         if self.kind not in get_args(Kind):
-            raise ConfigError(f"unknown normalization {self.kind!r}: choose one of {', '.join(get_args(Kind))}")
+            raise ConfigError(
+                f"unknown normalization {self.kind!r}: choose one of {', '.join(get_args(Kind))}, or by name dataset, "
+                "fdl or iti"
+            )
         if self.kind == "log" and self.signed:
             raise ConfigError("the log normalization is for intensities: use asinh or linear for fields in gauss")
         if len(self.scale) != len(self.limit):

@@ -17,6 +17,8 @@ from tfds_sdoml.sdoml_dataset_builder import Builder
 READ_THREADS = 2
 READ_AHEAD = 16
 
+LINE_OF_SIGHT = "bz"  # the component of the field that the networks make
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -42,22 +44,29 @@ class DataSettings:
 class Frames:
     """The frames of one split of one dataset, in physical units; `frames[i]` reads one.
 
-    A frame holds `euv` (h, w, channels) in DN/s and `magnetogram` (h, w, 1) in gauss, as far as the dataset has them
-    and they are asked for, `time` in seconds since 1970, and the geometry: `solar_radius` and `centre` in pixels.
+    A frame holds `euv` (h, w, channels) in DN/s and `magnetogram` (h, w, 1) in gauss, float32, as far as the dataset
+    has them and they are asked for, `time` in seconds since 1970, and the geometry: `solar_radius` and `centre` in
+    pixels.
     """
 
     def __init__(
         self, name: str, split: str, domains: tuple[str, ...], channels: tuple[str, ...], data_dir: str | None
     ):
         builder: Any = open_dataset(name, data_dir)  # its decorated methods have no static types
-        available = builder.builder_config.channels
+        available, field = builder.builder_config.channels, builder.builder_config.field
         if "euv" in domains and (missing := [c for c in channels if c not in available]):
             raise ConfigError(f"data.channels: {name} has no channel {', '.join(missing)}, only {', '.join(available)}")
         for domain in domains:
             if domain not in builder.info.features:
                 raise ConfigError(f"data.{domain}={name} has no {domain}: name a dataset that has")
+        if "magnetogram" in domains and LINE_OF_SIGHT not in field:
+            raise ConfigError(
+                f"data.magnetogram={name} has {', '.join(field)} only: the networks are for {LINE_OF_SIGHT}"
+            )
         self.name, self.split, self.domains = name, split, domains
-        self.channels = [available.index(c) for c in channels] if "euv" in domains else []
+        self.layers = {"euv": [available.index(c) for c in channels]} if "euv" in domains else {}
+        if "magnetogram" in domains:
+            self.layers["magnetogram"] = [field.index(LINE_OF_SIGHT)]
         # A dataset of a few frames may lack a split; it then has no frames.
         self.source = builder.as_data_source(split) if split in builder.info.splits else ()
         self.size = int(builder.builder_config.size)
@@ -68,9 +77,9 @@ class Frames:
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         example = self.source[index]
         frame = {field: example[field] for field in (*self.domains, "time", "solar_radius", "centre")}
-        if "euv" in self.domains:
-            frame["euv"] = frame["euv"][..., self.channels]
-        for domain in self.domains:
+        for domain, layers in self.layers.items():
+            # Datasets may store float16, in which sums overflow and small steps are lost.
+            frame[domain] = frame[domain][..., layers].astype(np.float32)
             check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
         return frame
 
@@ -99,6 +108,11 @@ def open_dataset(name: str, data_dir: str | None) -> Builder:
         raise DataError(f"cannot make or read {name}: {error}; choose another --config.data.data_dir") from None
 
 
+def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[str, float]]:
+    """Return the percentiles that a dataset was stored with, by series; raises as `open_dataset`."""
+    return open_dataset(name, data_dir).statistics
+
+
 def format_time(seconds: Any) -> str:
     """Return seconds since 1970 as an ISO time, UTC."""
     return f"{np.datetime64(int(seconds), 's')}Z"
@@ -115,15 +129,26 @@ def check_finite(image: np.ndarray, what: str) -> None:
         )
 
 
-def training_batches(settings: DataSettings, batch_size: int, seed: int) -> grain.DatasetIterator:
-    """Return an endless iterator of global batches whose position can be saved.
+def training_batches(
+    settings: DataSettings, batch_size: int, seed: int, host: int = 0, hosts: int = 1
+) -> grain.DatasetIterator:
+    """Return an endless iterator of batches whose position can be saved.
 
     A batch is {"images": {domain: (b, h, w, c) float32 in [-1, 1]}, "time": {domain: (b,) seconds since 1970}}.
-    The same seed gives the same batches, whatever the devices and threads.
+    The same seed gives the same examples, whatever the devices, threads and hosts.
+
+    Args:
+        settings: what is read.
+        batch_size: of the global batch.
+        seed: of the order, the crops and the flips.
+        host, hosts: which of how many hosts this is. It gets every `hosts`-th example of the global batch, from
+            `host` on, and reads no others; b is then batch_size / hosts.
 
     Raises:
-        DataError, ConfigError: see `open_dataset`, `Frames` and `random_crop`.
+        DataError, ConfigError: see `open_dataset`, `Frames` and `random_crop`; a batch that the hosts cannot share.
     """
+    if batch_size % hosts:
+        raise ConfigError(f"batch_size={batch_size} does not divide by {hosts} hosts: use a multiple of {hosts}")
     if settings.paired:
         if settings.euv != settings.magnetogram:
             raise ConfigError(
@@ -137,9 +162,9 @@ def training_batches(settings: DataSettings, batch_size: int, seed: int) -> grai
         magnetogram = _stream(settings, settings.magnetogram, ("magnetogram",), 2 * seed + 1)
         stream = grain.experimental.ZipMapDataset([euv, magnetogram]).map(_merge)
     return iter(
-        stream.batch(batch_size, drop_remainder=True).to_iter_dataset(
-            grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD)
-        )
+        stream[host::hosts]
+        .batch(batch_size // hosts, drop_remainder=True)
+        .to_iter_dataset(grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD))
     )
 
 

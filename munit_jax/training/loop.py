@@ -41,6 +41,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
     """
     devices = jax.local_devices()
     configuration.validate(config, len(devices))
+    config = configuration.with_numbers(config)
     recipe, settings = configuration.recipe(config), configuration.data_settings(config)
     claim_workdir(workdir, config)
     monitor = Monitor(config, settings, recipe.architecture)

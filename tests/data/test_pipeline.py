@@ -7,6 +7,8 @@ from munit_jax.data import pipeline
 from munit_jax.data.normalization import Normalization, denormalize
 from munit_jax.data.pipeline import DataSettings, Frames, open_dataset, training_batches
 from munit_jax.errors import ConfigError, DataError
+from tests.tfds_sdoml.sun_images import write_aia, write_hmi
+from tfds_sdoml.build import build
 
 NAME = "sdoml/small"
 NORMALIZATION = {
@@ -80,6 +82,36 @@ def test_a_seed_fixes_the_batches_and_a_saved_position_goes_on(small_sun):
             np.testing.assert_array_equal(batch["images"][domain], other["images"][domain])
     different = next(training_batches(asked, 2, seed=6))
     assert (different["images"]["euv"] != expected[0]["images"]["euv"]).any()
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_hosts_share_the_examples_of_one(small_sun, paired):
+    asked = settings(crop=8, flip="physical", paired=paired)
+    alone = training_batches(asked, 4, seed=1)
+    shared = [training_batches(asked, 4, seed=1, host=host, hosts=2) for host in range(2)]
+    for _ in range(12):  # more than an epoch
+        whole, parts = next(alone), [next(iterator) for iterator in shared]
+        for domain in ("euv", "magnetogram"):
+            assert parts[0]["images"][domain].shape == (2, 8, 8, 1)
+            for host, part in enumerate(parts):
+                np.testing.assert_array_equal(part["images"][domain], whole["images"][domain][host::2])
+    with pytest.raises(ConfigError, match="batch_size=4 does not divide by 3 hosts: use a multiple of 3"):
+        training_batches(asked, 4, seed=1, hosts=3)
+
+
+def test_float16_and_the_vector_field_become_float32_along_the_line_of_sight(tmp_path):
+    for component, strength in (("bx", 5.0), ("by", 50.0), ("bz", 20.0)):
+        write_hmi(tmp_path, "20110215_0000", strength, component)
+    write_aia(tmp_path, "20110215_0000")
+    changes = {"channels": ("0193",), "field": ("bx", "by", "bz")}
+    build("vector", tmp_path, tmp_path, changes)
+    frame = Frames("sdoml/vector", "train", ("euv", "magnetogram"), ("0193",), str(tmp_path))[0]
+    assert frame["magnetogram"].shape == (512, 512, 1)
+    assert frame["magnetogram"].dtype == frame["euv"].dtype == np.float32
+    assert frame["magnetogram"][156:356, 156:356].std() == pytest.approx(20, rel=0.02)
+    build("transverse", tmp_path, tmp_path, {"field": ("bx", "by")})
+    with pytest.raises(ConfigError, match="sdoml/transverse has bx, by only: the networks are for bz"):
+        Frames("sdoml/transverse", "train", ("magnetogram",), (), str(tmp_path))
 
 
 def test_not_finite_values_are_named_with_count_time_and_place(small_sun, monkeypatch):

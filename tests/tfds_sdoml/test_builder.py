@@ -1,22 +1,28 @@
+"""The TFDS builder: what is in a dataset, and that it knows what it was built with."""
+
+import csv
 import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tfds_sdoml.build import build, config_names, is_prepared, main
+from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
+from tfds_sdoml.build import build, is_prepared, make_builder
+from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.ephemeris import DAY
-from tfds_sdoml.sdoml_dataset_builder import Builder, SdomlConfig
+from tfds_sdoml.sdoml_dataset_builder import Builder
 from tfds_sdoml.synthetic import observe
 
 START = int(datetime(2011, 1, 1, tzinfo=UTC).timestamp())
 
 
 def small_config(**changes):
-    settings = {"source": "synthetic", "channels": ("0171", "0193"), "magnetogram": True, "size": 32}
+    settings = {"source": "synthetic", "channels": ("0171", "0193"), "field": ("bz",), "size": 32, "dtype": "float32"}
     settings |= {"start": START, "frames": 37, "cadence": 10 * DAY}
     return SdomlConfig(name="small", **(settings | changes))
 
@@ -42,23 +48,14 @@ def builder(data_dir):
     return built
 
 
-def write(folder, name, value=8.0):
-    image = np.full((512, 512), value, np.float32)
-    np.savez_compressed(folder / name, x=image)
-
-
-def test_registered_names():
-    assert config_names() == [
-        *(f"synthetic_{size}" for size in (64, 128, 256, 512)),
-        *("aia0171", "aia0193", "aia0304", "hmi_bz"),
-        *("aia0171_hmi", "aia0193_hmi", "aia0304_hmi", "aia0171_0193_0304_hmi"),
-    ]
+def counts(builder):
+    return {name: info.num_examples for name, info in builder.info.splits.items()}
 
 
 def test_synthetic_examples(builder):
-    counts = {name: info.num_examples for name, info in builder.info.splits.items()}
-    assert set(counts) == {"train", "validation", "test"}
-    assert sum(counts.values()) < 37  # the rest is in the guard gaps
+    assert set(counts(builder)) == {"train", "validation", "test"}
+    record = dict(builder.info.metadata)["build"]
+    assert sum(counts(builder).values()) + record["left_out"]["in the guard gaps"] == 37
     train = builder.as_data_source(split="train")
     example = train[0]
     assert example["time"] == START + 30 * DAY  # January is within the guard of December
@@ -71,8 +68,16 @@ def test_synthetic_examples(builder):
     assert example["centre"].tolist() == [15.5, 15.5]
     assert example["b0"] == pytest.approx(frame.geometry.b0)
     assert example["l0"] == pytest.approx(frame.geometry.l0)
-    times = [int(train[i]["time"]) for i in range(len(train))]
-    assert times == sorted(times)
+    in_order = [int(train[i]["time"]) for i in range(len(train))]
+    assert in_order == sorted(in_order)
+
+
+def test_statistics_are_those_of_train(builder):
+    train = builder.as_data_source(split="train")
+    disk = np.stack([train[i]["euv"][8:24, 8:24, 1] for i in range(len(train))])
+    assert builder.statistics["0193"]["50"] == pytest.approx(np.median(disk), rel=0.2)
+    assert set(builder.statistics) == {"bz", "0171", "0193"}
+    assert make_builder("small", builder.data_path.parents[2]).statistics == builder.statistics
 
 
 def test_other_parameters_are_not_reused(builder, data_dir):
@@ -81,72 +86,101 @@ def test_other_parameters_are_not_reused(builder, data_dir):
     assert Builder(config=small_config(), data_dir=data_dir).data_path == builder.data_path
 
 
+def test_a_dataset_is_opened_by_its_name_alone(builder, data_dir):
+    opened = make_builder("sdoml/small", data_dir)
+    assert opened.builder_config.parameters() == small_config().parameters()
+    assert is_prepared("small", data_dir)
+    with pytest.raises(ValueError, match=r"unknown dataset 'sdoml/other'; known are sdoml/synthetic_64.*needs --chann"):
+        make_builder("sdoml/other", data_dir)
+
+
 def test_a_single_domain_from_files(tmp_path):
     for month in ("02", "03", "05", "08", "11"):
-        write(tmp_path, f"AIA2011{month}15_0000_0193.npz")
+        write_aia(tmp_path, f"2011{month}15_0000", 80.0)
     built = build("sdoml/aia0193", tmp_path / "data", tmp_path)
-    assert {name: info.num_examples for name, info in built.info.splits.items()} == {
-        "train": 3,
-        "validation": 1,
-        "test": 1,
-    }
+    assert counts(built) == {"train": 3, "validation": 1, "test": 1}
     example = built.as_data_source(split="train")[0]
     assert set(example) == {"euv", "time", "solar_radius", "centre", "b0", "l0", "distance"}
-    assert (example["euv"] == 2).all()
-    assert built.builder_config.channels == ("0193",)
+    assert example["euv"].dtype == np.float16
+    assert np.median(example["euv"][156:356, 156:356]) == pytest.approx(80, rel=0.01)
     assert is_prepared("aia0193", tmp_path / "data")
     assert not is_prepared("aia0171", tmp_path / "data")
 
 
 def test_pairs_from_files(tmp_path):
-    write(tmp_path, "AIA20110215_0000_0193.npz")
-    write(tmp_path, "AIA20110215_0018_0193.npz")
-    write(tmp_path, "HMI20110215_0000_bz.npz", -30.0)
-    write(tmp_path, "HMI20110301_0000_bz.npz")
+    write_aia(tmp_path, "20110215_0000")
+    write_aia(tmp_path, "20110215_0018")
+    write_hmi(tmp_path, "20110215_0000", 30.0)
+    write_hmi(tmp_path, "20110301_0000")
     built = build("aia0193_hmi", tmp_path / "data", tmp_path)
     source = built.as_data_source(split="train")
     assert len(source) == 1
     assert list(built.info.splits) == ["train"]
-    assert source[0]["magnetogram"].shape == (512, 512, 1)
-    assert (source[0]["magnetogram"] == -30).all()
+    magnetogram = source[0]["magnetogram"]
+    assert magnetogram.shape == (512, 512, 1)
+    assert magnetogram[156:356, 156:356].astype(np.float32).std() == pytest.approx(30, rel=0.02)
+    assert magnetogram[0, 0, 0] == 0
 
 
-def test_no_frame_left_for_train(tmp_path):
-    write(tmp_path, "AIA20111115_0000_0193.npz")
-    with pytest.raises(ValueError, match=r"none of the 1 frames is left for train.*test months \(11, 12\)"):
+def test_several_channels_and_all_components(tmp_path):
+    for k, channel in enumerate(("0094", "0211")):
+        write_aia(tmp_path, "20110215_0000", 10.0 * (k + 1), channel)
+    for k, component in enumerate(("bx", "by", "bz")):
+        write_hmi(tmp_path, "20110215_0000", 10.0 * (k + 1), component)
+    changes = {"channels": ("0211", "0094"), "field": ("bx", "by", "bz"), "size": 256}
+    built = build("vector", tmp_path / "data", tmp_path, changes)
+    example = built.as_data_source(split="train")[0]
+    middle = slice(78, 178)
+    assert np.median(example["euv"][middle, middle], axis=(0, 1)).tolist() == pytest.approx([20, 10], rel=0.02)
+    # The mean over 2 x 2 pixels of noise has half its standard deviation.
+    field = example["magnetogram"][middle, middle].astype(np.float32)
+    assert field.std((0, 1)).tolist() == pytest.approx([5, 10, 15], rel=0.05)
+
+
+def test_every_rejected_frame_is_listed_and_the_others_are_built(tmp_path):
+    days = times("20110201_0000", 12, days=1)
+    for day in days:
+        write_aia(tmp_path, day)
+    write_aia(tmp_path, days[4], 5.0)
+    write_npz(tmp_path, f"AIA{days[6]}_0193.npz", np.full((512, 512), 4.0, np.float32))
+    good = (tmp_path / f"AIA{days[7]}_0193.npz").read_bytes()
+    (tmp_path / f"AIA{days[8]}_0193.npz").write_bytes(good[: len(good) // 2])
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / f"AIA{days[9]}_0193.npz").write_bytes(good)
+    (tmp_path / "AIA20110230_0000_0193.npz").write_bytes(good)
+    built = build("aia0193", tmp_path / "data", tmp_path)
+    assert counts(built) == {"train": 9}
+    with Path(built.data_path / "rejected.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["time"], row["place"], row["reason"]) for row in rows] == [
+        ("", "AIA20110230_0000_0193.npz", "no time"),
+        ("2011-02-05T00:00:00Z", "AIA20110205_0000_0193.npz", "unlike its neighbours"),
+        ("2011-02-07T00:00:00Z", "AIA20110207_0000_0193.npz", "constant"),
+        ("2011-02-09T00:00:00Z", "AIA20110209_0000_0193.npz", "unreadable"),
+        ("2011-02-10T00:00:00Z", "copy/AIA20110210_0000_0193.npz", "duplicate"),
+    ]
+    assert {row["series"] for row in rows} == {"0193"}
+    assert all(row["detail"] for row in rows)
+    record = dict(built.info.metadata)["build"]
+    assert record["found"] == {"0193": 14}
+    assert sum(record["rejected"].values()) == 5
+
+
+def test_a_source_with_nothing_usable_stops_with_the_reason(tmp_path):
+    write_npz(tmp_path, "AIA20110215_0006_0193.npz", np.full((512, 512), np.nan, np.float32))
+    with pytest.raises(
+        ValueError,
+        match=r"all examples of train were rejected \(1 images, listed in .*rejected\.csv\); the first: 0193, "
+        r"AIA20110215_0006_0193\.npz: not finite, 262144 values",
+    ):
         build("aia0193", tmp_path / "data", tmp_path)
-
-
-def test_mistakes_give_one_line_and_exit_code_2(tmp_path, capsys):
-    def message(*arguments):
-        assert main([*arguments, f"--data_dir={tmp_path / 'data'}"]) == 2
-        output = capsys.readouterr().err.splitlines()
-        (line,) = [line for line in output if line.startswith("error: ")]
-        return line
-
-    assert "known are sdoml/synthetic_64" in message("sdoml/aia0999")
-    assert "give their folder as --manual_dir" in message("sdoml/aia0193")
-    assert "no folder" in message("sdoml/aia0193", f"--manual_dir={tmp_path / 'absent'}")
-    assert "AIAYYYYMMDD_HHMM_0193.npz" in message("sdoml/aia0193", f"--manual_dir={tmp_path}")
-    write(tmp_path, "AIA20110215_0006_0193.npz", np.nan)
-    line = message("sdoml/aia0193", f"--manual_dir={tmp_path}")
-    assert "AIA20110215_0006_0193.npz: 262144 values are not finite, the first at (row, column) = (0, 0)" in line
-    write(tmp_path, "HMI20120215_0006_bz.npz")
-    assert "no frames lie within 360 s" in message("sdoml/aia0193_hmi", f"--manual_dir={tmp_path}")
-    assert not list((tmp_path / "data").rglob("*.array_record*"))
-
-
-def test_the_command_prints_a_table(tmp_path, capsys):
-    write(tmp_path, "HMI20110215_0006_bz.npz")
-    assert main(["sdoml/hmi_bz", f"--data_dir={tmp_path / 'data'}", f"--manual_dir={tmp_path}"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.split()[:2] == ["train", "1"] for line in lines)
+    assert not is_prepared("aia0193", tmp_path / "data")
 
 
 def test_real_files(tmp_path, shared):
     built = build("aia0171", tmp_path, shared / "data/sdoml_real")
-    assert built.info.splits["train"].num_examples == 5
-    image = built.as_data_source(split="train")[0]["euv"][..., 0]
+    assert counts(built) == {"train": 5, "test": 1}
+    image = built.as_data_source(split="train")[0]["euv"][..., 0].astype(np.float32)
     assert 100 < np.median(image[100:400, 100:400]) < 250  # DN/s, 2011-03-19
     assert image.max() < 5000
 

@@ -1,0 +1,411 @@
+import gzip
+import os
+import pickle
+import sys
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+
+from munit_jax.solar.disk import on_disk, sdoml_geometry
+from tests.tfds_sdoml.sources.fits_files import Layout, seen, write, write_aia, write_hmi
+from tfds_sdoml.sources.fits import Fits
+from tfds_sdoml.sources.interface import FrameError, Source
+
+SIZE = 16
+UNIFORM = np.full((SIZE, SIZE), 100.0, np.float32)
+DISK = on_disk(sdoml_geometry(SIZE))
+
+
+def utc(*clock: int) -> int:
+    return int(datetime(*clock, tzinfo=UTC).timestamp())
+
+
+def read(folder: Path, name: str = "a.fits", series: str = "0171", **options):
+    return Fits(folder, SIZE, **options).read(series, name)
+
+
+def test_it_is_a_source(tmp_path):
+    source = Fits(tmp_path, SIZE)
+    assert isinstance(source, Source)
+    assert (source.size, source.spawn) == (SIZE, True)
+
+
+def test_series_are_told_by_their_headers_at_any_depth(tmp_path):
+    write_aia(tmp_path / "one.fits", UNIFORM)
+    write_aia(tmp_path / "x" / "y" / "two.FTS", UNIFORM, channel=193, time="2011-03-19T10:54:01")
+    write_aia(tmp_path / "x" / "three.fit", UNIFORM, WAVELNTH=193.0, time=None, DATE_OBS="2012-01-01T00:00:59.7")
+    write_hmi(tmp_path / "x" / "four.fits", UNIFORM, compressed=True)
+    (tmp_path / "five.fits.gz").write_bytes(gzip.compress((tmp_path / "one.fits").read_bytes()))
+    (tmp_path / "notes.txt").write_text("no image")
+    source = Fits(tmp_path, SIZE)
+    one, two, four = (source.listing(series) for series in ("0171", "0193", "bz"))
+    assert one.places == ["five.fits.gz", "one.fits"]
+    np.testing.assert_array_equal(one.times, 2 * [utc(2011, 3, 19, 10, 54, 1)])
+    assert dict(zip(two.places, two.times, strict=True)) == {
+        "x/y/two.FTS": utc(2011, 3, 19, 10, 54, 1),
+        "x/three.fit": utc(2012, 1, 1, 0, 1, 0),
+    }
+    assert (four.places, four.times.tolist()) == (["x/four.fits"], [utc(2011, 12, 17, 5, 59, 18)])
+    assert not any(listing.rejected for listing in (one, two, four))
+    for series, listing in (("0171", one), ("0193", two)):
+        for place in listing.places:
+            np.testing.assert_allclose(source.read(series, place), 50)
+
+
+def test_links_to_files_are_followed(tmp_path):
+    write_aia(tmp_path / "elsewhere" / "a.fits", UNIFORM)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "link.fits").symlink_to(tmp_path / "elsewhere" / "a.fits")
+    assert Fits(tmp_path / "here", SIZE).listing("0171").places == ["link.fits"]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "time"),
+    [
+        ({"time": "2011.12.17_05:58:10_TAI"}, utc(2011, 12, 17, 5, 57, 36)),
+        ({"time": "2011.12.17_05:58:60_TAI"}, utc(2011, 12, 17, 5, 58, 26)),
+        ({"time": "2016.12.31_23:59:60.4_TAI"}, utc(2016, 12, 31, 23, 59, 24)),
+        ({"time": None, "DATE-OBS": "2011-12-17T05:58:10.700"}, utc(2011, 12, 17, 5, 58, 11)),
+        ({"time": "MISSING", "DATE-OBS": "2011-12-17T05:58:10.4Z"}, utc(2011, 12, 17, 5, 58, 10)),
+    ],
+)
+def test_times(tmp_path, keywords, time):
+    write_hmi(tmp_path / "a.fits", UNIFORM, **keywords)
+    assert Fits(tmp_path, SIZE).listing("bz").times.tolist() == [time]
+
+
+@pytest.mark.parametrize("time", [None, "nan", "2011-13-01T00:00:00", "yesterday"])
+def test_a_frame_without_a_time_is_rejected(tmp_path, time):
+    write_aia(tmp_path / "good.fits", UNIFORM)
+    write_aia(tmp_path / "bad.fits", UNIFORM, time=time)
+    listing = Fits(tmp_path, SIZE).listing("0171")
+    assert listing.places == ["good.fits"]
+    (row,) = listing.rejected
+    assert row[:4] == ("0171", None, "bad.fits", "no time")
+    assert row.detail
+
+
+@pytest.mark.parametrize(
+    ("write_one", "series", "quality", "good"),
+    [
+        (write_aia, "0171", 0, True),
+        (write_aia, "0171", None, True),
+        (write_aia, "0171", "0x00000000", True),
+        (write_aia, "0171", 1 << 30, False),  # quicklook
+        (write_aia, "0171", "0x00020000", False),
+        (write_aia, "0171", -2147483648, False),  # no image
+        (write_aia, "0171", 0x400, False),
+        (write_hmi, "bz", 0x400, True),  # lists of cosmic rays
+        (write_hmi, "bz", "0x00000400", True),
+        (write_hmi, "bz", 0x10400, False),
+    ],
+)
+def test_flagged_frames_are_rejected(tmp_path, write_one, series, quality, good):
+    write_one(tmp_path / "good.fits", UNIFORM)
+    write_one(tmp_path / "other.fits", UNIFORM, QUALITY=quality)
+    listing = Fits(tmp_path, SIZE).listing(series)
+    assert listing.places == (["good.fits", "other.fits"] if good else ["good.fits"])
+    assert [row.reason for row in listing.rejected] == ([] if good else ["quality"])
+    assert all(row.time == listing.times[0] and "QUALITY = 0x" in row.detail for row in listing.rejected)
+
+
+def test_years_are_cut_by_time(tmp_path):
+    for year in (2010, 2011, 2012):
+        write_aia(tmp_path / f"{year}.fits", UNIFORM, time=f"{year}-06-01T00:00:00Z")
+    assert Fits(tmp_path, SIZE, (2010, 2012)).listing("0171").places == ["2010.fits", "2012.fits"]
+    with pytest.raises(ValueError, match=r"no usable FITS file of 0171 in the years 2015 in .* there are: 3 of 0171"):
+        Fits(tmp_path, SIZE, (2015,)).listing("0171")
+
+
+def test_files_that_cannot_be_read_are_reported_once(tmp_path):
+    write_aia(tmp_path / "good.fits", UNIFORM)
+    write_aia(tmp_path / "good193.fits", UNIFORM, channel=193)
+    whole = (tmp_path / "good.fits").read_bytes()
+    (tmp_path / "cut.fits").write_bytes(whole[:1000])
+    (tmp_path / "empty.fits").write_bytes(b"")
+    (tmp_path / "gone.fits").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "page.fits").write_text("<html>404</html>")
+    (tmp_path / "cut.fits.gz").write_bytes(gzip.compress(whole)[:200])
+    write(tmp_path / "cube.fits", np.zeros((2, 2, 2)), {})
+    source = Fits(tmp_path, SIZE)
+    rejected = source.listing("0193").rejected
+    assert {row[:4] for row in rejected} == {
+        ("?", None, name, "unreadable")
+        for name in ("cut.fits", "empty.fits", "gone.fits", "page.fits", "cut.fits.gz", "cube.fits")
+    }
+    assert all(row.detail for row in rejected)
+    assert not source.listing("0171").rejected
+    assert source.listing("0193").rejected == rejected
+
+
+def test_other_images_are_passed_over(tmp_path):
+    write_aia(tmp_path / "a.fits", UNIFORM)
+    write_aia(tmp_path / "secchi.fits", UNIFORM, TELESCOP="STEREO", INSTRUME="SECCHI")
+    write_aia(tmp_path / "unknown.fits", UNIFORM, channel=5000)
+    write_hmi(tmp_path / "continuum.fits", UNIFORM, CONTENT="CONTINUUM INTENSITY", BUNIT="DN/s")
+    write_hmi(tmp_path / "map.fits", UNIFORM, CTYPE1="CRLN-CEA")
+    source = Fits(tmp_path, SIZE)
+    assert not source.listing("0171").rejected
+    with pytest.raises(ValueError, match=r"no usable FITS file of bz in .* there are: 1 of 0171, 4 of another kind"):
+        source.listing("bz")
+
+
+def test_errors_of_the_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere: give the folder that holds the FITS files"):
+        Fits(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"no FITS file \(\*.fits, \*.fits.gz, \*.fit, \*.fts\) in .* or below it"):
+        Fits(tmp_path).listing("0171")
+    write_aia(tmp_path / "a.fits", UNIFORM, QUALITY=1)
+    with pytest.raises(ValueError, match=r"of 0171, 1 rejected: quality\); give the folder that holds them, or leave"):
+        Fits(tmp_path).listing("0171")
+    for component in ("bx", "by"):
+        with pytest.raises(ValueError, match=f"no {component} in FITS magnetograms: .* line-of-sight component only"):
+            Fits(tmp_path).listing(component)
+
+
+def test_a_folder_that_must_not_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    write_aia(tmp_path / "a.fits", UNIFORM)
+    (tmp_path / "secret").mkdir()
+    scandir = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("secret"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(PermissionError, match="secret"):
+        Fits(tmp_path).listing("0171")
+
+
+def test_it_can_be_pickled_and_the_lists_stay_behind(tmp_path):
+    write_aia(tmp_path / "a.fits", UNIFORM)
+    source = Fits(tmp_path, SIZE, (2011,))
+    place = source.listing("0171").places[0]
+    copy = pickle.loads(pickle.dumps(source))
+    assert "_found" not in vars(copy)
+    np.testing.assert_array_equal(copy.read("0171", place), source.read("0171", place))
+    assert copy.listing("0171").places == [place]
+
+
+@pytest.mark.parametrize(
+    "unit", ["DN/s", "DN/sec", "dn/(s pix)", "DN / s", "DN / (pix s)", "DN/pix/s", "DN s-1", "DN s^-1"]
+)
+def test_a_rate_is_not_divided_by_the_exposure(tmp_path, unit):
+    write_aia(tmp_path / "a.fits", UNIFORM, BUNIT=unit)
+    np.testing.assert_allclose(read(tmp_path), 100)
+
+
+@pytest.mark.parametrize("unit", [None, "DN", "DN/pix", "counts", "DN / pixel"])
+def test_counts_are_divided_by_the_exposure(tmp_path, unit):
+    write_aia(tmp_path / "a.fits", UNIFORM, BUNIT=unit)
+    image = read(tmp_path)
+    np.testing.assert_allclose(image, 50)
+    assert image.dtype == np.float32
+    assert image.flags.writeable
+    assert image.shape == (SIZE, SIZE)
+
+
+@pytest.mark.parametrize("exptime", [None, 0.0, -1.0])
+def test_an_image_without_an_exposure_is_an_error(tmp_path, exptime):
+    write_aia(tmp_path / "a.fits", UNIFORM, exptime=exptime)
+    with pytest.raises(FrameError, match=r"unreadable: .*EXPTIME"):
+        read(tmp_path)
+
+
+def test_the_same_sun_in_several_layouts_is_one_image(tmp_path):
+    def scene(west, north):
+        return 100 + 40 * np.cos(3 * west) * np.sin(2 * north + 1)
+
+    layouts = [Layout(8 * SIZE), Layout(4 * SIZE, crota2=180.0), Layout(6 * SIZE, 36.0, (44.0, 50.5), crota2=30.0)]
+    for i, layout in enumerate(layouts):
+        write_aia(tmp_path / f"{i}.fits", seen(scene, layout), layout)
+        write_hmi(tmp_path / f"{i}_hmi.fits", seen(scene, layout), layout)
+    inside = on_disk(sdoml_geometry(SIZE), 0.95)
+    images = [read(tmp_path, f"{i}.fits")[inside] for i in range(3)]
+    fields = [read(tmp_path, f"{i}_hmi.fits", "bz")[inside] for i in range(3)]
+    np.testing.assert_allclose(images, [images[0]] * 3, rtol=0.01)
+    np.testing.assert_allclose(fields, 2 * np.array(images), rtol=1e-5)
+
+
+def test_aia_is_not_negative_and_keeps_its_corona(tmp_path):
+    image = np.where(DISK, -2.0, 6.0).astype(np.float32)
+    write_aia(tmp_path / "a.fits", image)
+    np.testing.assert_array_equal(read(tmp_path), np.where(DISK, 0, 3))
+
+
+def test_the_field_is_gauss_and_zero_off_the_disk(tmp_path):
+    image = np.where(DISK, -150.5, 7.0).astype(np.float32)
+    write_hmi(tmp_path / "a.fits", image)
+    np.testing.assert_allclose(read(tmp_path, series="bz"), np.where(DISK, -150.5, 0), rtol=1e-6)
+    image[~DISK] = np.nan
+    write_hmi(tmp_path / "b.fits", image)
+    np.testing.assert_allclose(read(tmp_path, "b.fits", "bz"), np.where(DISK, -150.5, 0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_blank_pixels_are_missing(tmp_path, compressed):
+    image = np.where(DISK, 200, -32768).astype(np.int16)
+    write_aia(tmp_path / "a.fits", image, compressed=compressed, BLANK=-32768)
+    np.testing.assert_allclose(read(tmp_path), np.where(DISK, 100, 0))
+    image[8, 8] = -32768
+    write_aia(tmp_path / "b.fits", image, compressed=compressed, BLANK=-32768)
+    with pytest.raises(FrameError, match="not finite: 1 pixels of the disk are missing"):
+        read(tmp_path, "b.fits")
+
+
+def test_blank_means_nothing_among_floats(tmp_path):
+    write_aia(tmp_path / "a.fits", UNIFORM)
+    raw = (tmp_path / "a.fits").read_bytes()
+    card = b"BLANK   =               -32768".ljust(80)
+    (tmp_path / "a.fits").write_bytes(raw.replace(b"EXTEND  =                    T".ljust(80), card))
+    np.testing.assert_allclose(read(tmp_path), 50)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_image_that_is_cut_off_is_an_error(tmp_path, compressed, zipped):
+    image = np.random.default_rng(0).integers(0, 1000, (128, 128)).astype(np.int32)
+    write_aia(tmp_path / "whole.fits", image, compressed=compressed)
+    raw = (tmp_path / "whole.fits").read_bytes()
+    name = "a.fits.gz" if zipped else "a.fits"
+    (tmp_path / name).write_bytes(gzip.compress(raw)[:-3000] if zipped else raw[: -len(raw) // 4])
+    assert name in Fits(tmp_path, SIZE).listing("0171").places
+    with pytest.raises(FrameError, match=r"unreadable: (the file is cut off: .* bytes|Compressed file ended)"):
+        read(tmp_path, name)
+
+
+@pytest.mark.parametrize("keyword", [b"NAXIS1  =", b"BITPIX  =", b"NAXIS   ="])
+def test_a_damaged_file_costs_no_more_than_itself(tmp_path, keyword):
+    write_aia(tmp_path / "good.fits", UNIFORM)
+    raw = (tmp_path / "good.fits").read_bytes()
+    (tmp_path / "bad.fits").write_bytes(raw.replace(keyword, b"BROKEN  ="))
+    (tmp_path / "bad.fits.gz").write_bytes(gzip.compress(raw)[:20] + b"\xff" * 1000)
+    source = Fits(tmp_path, SIZE)
+    listing = source.listing("0171")
+    assert "good.fits" in listing.places
+    assert "bad.fits.gz" in [row.place for row in listing.rejected if row.reason == "unreadable"]
+    for name in ("bad.fits", "bad.fits.gz"):
+        with pytest.raises(FrameError, match=r"unreadable: ."):
+            source.read("0171", name)
+
+
+def test_a_file_that_has_gone_is_an_error(tmp_path):
+    with pytest.raises(FrameError, match="unreadable: No such file"):
+        read(tmp_path)
+
+
+def test_a_header_without_a_disk_and_a_cutout_are_errors(tmp_path):
+    write_aia(tmp_path / "a.fits", UNIFORM, CRPIX1=None)
+    with pytest.raises(FrameError, match="unreadable: the header has no CRPIX1"):
+        read(tmp_path)
+    write_aia(tmp_path / "b.fits", UNIFORM, Layout(SIZE, centre=(2.0, 8.0)))
+    with pytest.raises(
+        FrameError, match=r"off-centre disk: .*centre 2, 8, radius 6 pixels.* not all in the image of 16"
+    ):
+        read(tmp_path, "b.fits")
+
+
+TABLE = """\
+DATE T_START T_STOP VER_NUM WAVE_STR WAVELNTH EFF_AREA EFF_WVLN EFFA_P1 EFFA_P2 EFFA_P3
+2017-12-10T05:05:15.000 2010-03-24T00:00:00.000 2011-01-01T00:00:00.000 8 171_THIN 171 4.0 171.1 0.0 0.0 0.0
+2017-12-10T05:05:16.000 2011-01-01T00:00:00.000 2012-01-01T00:00:00.000 8 171_THIN 171 3.0 171.1 -0.001 0.0 0.0
+"""
+
+
+def test_the_degradation_is_corrected_by_the_table(tmp_path):
+    pytest.importorskip("aiapy", reason="aiapy is an optional package")
+    (tmp_path / "table.txt").write_text(TABLE)
+    write_aia(tmp_path / "a.fits", UNIFORM, time="2011-04-11T12:00:00Z")
+    write_aia(tmp_path / "late.fits", UNIFORM, time="2015-04-11T12:00:00Z")
+    source = Fits(tmp_path, SIZE, degradation_table=tmp_path / "table.txt")
+    expected = 50 / (0.75 * (1 - 0.001 * 100.5))
+    for copy in (source, pickle.loads(pickle.dumps(source))):
+        np.testing.assert_allclose(copy.read("0171", "a.fits"), expected, rtol=1e-6)
+    with pytest.raises(FrameError, match="its degradation is not known: No valid calibration epoch"):
+        source.read("0171", "late.fits")
+    (tmp_path / "other.txt").write_text("A B\n1 2\n")
+    with pytest.raises(ValueError, match=r"other.txt: not a table of AIA's degradation"):
+        Fits(tmp_path, degradation_table=tmp_path / "other.txt")
+
+
+def test_the_factor_is_asked_for_once_a_channel_and_day(tmp_path, monkeypatch):
+    asked = []
+
+    def degradation(channel, time, correction_table, calibration_version):
+        asked.append((channel.value, time.isot[:10], correction_table["VER_NUM"], calibration_version))
+        return np.array([0.5])
+
+    utilities, calibrate = ModuleType("aiapy.calibrate.utils"), ModuleType("aiapy.calibrate")
+    vars(utilities)["get_correction_table"] = lambda path: {"VER_NUM": [9, 10]}
+    vars(calibrate)["degradation"] = degradation
+    for module in (ModuleType("aiapy"), calibrate, utilities):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    (tmp_path / "table.txt").write_text("")
+    for hour in (0, 23):
+        write_aia(tmp_path / f"{hour}.fits", UNIFORM, time=f"2011-04-11T{hour:02d}:00:00Z")
+    write_hmi(tmp_path / "hmi.fits", UNIFORM)
+    source = Fits(tmp_path, SIZE, degradation_table=tmp_path / "table.txt")
+    for hour in (0, 23):
+        np.testing.assert_allclose(source.read("0171", f"{hour}.fits"), 100)
+    source.read("bz", "hmi.fits")
+    assert asked == [(171, "2011-04-11", [9, 10], 10)]
+
+
+def test_a_table_that_is_absent_or_cannot_be_used_is_an_error(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"no file .*table.txt: give the table of AIA's degradation, or none"):
+        Fits(tmp_path, degradation_table=tmp_path / "table.txt")
+    (tmp_path / "table.txt").write_text(TABLE)
+    monkeypatch.setitem(sys.modules, "aiapy.calibrate.utils", None)
+    with pytest.raises(ValueError, match=r'needs the package aiapy: pip install "munit-jax\[solar\]"'):
+        Fits(tmp_path, degradation_table=tmp_path / "table.txt")
+
+
+def test_real_files_are_told_apart(shared):
+    source = Fits(shared / "data" / "fits")
+    listing = source.listing("0171")
+    assert (listing.places, listing.times.tolist()) == (["aia_171_level1.fits"], [utc(2011, 2, 15, 0, 0, 1)])
+    # Both of these are flagged: a quicklook image, and a magnetogram of which filtergrams were missing.
+    assert [row.detail for row in listing.rejected] == ["QUALITY = 0x40000000"]
+    with pytest.raises(ValueError, match=r"3 of another kind, 1 of bz; of bz, 1 rejected: quality"):
+        source.listing("bz")
+
+
+def test_the_limb_of_a_real_aia_image_is_at_sdomls_radius(shared):
+    """At the limb the opaque Sun stops hiding half of the corona: the brightness has risen half-way to its peak."""
+    image = Fits(shared / "data" / "fits").read("0171", "aia_20110319_105400_0171.fits")
+    y, x = np.indices(image.shape) - 255.5
+    radius, rings = np.hypot(x, y), np.arange(190, 215)
+    limbs = []
+    for part in (x + y > 0, x + y < 0, x > y, x < y):
+        profile = np.array([np.median(image[part & (np.abs(radius - ring) < 0.5)]) for ring in rings])
+        half = (profile.max() + profile[:5].mean()) / 2
+        rise = slice(profile.argmax() + 1)
+        limbs.append(np.interp(half, profile[rise], rings[rise]))
+    assert np.mean(limbs) == pytest.approx(203.3, abs=1)
+    np.testing.assert_allclose(limbs, 203.3, atol=2)  # the corona differs around the limb
+
+
+def test_a_real_magnetogram_is_where_a_reference_library_has_it(shared):
+    path = shared / "data" / "fits" / "hmi_m_20111217_055810.fits"
+    image, geometry = Fits(path.parent).read("bz", path.name), sdoml_geometry(512)
+    np.testing.assert_array_equal(image[~on_disk(geometry)], 0)
+    header, field = fits.getheader(path, 1), np.nan_to_num(np.asarray(fits.getdata(path, 1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        wcs = WCS(header)
+    y, x = np.nonzero(on_disk(geometry, 0.95))
+    degrees = [(z - 255.5) / geometry.solar_radius * header["RSUN_OBS"] / 3600 for z in (x, y)]
+    column, row = (np.rint(z).astype(int) for z in wcs.wcs_world2pix(*degrees, 0))
+    reach = range(-4, 5)  # 9 of the 9.5 pixels that make a new one
+    expected = np.mean([field[row + i, column + j] for i in reach for j in reach], axis=0)
+    assert np.corrcoef(image[y, x], expected)[0, 1] > 0.995
+    spot = np.argmax(np.abs(expected))
+    assert spot == np.argmax(np.abs(image[y, x]))
+    assert image[y[spot], x[spot]] == pytest.approx(expected[spot], rel=0.01)

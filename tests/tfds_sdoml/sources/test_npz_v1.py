@@ -1,0 +1,157 @@
+"""SDOML v1: every layout, units, and what is wrong with a file."""
+
+import pickle
+import tarfile
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from tests.tfds_sdoml.sun_images import write_npz
+from tfds_sdoml.sources.interface import FrameError
+from tfds_sdoml.sources.npz_v1 import NpzV1
+
+ONES = np.ones((512, 512), np.float32)
+LAYOUTS = {
+    "monthly tars": ("2011/AIA_0193/01/02/AIA20110102_0006_0193.npz", "2011/HMI_Bz/01/02/HMI20110102_0000_bz.npz"),
+    "a folder a day": ("2011/01/02/AIA20110102_0006_0193.npz", "2011/01/02/HMI20110102_0000_bz.npz"),
+    "mini set": ("2011/AIA/0193/01/02/AIA20110102_0006_0193.npz", "2011/HMI/bz/01/02/HMI20110102_0000_bz.npz"),
+}
+AIA, HMI = LAYOUTS["a folder a day"]
+
+
+def write(folder, path, image=ONES, key="x"):
+    return write_npz((folder / path).parent, (folder / path).name, image, key)
+
+
+def seconds(*date):
+    return datetime(*date, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_layouts(tmp_path, layout, packed):
+    for path in LAYOUTS[layout]:
+        write(tmp_path / "in", path, 8 * ONES)
+        write(tmp_path / "in", path.replace("_0193", "_0171").replace("_bz", "_bx"))
+    folder = tmp_path / "in"
+    if packed:
+        folder = tmp_path / "tars"
+        folder.mkdir()
+        with tarfile.open(folder / "2011_01.tar", "w") as archive:
+            archive.add(tmp_path / "in", ".")
+    source = NpzV1(folder)
+    for series, time, value in (("0193", seconds(2011, 1, 2, 0, 6), 2), ("bz", seconds(2011, 1, 2) - 34, 8)):
+        listing = source.listing(series)
+        assert listing.times.tolist() == [time]  # HMI's clock is TAI: 34 s ahead of UTC
+        image = source.read(series, listing.places[0])
+        assert image.dtype == np.float32
+        assert (image == value).all()  # AIA: the mean of 2 x 2 pixels, of which v1 has the sum
+        assert not listing.rejected
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_components_of_the_field_are_series_of_their_own(tmp_path, dtype):
+    for value, name in enumerate(("bx", "by", "bz")):
+        write(tmp_path, f"HMI20110102_0000_{name}.npz", np.full((512, 512), value - 1.5, dtype))
+    source = NpzV1(tmp_path)
+    values = [source.read(name, source.listing(name).places[0])[0, 0] for name in ("bx", "by", "bz")]
+    assert values == [-1.5, -0.5, 0.5]
+
+
+def test_nothing_of_a_series(tmp_path):
+    write(tmp_path, AIA)
+    write(tmp_path, "notes.npz")
+    with pytest.raises(ValueError, match=r"no file AIAYYYYMMDD_HHMM_0304\.npz in .*there: 1 of 0193"):
+        NpzV1(tmp_path).listing("0304")
+    with pytest.raises(ValueError, match=r"no file HMIYYYYMMDD_HHMM_bz\.npz"):
+        NpzV1(tmp_path).listing("bz")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*absent"):
+        NpzV1(tmp_path / "absent")
+
+
+def test_a_compressed_archive_is_named(tmp_path):
+    write(tmp_path / "in", AIA)
+    (tmp_path / "out").mkdir()
+    with tarfile.open(tmp_path / "out/2011.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "in", ".")
+    with pytest.raises(ValueError, match=r"there: none\); 2011\.tar\.gz is compressed: unpack it"):
+        NpzV1(tmp_path / "out").listing("0193")
+    write(tmp_path / "out", AIA)
+    listing = NpzV1(tmp_path / "out").listing("0193")
+    assert len(listing.times) == 1
+    assert [(row.place, row.reason) for row in listing.rejected] == [("2011.tar.gz", "unreadable")]
+
+
+def test_a_truncated_archive_keeps_what_came_before(tmp_path):
+    for minute in range(3):
+        write(tmp_path / "in", f"AIA20110102_000{minute}_0193.npz", np.random.default_rng(0).normal(size=(512, 512)))
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        for path in sorted((tmp_path / "in").iterdir()):
+            archive.add(path, path.name)
+    (tmp_path / "cut").mkdir()
+    whole = (tmp_path / "all.tar").read_bytes()
+    (tmp_path / "cut/month.tar").write_bytes(whole[: int(len(whole) * 0.6)])
+    source = NpzV1(tmp_path / "cut")
+    listing = source.listing("0193")
+    assert len(listing.times) == 1
+    assert source.read("0193", listing.places[0]).shape == (512, 512)
+    (row,) = listing.rejected
+    assert (row.place, row.reason) == ("month.tar", "unreadable")
+    assert "cannot be read to its end" in row.detail
+
+
+def test_a_date_that_does_not_exist(tmp_path):
+    write(tmp_path, "AIA20111332_0006_0193.npz")
+    write(tmp_path, AIA)
+    listing = NpzV1(tmp_path).listing("0193")
+    assert len(listing.times) == 1
+    assert [(row.place, row.reason) for row in listing.rejected] == [("AIA20111332_0006_0193.npz", "no time")]
+
+
+def test_bad_files(tmp_path):
+    whole = write(tmp_path, "AIA20110102_0000_0171.npz", np.random.default_rng(0).normal(size=(512, 512))).read_bytes()
+    source = NpzV1(tmp_path)
+
+    def complaint(place):
+        with pytest.raises(FrameError) as caught:
+            source.read("0171", place)
+        return caught.value
+
+    write(tmp_path, "AIA20110102_0012_0171.npz", ONES[::2, ::2])
+    assert str(complaint("AIA20110102_0012_0171.npz")) == "shape: (256, 256), expected (512, 512)"
+    write(tmp_path, "AIA20110102_0018_0171.npz", key="y")
+    assert str(complaint("AIA20110102_0018_0171.npz")) == "unreadable: it has no key 'x'"
+    for share in (0.0, 0.001, 0.5, 0.99):
+        (tmp_path / "AIA20110102_0024_0171.npz").write_bytes(whole[: int(share * len(whole))])
+        assert complaint("AIA20110102_0024_0171.npz").reason == "unreadable"
+    spoilt = bytearray(whole)
+    spoilt[len(spoilt) // 2] ^= 255
+    (tmp_path / "AIA20110102_0030_0171.npz").write_bytes(spoilt)
+    assert complaint("AIA20110102_0030_0171.npz").reason == "unreadable"
+    assert complaint("AIA20110102_0036_0171.npz").detail == "No such file or directory"
+    np.savez(tmp_path / "AIA20110102_0042_0171.npz", x=np.array([{"a": 1}], dtype=object))
+    assert complaint("AIA20110102_0042_0171.npz").reason == "unreadable"
+
+
+def test_a_folder_that_may_not_be_listed_is_an_error(tmp_path, monkeypatch):
+    write(tmp_path, AIA)
+    from tfds_sdoml.sources import npz_v1
+
+    def walk(top, onerror, followlinks):
+        onerror(PermissionError(13, "Permission denied", f"{top}/2011"))
+        return iter(())
+
+    monkeypatch.setattr(npz_v1.os, "walk", walk)
+    with pytest.raises(PermissionError, match=r"Permission denied.*2011"):
+        NpzV1(tmp_path).listing("0193")
+
+
+def test_a_source_travels_without_its_lists(tmp_path):
+    for minute in range(60):
+        (tmp_path / f"AIA20110102_00{minute:02d}_0193.npz").touch()
+    source = NpzV1(tmp_path)
+    source.listing("0193")
+    travelled = pickle.dumps(source)
+    assert len(travelled) < 500
+    assert len(pickle.loads(travelled).listing("0193").times) == 60

@@ -1,0 +1,161 @@
+"""What a dataset holds, and the datasets that have a name."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+import tensorflow_datasets as tfds
+
+from tfds_sdoml.join import TOLERANCE
+from tfds_sdoml.sources.interface import AIA_CHANNELS, FIELD_COMPONENTS
+from tfds_sdoml.splits import DAY, SYNODIC_ROTATION_DAYS
+
+SourceName = Literal["npz_v1", "zarr_v2", "fits", "hf256", "synthetic"]
+Split = Literal["blocked", "poster"]
+StoredType = Literal["float16", "float32"]
+
+NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf256": 256}  # pixels
+EUV_CHANNELS = ("0171", "0193", "0304")
+UNSTORED = ("name", "description", "version", "release_notes", "supported_versions", "tags")  # of the base class
+
+
+@dataclass(eq=False, kw_only=True)
+class SdomlConfig(tfds.core.BuilderConfig):
+    """What a dataset holds; everything that its data depend on but the files themselves.
+
+    Attributes:
+        source: what the files look like, or `synthetic`.
+        channels: AIA channels, in the order of the array; may be empty.
+        field: components of the field, in the order of the array: `bz`, or all three; may be empty.
+        size: width and height of the images in pixels; the source's own size divides by it.
+        dtype: how images are stored. float16 has steps of 1/2048 of the value, below the photon noise, in half the
+            bytes.
+        years, months: of the frames; empty for all.
+        every: seconds; one frame in each interval of this length, the first; 0 for all.
+        limit: number of frames, taken evenly from all; 0 for all.
+        split: `blocked`, or `poster` for the shuffle that leaks.
+        test_months, validation_months, guard_days: of the blocked split.
+        tolerance: of the join by time, seconds.
+        degradation_table: file of AIA's degradation for FITS files, which aiapy reads; empty for no correction.
+        seed: of the synthetic Sun and of the poster's shuffle.
+        start, frames, cadence: of the synthetic Sun; `start` in seconds since 1970, `cadence` in seconds.
+
+    Raises:
+        ValueError: a value that cannot be, or an example without any image.
+    """
+
+    name: str
+    source: str
+    channels: tuple[str, ...] = ()
+    field: tuple[str, ...] = ()
+    size: int
+    dtype: str = "float16"
+    years: tuple[int, ...] = ()
+    months: tuple[int, ...] = ()
+    every: int = 0
+    limit: int = 0
+    split: str = "blocked"
+    test_months: tuple[int, ...] = (11, 12)
+    validation_months: tuple[int, ...] = (5,)
+    guard_days: int | float = SYNODIC_ROTATION_DAYS
+    tolerance: int = TOLERANCE
+    degradation_table: str = ""
+    seed: int = 0
+    start: int = 0
+    frames: int = 0
+    cadence: int = 0
+
+    def __post_init__(self):
+        for what, value, known in (
+            ("source", self.source, get_args(SourceName)),
+            ("split", self.split, get_args(Split)),
+            ("dtype", self.dtype, get_args(StoredType)),
+        ):
+            if value not in known:
+                raise ValueError(f"unknown {what} {value!r}: choose one of {', '.join(known)}")
+        for what, values, known in (("channel", self.channels, AIA_CHANNELS), ("field", self.field, FIELD_COMPONENTS)):
+            if wrong := [value for value in values if value not in known]:
+                raise ValueError(f"unknown {what} {', '.join(wrong)}: known are {', '.join(known)}")
+            if len(set(values)) != len(values):
+                raise ValueError(f"{what} {', '.join(values)}: each can be given once")
+        if not self.series:
+            raise ValueError("no channel and no field component: an example would hold no image; give --channels")
+        if wrong := [month for month in self.months if not 1 <= month <= 12]:
+            raise ValueError(f"months are numbers from 1 to 12, got {wrong}")
+        for what, value in (("every", self.every), ("limit", self.limit), ("tolerance", self.tolerance)):
+            if value < 0:
+                raise ValueError(f"{what} must not be negative, got {value}")
+        if self.degradation_table and self.source != "fits":
+            raise ValueError(f"degradation_table is for FITS files; {self.source} has been corrected")
+        natural = NATURAL_SIZE.get(self.source, self.size)
+        if self.size < 1 or (self.source != "fits" and natural % self.size):
+            raise ValueError(f"size {self.size}: {self.source} has {natural} pixels, which must divide by the size")
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """All series of an example; the first one's time is the example's."""
+        return (*self.field, *self.channels)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return all that the data depend on, as JSON keeps it."""
+        items = {name: value for name, value in asdict(self).items() if name not in UNSTORED}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in items.items()}
+
+    @classmethod
+    def from_parameters(cls, name: str, parameters: Mapping[str, Any]) -> "SdomlConfig":
+        """Return the configuration whose `parameters` these are.
+
+        Raises:
+            ValueError: parameters of another version of this program.
+        """
+        known = {field.name for field in fields(cls)} - set(UNSTORED)
+        if odd := sorted(known ^ set(parameters)):
+            raise ValueError(f"sdoml/{name} has other parameters than this version knows ({', '.join(odd)})")
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
+        return cls(name=name, **values)
+
+
+def synthetic_config(size: int, every_days: int) -> SdomlConfig:
+    """Return the configuration of three years of the synthetic Sun."""
+    return SdomlConfig(
+        name=f"synthetic_{size}",
+        description=f"The synthetic Sun, 2011 to 2013, one frame in {every_days} d, {size} x {size} pixels.",
+        source="synthetic",
+        channels=EUV_CHANNELS,
+        field=("bz",),
+        size=size,
+        dtype="float32",
+        start=int(datetime(2011, 1, 1, tzinfo=UTC).timestamp()),
+        frames=-(-1096 // every_days),
+        cadence=every_days * DAY,
+    )
+
+
+def sdoml_config(channels: tuple[str, ...], field: tuple[str, ...]) -> SdomlConfig:
+    """Return the configuration of SDOML files: these channels, and the field at the same time."""
+    parts = ["aia" + "_".join(channels)] if channels else []
+    if field:
+        parts.append(("hmi" if channels else "hmi_bz") if field == ("bz",) else "hmi_" + "".join(field))
+    return SdomlConfig(
+        name="_".join(parts),
+        description="SDOML: " + ", ".join([f"AIA {c}" for c in channels] + [f"HMI {c.title()}" for c in field]) + ".",
+        source="npz_v1",
+        channels=channels,
+        field=field,
+        size=NATURAL_SIZE["npz_v1"],
+    )
+
+
+def registered_configs() -> list[SdomlConfig]:
+    """Return the datasets that have a name, the embedded ones first."""
+    bz, vector = ("bz",), FIELD_COMPONENTS
+    return [
+        *(synthetic_config(size, days) for size, days in ((64, 1), (128, 1), (256, 2), (512, 3))),
+        *(sdoml_config((channel,), ()) for channel in AIA_CHANNELS),
+        sdoml_config((), bz),
+        *(sdoml_config((channel,), bz) for channel in AIA_CHANNELS),
+        sdoml_config(EUV_CHANNELS, bz),
+        sdoml_config(AIA_CHANNELS[:7], bz),
+        sdoml_config(AIA_CHANNELS[:7], vector),
+    ]

@@ -1,0 +1,55 @@
+"""AIA's loss of sensitivity over the years, as aiapy computes it out of the instrument team's table (an extra)."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tfds_sdoml.ephemeris import DAY
+
+
+@lru_cache(maxsize=1)
+def open_table(path: Path) -> Any:
+    """Return the table of AIA's sensitivity, `aia_V*_response_table.txt` of SolarSoft.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the package aiapy is missing, or the file is no such table.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}: give the table of AIA's degradation, or none")
+    try:
+        from aiapy.calibrate.utils import get_correction_table  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ValueError(f'correcting AIA by {path} needs the package aiapy: pip install "munit-jax[solar]"') from error
+    try:
+        return get_correction_table(path)
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}: not a table of AIA's degradation as SolarSoft's aia_V*_response_table.txt: {error}"
+        ) from error
+
+
+@lru_cache(maxsize=4096)
+def degradation(path: Path, channel: int, day: int) -> float:
+    """Return the sensitivity relative to 2010, in the middle of a day.
+
+    Args:
+        path: of the table; its latest version counts.
+        channel: wavelength in angstrom.
+        day: days since 1970-01-01 UTC.
+
+    Raises:
+        ValueError: a day or channel that the table does not have.
+    """
+    from aiapy.calibrate import degradation as relative_to_2010  # pyright: ignore[reportMissingImports]
+    from astropy import units
+    from astropy.time import Time
+
+    table = open_table(path)
+    factor = relative_to_2010(
+        channel * units.angstrom,
+        Time((day + 0.5) * DAY, format="unix"),
+        correction_table=table,
+        calibration_version=int(max(table["VER_NUM"])),
+    )
+    return float(factor[0])

@@ -1,0 +1,101 @@
+"""What a source of frames offers, whatever its files look like on disk.
+
+One convention for all: AIA in DN/s per pixel as SDOML v2 has it (the mean over the pixels that were binned), the field
+in gauss; row 0 is south, column 0 is east; the geometry is SDOML's (`munit_jax.solar.disk.sdoml_geometry`); times are
+int64 seconds since 1970-01-01 UTC. A series is named as in SDOML's file names: `0193` for an AIA channel, `bx`, `by`,
+`bz` for the components of the field, of which `bz` is the one along the line of sight.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+AIA_CHANNELS = ("0094", "0131", "0171", "0193", "0211", "0304", "0335", "1600", "1700", "4500")
+FIELD_COMPONENTS = ("bx", "by", "bz")
+
+Reason = Literal[
+    "no time",
+    "duplicate",
+    "quality",
+    "unreadable",
+    "shape",
+    "not finite",
+    "constant",
+    "off-disk level",
+    "off-centre disk",
+    "unlike its neighbours",
+]
+
+
+class FrameError(Exception):
+    """One frame that cannot be used; the build goes on without it and tells the reason."""
+
+    def __init__(self, reason: Reason, detail: str):
+        super().__init__(reason, detail)  # both, so that the error can be pickled on its way out of a process
+        self.reason: Reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+class Rejection(NamedTuple):
+    """A row of rejected.csv: a frame that is there and was not used; `time` is None where it has none."""
+
+    series: str
+    time: int | None
+    place: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The frames of one series, in any order, several of one time included.
+
+    Attributes:
+        times: seconds since 1970-01-01 UTC.
+        places: where each frame is, in the source's own words; `Source.read` understands them.
+        rejected: frames that already the list shows to be useless (no time, a quality flag).
+    """
+
+    times: Int[np.ndarray, "frame"]
+    places: Sequence[str]
+    rejected: Sequence[Rejection] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Frames on disk or in a bucket. Reading is safe from several threads, and a source can be pickled.
+
+    Attributes:
+        size: width and height of its images in pixels.
+        spawn: whether reading is computing, so that processes read faster than threads.
+    """
+
+    @property
+    def size(self) -> int: ...  # noqa: D102
+
+    @property
+    def spawn(self) -> bool: ...  # noqa: D102
+
+    def listing(self, series: str) -> Listing:
+        """Return the frames of a series.
+
+        Raises:
+            OSError: a folder or store that is not there or cannot be read.
+            ValueError: none of the files or arrays that this kind of source has (the message says what was sought,
+                what was found and what to do).
+        """
+        ...
+
+    def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
+        """Return one image, float32, new and writeable, in DN/s per pixel or gauss.
+
+        Raises:
+            FrameError: this image cannot be had; others may.
+        """
+        ...

@@ -1,0 +1,68 @@
+"""From a configuration to the source that reads what it names."""
+
+import logging
+import os
+from pathlib import Path
+
+from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.sources import npz_v1
+from tfds_sdoml.sources.fits import Fits
+from tfds_sdoml.sources.hf256 import Hf256
+from tfds_sdoml.sources.interface import Source
+from tfds_sdoml.sources.npz_v1 import NpzV1
+from tfds_sdoml.sources.synthetic_sun import SyntheticSun
+from tfds_sdoml.sources.zarr_v2 import ZarrV2
+
+logger = logging.getLogger(__name__)
+
+LOOKED_AT = 10_000  # entries, to guess what a folder holds
+
+
+def open_source(config: SdomlConfig, location: str | None) -> Source:
+    """Return the source of a dataset's frames.
+
+    Args:
+        config: names the kind of source.
+        location: folder of the files; for zarr_v2 also a URL, or several stores with commas between.
+
+    Raises:
+        FileNotFoundError, PermissionError: no location, or none that can be read.
+        ValueError: a location that does not hold such a source.
+    """
+    if config.source == "synthetic":
+        times = range(config.start, config.start + config.frames * config.cadence, config.cadence)
+        return SyntheticSun(config.seed, config.size, config.channels, times)
+    if location is None:
+        raise FileNotFoundError(f"sdoml/{config.name} is made from files: give their folder as --manual_dir")
+    folder = Path(location).expanduser()
+    match config.source:
+        case "npz_v1":
+            return NpzV1(folder)
+        case "zarr_v2":
+            return ZarrV2(location, config.years)
+        case "fits":
+            table = Path(config.degradation_table).expanduser() if config.degradation_table else None
+            if table is None and config.channels:
+                logger.info("AIA's degradation over the years is not corrected: give --degradation_table to do so")
+            return Fits(folder, config.size, config.years, table)
+        case _:
+            return Hf256(folder)
+
+
+def likely_source(location: str) -> str | None:
+    """Return the name of the source that the files of a folder look like, by the first entries of its tree."""
+    seen = 0
+    for folder, below, names in os.walk(Path(location).expanduser()):
+        if folder.endswith(".zarr") or ".zgroup" in names or ".zarray" in names:
+            return "zarr_v2"
+        for name in names:
+            if npz_v1.FILE_NAME.fullmatch(name):
+                return "npz_v1"
+            if name.endswith((".fits", ".fits.gz", ".fts")):
+                return "fits"
+            if name.endswith(".npz") and "T" in name:
+                return "hf256"
+        seen += len(below) + len(names)
+        if seen > LOOKED_AT:
+            break
+    return None
