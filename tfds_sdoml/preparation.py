@@ -104,7 +104,7 @@ def workers(source: Source, frames: int) -> Iterator[Executor | None]:
     """Yield a pool that reads frames: threads, or processes where reading is computing; None for a single core."""
     count = os.cpu_count() or 1
     if not source.spawn:
-        with ThreadPoolExecutor(count) as pool:
+        with ThreadPoolExecutor(count + 1) as pool:  # one more, while others wait for the interpreter
             yield pool
         return
     count = min(count, frames // FRAMES_WORTH_A_PROCESS)
