@@ -30,6 +30,12 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _empty_cache(tmp_path_factory):
+    """What the commands keep for the user from one start to the next begins empty."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def small_sun_builder(tmp_path_factory):
     """The synthetic Sun in 16 pixels, a frame every ten days of 2011 and 2012."""

@@ -3,13 +3,13 @@
 import csv
 import errno
 import fcntl
-import functools
 import hashlib
 import json
 import logging
 import multiprocessing
 import os
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -112,9 +112,22 @@ def workers(source: Source, frames: int) -> Iterator[Executor | None]:
         yield None
         return
     # A forked copy of a process that runs JAX may hang: the workers start afresh.
-    context, limit = multiprocessing.get_context("spawn"), functools.partial(threadpool_limits, 1)
-    with ProcessPoolExecutor(count, context, initializer=limit) as pool:
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=begin_worker) as pool:
         yield pool
+
+
+def begin_worker() -> None:
+    """Make a process ready to read frames: one thread of linear algebra, and an end when the build is killed."""
+    threadpool_limits(1)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def leave_with_parent() -> None:
+    """End this process when the one that started it is gone, which a worker would not notice."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def run_on_beam(jobs: Sequence[Job], options: Any) -> None:

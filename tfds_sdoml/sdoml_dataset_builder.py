@@ -78,6 +78,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             return builder_config
         return super()._create_builder_config(builder_config, version)
 
+    def _log_download_bytes(self) -> None:
+        """Nothing is downloaded, and the size is not known: the base class would print so."""
+
+    _log_download_done = _log_download_bytes
+
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             features=features(self.builder_config),

@@ -4,6 +4,8 @@ import logging
 import os
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.sources import npz_v1
 from tfds_sdoml.sources.fits import Fits
@@ -39,7 +41,7 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
         case "npz_v1":
             return NpzV1(folder)
         case "zarr_v2":
-            return ZarrV2(location, config.years)
+            return ZarrV2(location, config.years, user_cache_path("munit_jax") / "sdoml_v2")
         case "fits":
             table = Path(config.degradation_table).expanduser() if config.degradation_table else None
             if table is None and config.channels:

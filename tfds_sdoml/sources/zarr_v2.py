@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from jaxtyping import Float
 from tfds_sdoml.sources.chunk_cache import ChunkCache
 from tfds_sdoml.sources.fits_headers import bad_quality, time_of
 from tfds_sdoml.sources.interface import FrameError, Listing, Rejection
+from tfds_sdoml.sources.time_index import TimeIndex, kept_index, stamp_of
 
 ARRAY_NAME = re.compile(r"(\d+)A|B[xyz]")
 YEAR = re.compile(r"\d{4}")
@@ -55,6 +56,7 @@ class ZarrV2:
         location: a store, a folder or bucket that holds stores, or several of either with commas between; paths, or
             URLs as fsspec takes them (`s3://` is read without a login).
         years: the years that are used; all if empty.
+        index_folder: where the times of the frames are kept for the next build; None for nowhere.
 
     Raises:
         OSError: a location that is not there or must not be read.
@@ -63,8 +65,8 @@ class ZarrV2:
 
     spawn = False
 
-    def __init__(self, location: str, years: tuple[int, ...] = ()):
-        self.location, self.years = location, years
+    def __init__(self, location: str, years: tuple[int, ...] = (), index_folder: Path | None = None):
+        self.location, self.years, self.index_folder = location, years, index_folder
         self.stores = [store for one in location.split(",") for store in find_stores(one.strip())]
         names = [store.name for store in self.stores]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -74,7 +76,7 @@ class ZarrV2:
             raise ValueError(f"{location}: no array 193A, Bz or the like in {', '.join(names)}: is it SDOML v2?")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: self.__dict__[key] for key in ("location", "years", "stores", "arrays")}
+        return {key: self.__dict__[key] for key in ("location", "years", "index_folder", "stores", "arrays")}
 
     @property
     def size(self) -> int:
@@ -89,11 +91,14 @@ class ZarrV2:
         """Return the frames of a series; see `Source`."""
         times, places, rejected = [], [], []
         for array in self._arrays_of(series):
-            own_times, own_places, own_rejected = list_frames(array, series)
-            times.append(own_times)
-            places += own_places
-            rejected += own_rejected
-        together = np.concatenate(times)
+            index = self._index(array, series)
+            times += [time for _, time in index.frames]
+            places += [f"{array.text}/{number}" for number, _ in index.frames]
+            rejected += [
+                Rejection(series, time, f"{array.text}/{number}", reason, detail)
+                for number, time, reason, detail in index.rejected
+            ]
+        together = np.array(times, np.int64)
         keep = np.ones(len(together), bool)
         if self.years:  # a store without years holds them all
             keep = np.isin(together.astype("datetime64[s]").astype("datetime64[Y]").astype(int) + 1970, self.years)
@@ -112,6 +117,20 @@ class ZarrV2:
         except Exception as error:  # of many kinds: codecs and file systems have their own
             raise FrameError("unreadable", str(error) or type(error).__name__) from error
         return chunk[within].copy()
+
+    def _index(self, array: ArrayPlace, series: str) -> TimeIndex:
+        """The frames of an array by time, out of its attributes or as they are kept."""
+        if self.index_folder is None:
+            return index_frames(array, series)
+        system, root = file_system(array.store.url)
+        try:
+            stamp = stamp_of(system.info(f"{root}/{array.path}/.zattrs"))
+        except FileNotFoundError:
+            stamp = None  # told by whoever reads it
+        if stamp is not None:
+            stamp += f", shape {shape_of(array)}"
+        url = f"{array.store.url}/{array.path}"
+        return kept_index(self.index_folder, url, stamp, lambda: index_frames(array, series))
 
     @cached_property
     def _cache(self) -> ChunkCache:
@@ -250,26 +269,28 @@ def shape_of(array: ArrayPlace) -> tuple[int, ...]:
     return tuple(read_json(array, ".zarray")["shape"])
 
 
-def list_frames(array: ArrayPlace, series: str) -> tuple[np.ndarray, list[str], list[Rejection]]:
-    """Return the times and places of an array's frames, and the frames without a time or with a bad quality."""
+def index_frames(array: ArrayPlace, series: str) -> TimeIndex:
+    """Return the frames of an array by time, and those without a time or with a bad quality; reads its attributes.
+
+    Raises:
+        ValueError: attributes that cannot be read.
+    """
     attributes = read_json(array, ".zattrs")
     lists = {key: value for key in KEYWORDS if isinstance(value := attributes.get(key), list)}
     del attributes  # hundreds of megabytes
-    times, places, rejected = [], [], []
-    for i in range(shape_of(array)[0]):
-        place = f"{array.text}/{i}"
-        header = {key: values[i] for key, values in lists.items() if i < len(values)}
+    frames, rejected = [], []
+    for number in range(shape_of(array)[0]):
+        header = {key: values[number] for key, values in lists.items() if number < len(values)}
         try:
             time = time_of(header)
         except ValueError as error:
-            rejected.append(Rejection(series, None, place, "no time", str(error)))
+            rejected.append((number, None, "no time", str(error)))
             continue
         if flags := bad_quality(header, series):
-            rejected.append(Rejection(series, time, place, "quality", flags))
-            continue
-        times.append(time)
-        places.append(place)
-    return np.array(times, np.int64), places, rejected
+            rejected.append((number, time, "quality", flags))
+        else:
+            frames.append((number, time))
+    return TimeIndex(frames, rejected)
 
 
 def open_array(array: ArrayPlace) -> Any:
