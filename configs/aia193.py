@@ -3,8 +3,11 @@
 Full run (variant none, 512 x 512, full width, batch 4 over four GPUs):
     python -m tfds_sdoml.build sdoml/aia0193_hmi --manual_dir=FOLDER_OF_SDOML
     python -m munit_jax.train --config=configs/aia193.py
-    The images have the dataset's size: SDOML's 512; the same config trains at 1024 on a dataset that has it.
     Cost: the poster took 4 days on 4 Titan Xp at 1024 x 1024. Not yet run at full size by us: no result to expect.
+
+:1024 is the poster's size, from FITS files, inside a card of 12 GB: docs/training_step.md has the memory of each choice.
+    python -m tfds_sdoml.build sdoml/aia0193_hmi_1024 --source=fits --channels=193 --field=bz --size=1024 --manual_dir=...
+    python -m munit_jax.train --config=configs/aia193.py:1024
 
 :quickstart is the embedded one. It makes a synthetic Sun of 64 pixels and trains narrow networks on it.
     python -m munit_jax.train --config=configs/aia193.py:quickstart
@@ -23,10 +26,13 @@ AIA_LIMIT = {"0171": 8600.0, "0193": 9800.0, "0304": 8800.0}
 
 def get_config(variant: str = "") -> Config:
     """Return the config of the poster's run or of a variant of it."""
-    if variant not in ("", "quickstart"):
-        raise ValueError(f"unknown variant {variant!r} of configs/aia193.py: choose quickstart or none")
+    if variant not in ("", "1024", "quickstart"):
+        raise ValueError(f"unknown variant {variant!r} of configs/aia193.py: choose 1024, quickstart or none")
     config = base("0193")
-    if variant == "quickstart":
+    if variant == "1024":
+        config.data.euv = config.data.magnetogram = "sdoml/aia0193_hmi_1024"
+        config.recompute = "all"
+    elif variant == "quickstart":
         quickstart(config)
     return config
 
@@ -40,6 +46,8 @@ def base(channel: str) -> Config:
     config.checkpoint_every = 5_000
     config.eval_every = 5_000
     config.dtype = "float32"
+    config.convolution = "auto"  # Winograd's algorithm on CPUs
+    config.recompute = "activations"  # half the memory for a few per cent of time
 
     config.data = ConfigDict()
     config.data.euv = config.data.magnetogram = f"sdoml/aia{channel}_hmi"
@@ -64,6 +72,7 @@ def base(channel: str) -> Config:
             "discriminator_width": 64,
             "discriminator_scales": 3,
             "discriminator_layers": 4,
+            "discriminator_spectral_norm": False,
         }
     )
 

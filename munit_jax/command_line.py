@@ -1,6 +1,7 @@
 """How every command starts and ends: a user's mistake is one line and exit code 2, never a traceback."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -62,6 +63,21 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
     except KeyboardInterrupt:
         logger.info("interrupted: the last checkpoint stands; run the same command to go on")
         sys.exit(INTERRUPTED)
+
+
+def keep_compiled(folder: str | None) -> None:
+    """Keep compiled programs in a folder, so that the next start of the same program need not compile them.
+
+    Args:
+        folder: `none` to keep nothing; None for JAX_COMPILATION_CACHE_DIR or, where that is not set, the user's cache
+            folder.
+    """
+    import jax
+    from platformdirs import user_cache_path
+
+    if folder is None:
+        folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(user_cache_path("munit_jax") / "compiled")
+    jax.config.update("jax_compilation_cache_dir", None if folder == "none" else os.path.expanduser(folder))
 
 
 def _fail(message: str) -> NoReturn:

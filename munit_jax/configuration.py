@@ -12,6 +12,8 @@ from munit_jax.data.normalization import Normalization
 from munit_jax.data.pipeline import LINE_OF_SIGHT, DataSettings, dataset_statistics
 from munit_jax.data.presets import PRESETS, preset
 from munit_jax.errors import ConfigError
+from munit_jax.model.blocks import Recompute
+from munit_jax.model.convolution import Algorithm
 from munit_jax.model.munit import DOMAINS, Architecture
 from munit_jax.objectives import Objective
 from munit_jax.training.state import OptimizerSettings
@@ -21,12 +23,18 @@ Config = Any  # an ml_collections.ConfigDict, whose values have no static types
 
 DTYPES = ("float32", "bfloat16")
 
-# Keys that may change when a run goes on: they steer the run, not what it computes.
-STEERING = ("steps", "checkpoint_every", "eval_every", "data.data_dir", "evaluation")
+WIDE = 32  # where Winograd's algorithm begins to be faster; at width 16 and 64 pixels it is not
+CONVOLUTIONS = ("auto", *get_args(Algorithm))
+
+# Keys that may change when a run goes on: they steer the run, or how it computes what it computes.
+STEERING = ("steps", "checkpoint_every", "eval_every", "data.data_dir", "evaluation", "convolution", "recompute")
 
 
 def architecture(config: Config) -> Architecture:
-    """Return the networks' sizes from `config.model`, the channels from `config.data`."""
+    """Return the networks' sizes from `config.model`, the channels from `config.data`, and how they are computed.
+
+    A choice that is still left open, see `with_convolution`, counts as `direct`.
+    """
     return _settings(
         Architecture,
         config.model,
@@ -34,6 +42,8 @@ def architecture(config: Config) -> Architecture:
         euv_channels=len(config.data.channels),
         magnetogram_channels=1,
         dtype=config.dtype,
+        convolution="direct" if config.convolution == "auto" else config.convolution,
+        recompute=config.recompute,
     )
 
 
@@ -86,6 +96,19 @@ def with_numbers(config: Config) -> Config:
     return resolved
 
 
+def with_convolution(config: Config, platform: str) -> Config:
+    """Return the config with `convolution` written out where it is left open (`auto`).
+
+    Winograd's algorithm is for CPUs and float32 (see `munit_jax.model.winograd`), and for networks that are wide: in
+    narrow ones the transforms cost what the products save.
+    """
+    resolved = copy.deepcopy(config)
+    if config.convolution == "auto":
+        fits = platform == "cpu" and config.dtype == "float32" and config.model.width >= WIDE
+        resolved.convolution = "winograd" if fits else "direct"
+    return resolved
+
+
 def data_settings(config: Config) -> DataSettings:
     """Return what the input pipeline needs."""
     data = config.data
@@ -116,10 +139,14 @@ def validate(config: Config, devices: int) -> None:
             f"set --config.batch_size to a multiple of {devices}"
         )
     _choice("dtype", config.dtype, DTYPES)
+    _choice("convolution", config.convolution, CONVOLUTIONS)
+    _choice("recompute", config.recompute, get_args(Recompute))
+    if config.convolution == "winograd" and config.dtype != "float32":
+        raise ConfigError(f"convolution=winograd needs dtype=float32, got {config.dtype}: set it to direct or auto")
     _choice("loss.adversarial", config.loss.adversarial, get_args(losses.Adversarial))
     _choice("data.flip", config.data.flip, get_args(Flip))
     for name, value in config.model.items():
-        if value < 1:
+        if not isinstance(value, bool) and value < 1:
             raise ConfigError(f"model.{name} must be at least 1, got {value}")
     for section in ("loss", "optimizer"):
         for name, value in config[section].items():

@@ -4,10 +4,11 @@
 discriminators learn from its translations, then the generators are pulled back through the new discriminators.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float
 
@@ -17,6 +18,7 @@ from munit_jax.model.munit import (
     OTHER,
     Architecture,
     ContentCode,
+    Domain,
     Params,
     StyleCode,
     decode,
@@ -77,19 +79,39 @@ def translate_both(a: Architecture, generators: Params, images: Images, styles: 
     }
 
 
+def decode_all(
+    a: Architecture, generators: Params, domain: Domain, codes: Sequence[tuple[ContentCode, StyleCode]]
+) -> list[Array]:
+    """Return the images of several pairs of content and style codes of one domain.
+
+    In one pass of the decoder, since small batches leave most of a device idle; one after the other where memory is
+    what is short.
+    """
+    if a.recompute not in ("nothing", "activations"):
+        return [decode(a, generators, domain, content, style) for content, style in codes]
+    contents, styles = (jnp.concatenate(part) for part in zip(*codes, strict=True))
+    return jnp.split(decode(a, generators, domain, contents, styles), len(codes))
+
+
 def generate(a: Architecture, objective: Objective, generators: Params, images: Images, styles: Styles) -> Generated:
     """Run the generators on images of both domains with one drawn style for each, as far as the objective needs it."""
     content = {x: encode_content(a, generators, x, images[x]) for x in DOMAINS}
     style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS}
-    reconstruction = {x: decode(a, generators, x, content[x], style[x]) for x in DOMAINS}
-    translation = {x: decode(a, generators, x, content[OTHER[x]], styles[x]) for x in DOMAINS}
+    reconstruction, translation = {}, {}
+    paired = {} if objective.paired_weight else None
+    for x in DOMAINS:
+        codes = [(content[x], style[x]), (content[OTHER[x]], styles[x])]
+        if paired is not None:
+            codes.append((content[OTHER[x]], style[x]))
+        decoded = decode_all(a, generators, x, codes)
+        reconstruction[x], translation[x] = decoded[:2]
+        if paired is not None:
+            paired[x] = decoded[2]
     recovered_content = {OTHER[x]: encode_content(a, generators, x, translation[x]) for x in DOMAINS}
     recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
-    cycle = paired = None
+    cycle = None
     if objective.cycle_weight:
         cycle = {x: decode(a, generators, x, recovered_content[x], style[x]) for x in DOMAINS}
-    if objective.paired_weight:
-        paired = {x: decode(a, generators, x, content[OTHER[x]], style[x]) for x in DOMAINS}
     return Generated(
         content=content,
         style=style,
@@ -108,8 +130,9 @@ def discriminator_objective(
     """Return what the discriminators minimise and its terms, given real images and (detached) translations."""
     terms = {}
     for x in DOMAINS:
-        real = discriminate(a, discriminators, x, images[x])
-        fake = discriminate(a, discriminators, x, jax.lax.stop_gradient(translation[x]))
+        both = jnp.concatenate([images[x], jax.lax.stop_gradient(translation[x])])
+        logits = [jnp.split(scale, 2) for scale in discriminate(a, discriminators, x, both)]
+        real, fake = zip(*logits, strict=True)
         terms[f"discriminator_{x}"] = losses.discriminator_adversarial(real, fake, objective.adversarial)
     weights = dict.fromkeys(terms, objective.adversarial_weight)
     return losses.weighted_total(terms, weights), terms

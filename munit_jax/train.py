@@ -16,6 +16,12 @@ CONFIG = config_flags.DEFINE_config_file(
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name."
 )
+COMPILATION_CACHE = flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
+    "or the user's cache folder.",
+)
 
 
 def main(_: Sequence[str]) -> None:
@@ -24,6 +30,8 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no config: give --config=configs/aia193.py:quickstart, or another file of configs/")
     # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
     from munit_jax.training.loop import train_and_evaluate
+
+    command_line.keep_compiled(COMPILATION_CACHE.value)
 
     workdir = (
         Path(WORKDIR.value)

@@ -54,6 +54,8 @@ def test_unknown_variant(module):
         ("loss.style_weight", -1.0, 1, "loss.style_weight must not be negative, got -1.0"),
         ("optimizer.ema_decay", 1.0, 1, r"optimizer.ema_decay must be in \[0, 1\), got 1.0"),
         ("model.width", 0, 1, "model.width must be at least 1, got 0"),
+        ("convolution", "fft", 1, "convolution must be one of auto, direct, winograd, got 'fft'"),
+        ("recompute", "most", 1, "recompute must be one of nothing, activations, blocks, networks, all, got 'most'"),
     ],
 )
 def test_bad_values(config, key, value, devices, message):
@@ -100,6 +102,32 @@ def test_a_normalization_by_name_becomes_numbers(config, small_sun):
     config.data.channels = ("0094",)
     with pytest.raises(ConfigError, match=r"data.normalization.euv: the normalization 'iti' has no number for 0094"):
         configuration.with_numbers(config)
+
+
+@pytest.mark.parametrize(
+    ("platform", "dtype", "width", "given", "expected"),
+    [
+        ("cpu", "float32", 64, "auto", "winograd"),
+        ("gpu", "float32", 64, "auto", "direct"),
+        ("cpu", "bfloat16", 64, "auto", "direct"),
+        ("cpu", "float32", 16, "auto", "direct"),
+        ("cpu", "float32", 64, "direct", "direct"),
+        ("gpu", "float32", 64, "winograd", "winograd"),
+    ],
+)
+def test_how_convolutions_are_computed(config, platform, dtype, width, given, expected):
+    config.update_from_flattened_dict({"dtype": dtype, "model.width": width, "convolution": given})
+    resolved = configuration.with_convolution(config, platform)
+    assert configuration.architecture(resolved).convolution == expected
+    assert config.convolution == given  # the config that came in is left alone
+    configuration.validate(resolved, 1)
+    assert not configuration.differing_keys(configuration.to_json(config), configuration.to_json(resolved))
+
+
+def test_winograd_needs_float32(config):
+    config.update_from_flattened_dict({"dtype": "bfloat16", "convolution": "winograd"})
+    with pytest.raises(ConfigError, match=r"convolution=winograd needs dtype=float32, got bfloat16: set it to direct"):
+        configuration.validate(config, 1)
 
 
 def test_numbers_stay_as_they_are(config):

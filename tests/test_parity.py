@@ -7,6 +7,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +86,7 @@ def _from_torch(array: np.ndarray) -> np.ndarray:
 class Reference:
     """The file with its arrays in our trees and our layout."""
 
-    def __init__(self, path: Path, dtype: str):
+    def __init__(self, path: Path, dtype: str, convolution: Any):
         with np.load(path) as archive:
             self.arrays = {name: archive[name] for name in archive.files if name != "meta"}
             self.meta = json.loads(str(archive["meta"]))
@@ -104,6 +105,7 @@ class Reference:
             euv_channels=meta["euv_channels"],
             magnetogram_channels=meta["magnetogram_channels"],
             dtype=dtype,
+            convolution=convolution,
         )
         weights = {name: float(weight) for name, weight in meta["weights"].items()}
         self.objective = Objective(
@@ -140,18 +142,25 @@ class Reference:
         return traverse_util.unflatten_dict(flat)
 
 
-@pytest.fixture(scope="module", params=["float32", "float64"])
-def dtype(request):
-    with jax.enable_x64(request.param == "float64"):
-        yield request.param
+@pytest.fixture(scope="module", params=["float32-direct", "float32-winograd", "float64-direct"])
+def form(request):
+    """The precision, and how 3 x 3 convolutions are computed."""
+    dtype, convolution = request.param.split("-")
+    with jax.enable_x64(dtype == "float64"):
+        yield dtype, convolution
 
 
 @pytest.fixture(scope="module")
-def reference(dtype):
+def dtype(form):
+    return form[0]
+
+
+@pytest.fixture(scope="module")
+def reference(form):
     path = Path(os.environ.get("MUNIT_PARITY_FILE", SHARED / "parity" / "munit_reference_small.npz"))
     if not path.is_file():
         pytest.skip(f"no parity file {path} (set MUNIT_PARITY_FILE)")
-    return Reference(path, dtype)
+    return Reference(path, *form)
 
 
 @pytest.fixture(scope="module")

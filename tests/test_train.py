@@ -24,7 +24,7 @@ def run(*flags: str) -> subprocess.CompletedProcess:
         (("--config=configs/none.py",), "No such file or directory: 'configs/none.py'"),
         (
             ("--config=configs/aia193.py:fast",),
-            "unknown variant 'fast' of configs/aia193.py: choose quickstart or none",
+            "unknown variant 'fast' of configs/aia193.py: choose 1024, quickstart or none",
         ),
         ((QUICKSTART, "--config.datta.crop=64"), "unknown config key: 'datta' Did you mean \"data\""),
         ((QUICKSTART, "--config.steps=many"), "--config.steps=many: invalid literal for int()"),

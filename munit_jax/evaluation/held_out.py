@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.data.pipeline import Frames
 from munit_jax.evaluation.disk import add_sums, pixel_sums, scores
-from munit_jax.model.munit import Architecture, Params, StyleCode, decode, draw_style, encode_content
+from munit_jax.model.munit import Architecture, Params, StyleCode, draw_style, realisations
 from munit_jax.solar.disk import DiskGeometry, on_disk
 
 # The limb ring of SDOML's magnetograms is an artefact of their resampling: score inside 200 of 203.3 pixels.
@@ -32,9 +31,7 @@ def make_translator(architecture: Architecture, normalizations: Mapping[str, Nor
         generators: Params, euv: Float[Array, "h w c"], styles: Float[Array, "n s"]
     ) -> Float[Array, "n h w"]:
         image = normalize(normalizations["euv"], euv[None])
-        content = encode_content(architecture, generators, "euv", image)
-        content = jnp.broadcast_to(content, (styles.shape[0], *content.shape[1:]))
-        generated = decode(architecture, generators, "magnetogram", content, styles)
+        generated = realisations(architecture, generators, "euv", image, styles, at_once=len(styles))
         return denormalize(normalizations["magnetogram"], generated)[..., 0]
 
     return translator

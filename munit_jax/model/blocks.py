@@ -4,12 +4,16 @@ Images are NHWC throughout. Convolutions run in `dtype`; statistics of the norms
 mean over 512 x 512 bfloat16 values loses the very digits it is after.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
+
+from munit_jax.model.convolution import Algorithm, convolve, convolve_upsampled, reflect_pad
 
 # Modules declare the shapes of their parameters; `initialization` draws the values.
 UNSET = nn.initializers.zeros
@@ -19,23 +23,22 @@ LEAKY_SLOPE = 0.2
 
 Norm = Literal["none", "instance", "layer"]
 
-
-def reflect_pad(x: Float[Array, "b h w c"], padding: int) -> Float[Array, "b h2 w2 c"]:
-    """Pad height and width by mirroring about the edge pixel, which is not repeated."""
-    if padding == 0:
-        return x
-    if min(x.shape[1:3]) <= padding:
-        raise ValueError(
-            f"reflect padding by {padding} needs more than {padding} pixels a side, got {x.shape[1]} x {x.shape[2]}: "
-            "use larger images, fewer downsamplings or fewer discriminator scales"
-        )
-    return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
+# What the backward pass computes again instead of keeping it: nothing; all but the convolutions; the inside of every
+# block; of every network; of every network and, while that is done, of every block.
+Recompute = Literal["nothing", "activations", "blocks", "networks", "all"]
+CONVOLUTION = "convolution"  # the name of what `activations` keeps
 
 
-def upsample_nearest(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """Double height and width by repeating each pixel."""
-    b, h, w, c = x.shape
-    return jnp.broadcast_to(x[:, :, None, :, None, :], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
+def block_class[M: nn.Module](module: type[M], recompute: Recompute) -> type[M]:
+    """Return a module's class, or one that keeps its input alone for the backward pass, as `recompute` says."""
+    return nn.remat(module) if recompute in ("blocks", "all") else module
+
+
+def network_function[**P, R](apply: Callable[P, R], recompute: Recompute) -> Callable[P, R]:
+    """Return the function of a network, or one that keeps less for the backward pass, as `recompute` says."""
+    if recompute == "activations":
+        return jax.checkpoint(apply, policy=jax.checkpoint_policies.save_only_these_names(CONVOLUTION))
+    return jax.checkpoint(apply) if recompute in ("networks", "all") else apply
 
 
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
@@ -84,7 +87,7 @@ def layer_norm(
 
 
 class Convolution(nn.Module):
-    """Reflect padding and a convolution with bias.
+    """Reflect padding and a convolution with bias; with `upsample`, of the image doubled by repeating each pixel.
 
     With `bias_cancelled` a norm that subtracts each channel's mean follows. The bias then stays a parameter, so that
     weights can be exchanged with the reference, but is left out of the sum: its gradient is exactly 0 instead of
@@ -95,21 +98,22 @@ class Convolution(nn.Module):
     kernel_size: int
     stride: int = 1
     padding: int = 0
+    upsample: bool = False
     bias_cancelled: bool = False
     dtype: Any = jnp.float32
+    algorithm: Algorithm = "direct"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 features"]:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", UNSET, shape)
         bias = self.param("bias", UNSET, (self.features,))
-        y = jax.lax.conv_general_dilated(
-            reflect_pad(x.astype(self.dtype), self.padding),
-            kernel.astype(self.dtype),
-            (self.stride, self.stride),
-            "VALID",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
+        x = x.astype(self.dtype)
+        if self.upsample:
+            y = convolve_upsampled(x, kernel, self.algorithm)
+        else:
+            y = convolve(reflect_pad(x, self.padding), kernel.astype(self.dtype), self.stride, self.algorithm)
+        y = checkpoint_name(y, CONVOLUTION)
         return y if self.bias_cancelled else y + bias[None, None, None].astype(self.dtype)
 
 
@@ -124,14 +128,16 @@ class LayerNorm(nn.Module):
 
 
 class ConvolutionBlock(nn.Module):
-    """Reflect padding, convolution, norm, ReLU."""
+    """Convolution, norm, ReLU."""
 
     features: int
     kernel_size: int
     stride: int = 1
     padding: int = 0
+    upsample: bool = False
     norm: Norm = "none"
     dtype: Any = jnp.float32
+    algorithm: Algorithm = "direct"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 features"]:
@@ -140,8 +146,10 @@ class ConvolutionBlock(nn.Module):
             self.kernel_size,
             self.stride,
             self.padding,
+            self.upsample,
             bias_cancelled=self.norm == "instance",
             dtype=self.dtype,
+            algorithm=self.algorithm,
             name="convolution",
         )(x)
         if self.norm == "instance":
@@ -158,6 +166,7 @@ class ResidualBlock(nn.Module):
     """
 
     dtype: Any = jnp.float32
+    algorithm: Algorithm = "direct"
 
     @nn.compact
     def __call__(
@@ -166,7 +175,9 @@ class ResidualBlock(nn.Module):
         """Apply the block; `adain[:, i, 0]` are the shifts after convolution i, `adain[:, i, 1]` the scales."""
         y = x
         for i, name in enumerate(("first", "second")):
-            y = Convolution(x.shape[-1], 3, padding=1, bias_cancelled=True, dtype=self.dtype, name=name)(y)
+            y = Convolution(
+                x.shape[-1], 3, padding=1, bias_cancelled=True, dtype=self.dtype, algorithm=self.algorithm, name=name
+            )(y)
             y = instance_norm(y) if adain is None else adaptive_instance_norm(y, adain[:, i, 0], adain[:, i, 1])
             if i == 0:
                 y = nn.relu(y)

@@ -6,7 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, ResidualBlock, upsample_nearest
+from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
+from munit_jax.model.convolution import Algorithm
 
 
 class StyleMLP(nn.Module):
@@ -39,17 +40,28 @@ class Decoder(nn.Module):
     residual_blocks: int
     mlp_width: int
     dtype: Any = jnp.float32
+    algorithm: Algorithm = "direct"
+    recompute: Recompute = "nothing"
 
     @nn.compact
     def __call__(self, content: Float[Array, "b h w k"], style: Float[Array, "b s"]) -> Float[Array, "b h2 w2 c"]:
         features = content.shape[-1]
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
         x = content
+        residual_block = block_class(ResidualBlock, self.recompute)
         for i in range(self.residual_blocks):
-            x = ResidualBlock(dtype=self.dtype, name=f"residual_{i}")(x, adain[:, i])
+            x = residual_block(dtype=self.dtype, algorithm=self.algorithm, name=f"residual_{i}")(x, adain[:, i])
+        block = block_class(ConvolutionBlock, self.recompute)
         for i in range(self.upsamplings):
             features //= 2
-            x = upsample_nearest(x)
-            x = ConvolutionBlock(features, 5, padding=2, norm="layer", dtype=self.dtype, name=f"up_{i}")(x)
+            x = block(
+                features,
+                5,
+                upsample=True,
+                norm="layer",
+                dtype=self.dtype,
+                algorithm=self.algorithm,
+                name=f"up_{i}",
+            )(x)
         x = Convolution(self.channels, 7, padding=3, dtype=self.dtype, name="image")(x)
         return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))

@@ -6,7 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.model.blocks import Convolution, ConvolutionBlock, ResidualBlock
+from munit_jax.model.blocks import Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
+from munit_jax.model.convolution import Algorithm
 
 
 class ContentEncoder(nn.Module):
@@ -16,15 +17,19 @@ class ContentEncoder(nn.Module):
     downsamplings: int
     residual_blocks: int
     dtype: Any = jnp.float32
+    algorithm: Algorithm = "direct"
+    recompute: Recompute = "nothing"
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 k"]:
-        x = ConvolutionBlock(self.width, 7, padding=3, norm="instance", dtype=self.dtype, name="stem")(image)
+        block = block_class(ConvolutionBlock, self.recompute)
+        x = block(self.width, 7, padding=3, norm="instance", dtype=self.dtype, name="stem")(image)
         for i in range(self.downsamplings):
             features = self.width * 2 ** (i + 1)
-            x = ConvolutionBlock(features, 4, 2, 1, norm="instance", dtype=self.dtype, name=f"down_{i}")(x)
+            x = block(features, 4, 2, 1, norm="instance", dtype=self.dtype, name=f"down_{i}")(x)
+        residual_block = block_class(ResidualBlock, self.recompute)
         for i in range(self.residual_blocks):
-            x = ResidualBlock(dtype=self.dtype, name=f"residual_{i}")(x)
+            x = residual_block(dtype=self.dtype, algorithm=self.algorithm, name=f"residual_{i}")(x)
         return x
 
 
@@ -35,12 +40,14 @@ class StyleEncoder(nn.Module):
     style_size: int
     downsamplings: int = 4
     dtype: Any = jnp.float32
+    recompute: Recompute = "nothing"
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Float[Array, "b s"]:
-        x = ConvolutionBlock(self.width, 7, padding=3, dtype=self.dtype, name="stem")(image)
+        block = block_class(ConvolutionBlock, self.recompute)
+        x = block(self.width, 7, padding=3, dtype=self.dtype, name="stem")(image)
         for i in range(self.downsamplings):
             features = self.width * 2 ** min(i + 1, 2)
-            x = ConvolutionBlock(features, 4, 2, 1, dtype=self.dtype, name=f"down_{i}")(x)
+            x = block(features, 4, 2, 1, dtype=self.dtype, name=f"down_{i}")(x)
         x = x.astype(jnp.promote_types(x.dtype, jnp.float32)).mean((1, 2), keepdims=True)
         return Convolution(self.style_size, 1, name="code", dtype=x.dtype)(x)[:, 0, 0, :]

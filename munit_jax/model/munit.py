@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from munit_jax.model.blocks import Recompute, network_function
+from munit_jax.model.convolution import Algorithm
 from munit_jax.model.decoder import Decoder
-from munit_jax.model.discriminator import MultiScaleDiscriminator
+from munit_jax.model.discriminator import MultiScaleDiscriminator, spectrally_normalized
 from munit_jax.model.encoders import ContentEncoder, StyleEncoder
 from munit_jax.model.initialization import draw_parameters
 
@@ -29,7 +32,11 @@ StyleCode = Float[Array, "b s"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain)."""
+    """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain).
+
+    discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
+    dtype and convolution say how the arithmetic is done, recompute what the backward pass does again to save memory.
+    """
 
     width: int = 64
     style_size: int = 8
@@ -39,9 +46,12 @@ class Architecture:
     discriminator_width: int = 64
     discriminator_scales: int = 3
     discriminator_layers: int = 4
+    discriminator_spectral_norm: bool = False
     euv_channels: int = 1
     magnetogram_channels: int = 1
     dtype: str = "float32"
+    convolution: Algorithm = "direct"
+    recompute: Recompute = "nothing"
 
     def channels(self, domain: Domain) -> int:
         """Return the number of channels of a domain's images."""
@@ -61,15 +71,30 @@ class Architecture:
 
 
 def _content_encoder(a: Architecture) -> ContentEncoder:
-    return ContentEncoder(a.width, a.downsamplings, a.residual_blocks, dtype=jnp.dtype(a.dtype))
+    return ContentEncoder(
+        a.width,
+        a.downsamplings,
+        a.residual_blocks,
+        dtype=jnp.dtype(a.dtype),
+        algorithm=a.convolution,
+        recompute=a.recompute,
+    )
 
 
 def _style_encoder(a: Architecture) -> StyleEncoder:
-    return StyleEncoder(a.width, a.style_size, dtype=jnp.dtype(a.dtype))
+    return StyleEncoder(a.width, a.style_size, dtype=jnp.dtype(a.dtype), recompute=a.recompute)
 
 
 def _decoder(a: Architecture, domain: Domain) -> Decoder:
-    return Decoder(a.channels(domain), a.downsamplings, a.residual_blocks, a.mlp_width, dtype=jnp.dtype(a.dtype))
+    return Decoder(
+        a.channels(domain),
+        a.downsamplings,
+        a.residual_blocks,
+        a.mlp_width,
+        dtype=jnp.dtype(a.dtype),
+        algorithm=a.convolution,
+        recompute=a.recompute,
+    )
 
 
 def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
@@ -121,7 +146,7 @@ def encode_content(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _content_encoder(architecture).apply({"params": generators[domain]["content"]}, image)  # pyright: ignore[reportReturnType]
+    return _apply(architecture, _content_encoder(architecture), generators[domain]["content"], image)
 
 
 def encode_style(
@@ -133,14 +158,14 @@ def encode_style(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _style_encoder(architecture).apply({"params": generators[domain]["style"]}, image)  # pyright: ignore[reportReturnType]
+    return _apply(architecture, _style_encoder(architecture), generators[domain]["style"], image)
 
 
 def decode(
     architecture: Architecture, generators: Params, domain: Domain, content: ContentCode, style: StyleCode
 ) -> Float[Array, "b h w c"]:
     """Return the image D_x(C, S) in [-1, 1] of a content code and a style code of the domain."""
-    return _decoder(architecture, domain).apply({"params": generators[domain]["decoder"]}, content, style)  # pyright: ignore[reportReturnType]
+    return _apply(architecture, _decoder(architecture, domain), generators[domain]["decoder"], content, style)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int) -> StyleCode:
@@ -187,11 +212,49 @@ def translate(
     return decode(architecture, generators, target, encode_content(architecture, generators, source, image), style)
 
 
+def realisations(
+    architecture: Architecture,
+    generators: Params,
+    source: Domain,
+    image: Float[Array, "1 h w c"],
+    styles: Float[Array, "n s"],
+    at_once: int = 1,
+) -> Float[Array, "n h w c2"]:
+    """Translate one image with many styles: its content is encoded once and decoded with each.
+
+    Args:
+        architecture: sizes of the networks.
+        generators: parameters of both domains' generators.
+        source: the domain the image comes from.
+        image: in [-1, 1].
+        styles: style codes of the target domain.
+        at_once: styles in one pass of the decoder; memory grows with it, and small images fill a device only together.
+    """
+    content = encode_content(architecture, generators, source, image)
+
+    def decode_one(style: Float[Array, " s"]) -> Float[Array, "h w c2"]:
+        return decode(architecture, generators, OTHER[source], content, style[None])[0]
+
+    if at_once == 1:
+        return jax.lax.map(decode_one, styles)
+    return jax.lax.map(decode_one, styles, batch_size=at_once)
+
+
 def discriminate(
     architecture: Architecture, discriminators: Params, domain: Domain, image: Float[Array, "b h w c"]
 ) -> tuple[Float[Array, "b _ _ 1"], ...]:
     """Return the logits, one map a scale: large where a patch looks like a real image of the domain."""
-    return _discriminator(architecture).apply({"params": discriminators[domain]}, image)  # pyright: ignore[reportReturnType]
+    params = discriminators[domain]
+    if architecture.discriminator_spectral_norm:
+        params = spectrally_normalized(params)
+    return _discriminator(architecture).apply({"params": params}, image)  # pyright: ignore[reportReturnType]
+
+
+def _apply(architecture: Architecture, network: nn.Module, params: Params, *inputs: Array) -> Any:
+    def apply(params: Params, *inputs: Array) -> Any:
+        return network.apply({"params": params}, *inputs)
+
+    return network_function(apply, architecture.recompute)(params, *inputs)
 
 
 def _check_image(architecture: Architecture, domain: Domain, image: Array) -> None:

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from munit_jax.configuration import Config
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import WorkdirError
 from munit_jax.training.checkpoints import Checkpoints
+from munit_jax.training.compilation import StepFunction, compile_step
 from munit_jax.training.monitor import Monitor
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
 from munit_jax.training.state import TrainState, init_state, make_optimizers
@@ -41,7 +42,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
     """
     devices = jax.local_devices()
     configuration.validate(config, len(devices))
-    config = configuration.with_numbers(config)
+    config = configuration.with_numbers(configuration.with_convolution(config, devices[0].platform))
     recipe, settings = configuration.recipe(config), configuration.data_settings(config)
     claim_workdir(workdir, config)
     monitor = Monitor(config, settings, recipe.architecture)
@@ -90,7 +91,7 @@ class Training:
     def __init__(
         self,
         config: Config,
-        step_function: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
+        step_function: Any,
         devices: int,
         batches: grain.DatasetIterator,
         checkpoints: Checkpoints,
@@ -110,12 +111,15 @@ class Training:
     def __call__(self, state: TrainState, first: int) -> TrainState:
         """Train from step `first` to the config's last, or until the process is asked to stop."""
         config = self.config
+        if first >= config.steps:
+            return state
         pending: tuple[int, Metrics] | None = None
-        bar = tqdm(total=config.steps, initial=first, unit="step", desc="compiling", dynamic_ncols=True)
+        take_step = self._compile(state)
+        bar = tqdm(total=config.steps, initial=first, unit="step", dynamic_ncols=True)
         with StopRequest() as stop, bar:
             for step in range(first + 1, config.steps + 1):
                 begin = time.perf_counter()
-                state, metrics = self.step_function(state, split_batch(next(self.batches)["images"], self.devices))
+                state, metrics = take_step(state, self._next_batch())
                 # The scalars of the step before are fetched while this one is computed: the device never waits.
                 if pending is not None:
                     self._report(*pending, bar)
@@ -139,6 +143,15 @@ class Training:
             if pending is not None:
                 self._report(*pending, bar)
         return state
+
+    def _next_batch(self) -> Batch:
+        return split_batch(next(self.batches)["images"], self.devices)
+
+    def _compile(self, state: TrainState) -> StepFunction:
+        position = self.batches.get_state()
+        example = self._next_batch()
+        self.batches.set_state(position)  # the first step has its batch still before it
+        return compile_step(self.step_function, state, example)
 
     def _evaluate(self, state: TrainState, step: int) -> dict[str, float]:
         self.monitor.picture(state.ema, self.workdir / "samples" / f"step_{step:07d}.png", step)

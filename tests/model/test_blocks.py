@@ -51,13 +51,6 @@ def test_constant_images_give_finite_values_and_gradients(norm, value):
     assert np.isfinite(gradient).all()
 
 
-def test_reflect_pad_mirrors_about_the_edge_pixel():
-    x = jnp.arange(3.0).reshape(1, 1, 3, 1) + jnp.zeros((1, 3, 1, 1))
-    np.testing.assert_array_equal(blocks.reflect_pad(x, 2)[0, 0, :, 0], [2, 1, 0, 1, 2, 1, 0])
-    with pytest.raises(ValueError, match=r"padding by 3 needs more than 3 pixels a side, got 3 x 3"):
-        blocks.reflect_pad(x, 3)
-
-
 def test_convolution_sees_mirrored_pixels_at_the_border():
     """A kernel that picks the left neighbour finds, at the left edge, the pixel to the right of it."""
     layer = blocks.Convolution(1, 3, padding=1)
@@ -87,8 +80,3 @@ def test_average_pool_does_not_count_padding():
     # The corner window holds 4 real pixels: 0, 1, 6, 7.
     y = blocks.average_pool(jnp.arange(36.0).reshape(1, 6, 6, 1))
     assert y[0, 0, 0, 0] == pytest.approx(3.5)
-
-
-def test_upsample_nearest_repeats_pixels():
-    y = blocks.upsample_nearest(jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1))
-    np.testing.assert_array_equal(y[0, :, :, 0], [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]])

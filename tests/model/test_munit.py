@@ -83,6 +83,48 @@ def test_shapes(generators, euv):
     assert [x.shape for x in logits] == [(2, 2, 2, 1), (2, 1, 1, 1)]
 
 
+def test_realisations_are_translations_of_one_image(generators, euv):
+    styles = jax.random.normal(jax.random.key(5), (3, 3))
+    expected = [munit.translate(TINY, generators, euv[:1], "euv", style=style[None])[0] for style in styles]
+    for at_once in (1, 2, 3):
+        made = munit.realisations(TINY, generators, "euv", euv[:1], styles, at_once)
+        np.testing.assert_allclose(made, np.stack(expected), atol=1e-5)
+
+
+def test_winograd_s_algorithm_makes_the_same_images(generators, euv):
+    fast = dataclasses.replace(TINY, convolution="winograd")
+    styles = jax.random.normal(jax.random.key(5), (2, 3))
+    plain = munit.realisations(TINY, generators, "euv", euv[:1], styles)
+    np.testing.assert_allclose(munit.realisations(fast, generators, "euv", euv[:1], styles), plain, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def gradient(generators, euv):
+    """The gradient of something that both encoders and the decoder have a part in, and how it is lowered."""
+
+    def of(architecture):
+        def loss(generators):
+            content = munit.encode_content(architecture, generators, "euv", euv)
+            style = munit.encode_style(architecture, generators, "magnetogram", euv[..., :1])
+            return jnp.square(munit.decode(architecture, generators, "magnetogram", content, style)).sum()
+
+        lowered = jax.jit(jax.grad(loss)).lower(generators)
+        return lowered.compile()(generators), lowered.as_text()
+
+    plain, text = of(TINY)
+    assert "optimization_barrier" not in text
+    return of, plain
+
+
+@pytest.mark.parametrize("recompute", ["activations", "blocks", "networks", "all"])
+def test_what_is_computed_again_changes_nothing(gradient, recompute):
+    of, plain = gradient
+    again, text = of(dataclasses.replace(TINY, recompute=recompute))
+    assert "optimization_barrier" in text  # the backward pass does begin again
+    for ours, theirs in zip(jax.tree.leaves(again), jax.tree.leaves(plain), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
+
+
 def test_translate_takes_its_style_from_a_code_an_image_or_the_prior(generators, euv):
     magnetogram = jax.random.uniform(jax.random.key(3), (2, 16, 16, 1), minval=-1)
     content = munit.encode_content(TINY, generators, "euv", euv)

@@ -1,0 +1,42 @@
+"""The training step compiled before the first step, with a word on what it took."""
+
+import ctypes
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from munit_jax.training.state import TrainState
+from munit_jax.training.step import Batch, Metrics
+
+logger = logging.getLogger(__name__)
+
+StepFunction = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+
+
+def compile_step(step_function: Any, state: TrainState, batch: Batch) -> StepFunction:
+    """Return the step compiled for such a state and batch, and for no other shapes: it is never traced again."""
+    begin = time.perf_counter()
+    logger.info("compiling the training step")
+    lowered = step_function.lower(state, batch)
+    traced = time.perf_counter()
+    compiled = lowered.compile()
+    end = time.perf_counter()
+    memory = compiled.memory_analysis()
+    logger.info(
+        "the training step: traced in %.1f s, compiled or found compiled in %.1f s; it needs %.2f GB a device, of them "
+        "%.2f GB on the way",
+        traced - begin,
+        end - traced,
+        (memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 1e9,
+        memory.temp_size_in_bytes / 1e9,
+    )
+    return_freed_memory()
+    return compiled
+
+
+def return_freed_memory() -> None:
+    """Give back to the system what the compiler took: on Linux a gigabyte that the C library would keep."""
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
