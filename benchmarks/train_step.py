@@ -2,6 +2,7 @@
 
     python benchmarks/train_step.py --peer_python=PYTHON_WITH_TORCH [--what=train,translate] [--size=128] [--rounds=7]
         [--realisations=1,16] [--inference_size=512] [--width=64] [--batch=1] [--peer_parity=FILE]
+        [--convolution=winograd] [--recompute=activations]
 
 The peer is `torch_munit.py`; with --peer_parity it first has to agree with that file. Ours and the peer are processes
 of their own, warmed up once, and take turns within every round; ratios are of the two times of a round. Both have one
@@ -20,6 +21,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -27,17 +29,27 @@ import numpy as np
 from children import Answer, Child, cost, peak_rss_mib, serve
 from flops import flops_of_realisations, flops_per_step
 
-from munit_jax.model.munit import DOMAINS, Architecture, Params, decode, encode_content, init_generators
+from munit_jax.model.blocks import Recompute
+from munit_jax.model.convolution import Algorithm
+from munit_jax.model.munit import DOMAINS, Architecture, Params, init_generators, realisations
 from munit_jax.objectives import Objective
+from munit_jax.training.compilation import return_freed_memory
 from munit_jax.training.state import OptimizerSettings, init_state, make_optimizers
 from munit_jax.training.step import Batch, Recipe, make_train_step
 
 PEER = Path(__file__).with_name("torch_munit.py")
 
 
-def architecture(width: int) -> Architecture:
-    """Return the reference's architecture at some width."""
-    return Architecture(width=width, mlp_width=4 * width, discriminator_width=width)
+def architecture(options: argparse.Namespace) -> Architecture:
+    """Return the reference's architecture at some width, computed as the options say."""
+    width = options.width
+    return Architecture(
+        width=width,
+        mlp_width=4 * width,
+        discriminator_width=width,
+        convolution=options.convolution,
+        recompute=options.recompute,
+    )
 
 
 def random_images(size: int, batch: int) -> dict[str, jax.Array]:
@@ -53,16 +65,17 @@ def compiled(function: jax.stages.Wrapped, *arguments: object) -> tuple[jax.stag
     middle = time.perf_counter()
     program = lowered.compile()
     end = time.perf_counter()
+    peak = peak_rss_mib()
+    return_freed_memory()  # as training does
     return program, {
         "trace_seconds": middle - begin,
         "compile_seconds": end - middle,
-        "peak_rss_mib_compiled": peak_rss_mib(),
+        "peak_rss_mib_compiled": peak,
     }
 
 
-def serve_training(size: int, width: int, batch: int) -> None:
+def serve_training(a: Architecture, size: int, batch: int) -> None:
     """Compile our step, then answer {"do": "train", "steps": k}."""
-    a = architecture(width)
     recipe = Recipe(a, Objective(adversarial="lsgan"), OptimizerSettings(weight_decay=1e-4))
     state = init_state(a, make_optimizers(recipe.optimizer), seed=0)
     # Donated, so no two leaves may be one buffer: the moving average starts as the parameters themselves.
@@ -78,28 +91,26 @@ def serve_training(size: int, width: int, batch: int) -> None:
 
     serve(
         {"jax": jax.__version__, **times},
-        {"train": lambda steps: cost(lambda: train(steps))},
+        {"train": lambda steps: cost(lambda: train(steps)), "peak": peak},
     )
 
 
-def translate_often(a: Architecture, generators: Params, image: jax.Array, styles: jax.Array) -> jax.Array:
-    """Translate one EUV image with many styles: its content encoded once, the styles decoded one after the other."""
-    content = encode_content(a, generators, "euv", image)
-    return jax.lax.map(lambda style: decode(a, generators, "magnetogram", content, style[None])[0], styles)
-
-
-def serve_translation(size: int, width: int, realisations: int) -> None:
+def serve_translation(a: Architecture, size: int, count: int) -> None:
     """Compile our translation, then answer {"do": "translate", "realisations": n} for that one n."""
-    a = architecture(width)
     generators, image = init_generators(a, 0), random_images(size, 1)["euv"]
-    styles = jax.random.normal(jax.random.key(0), (realisations, a.style_size))
-    program, times = compiled(jax.jit(lambda *arrays: translate_often(a, *arrays)), generators, image, styles)
+    styles = jax.random.normal(jax.random.key(0), (count, a.style_size))
+
+    @jax.jit
+    def translate_all(generators: Params, image: jax.Array, styles: jax.Array) -> jax.Array:
+        return realisations(a, generators, "euv", image, styles)
+
+    program, times = compiled(translate_all, generators, image, styles)
 
     def translate(realisations: int) -> Answer:
-        assert realisations == len(styles)
+        assert realisations == count
         return cost(lambda: jax.block_until_ready(program(generators, image, styles)))
 
-    serve({"jax": jax.__version__, **times}, {"translate": translate})
+    serve({"jax": jax.__version__, **times}, {"translate": translate, "peak": peak})
 
 
 def take_turns(children: dict[str, Child], rounds: int, do: str, **arguments: int) -> dict[str, list[Answer]]:
@@ -148,20 +159,20 @@ def report_rates(seconds: dict[str, float], flops: dict[str, int], peak: float) 
         print(f"{name:<42}{count / 1e9:>9.1f} GFLOP{rate:>8.1f} GFLOP/s{rate / peak:>7.0%} of the peak")
 
 
-def matmul_peak(side: int = 2048, repeats: int = 20) -> float:
-    """Return the GFLOP/s of the fastest of several large float32 matrix products in numpy."""
-    a, b = (np.random.default_rng(seed).random((side, side), np.float32) for seed in range(2))
-    best = 0.0
+def peak(side: int = 2048, repeats: int = 20) -> Answer:
+    """Return the GFLOP/s of the fastest of several large float32 matrix products in JAX."""
+    a, b = (jnp.asarray(np.random.default_rng(seed).random((side, side), np.float32)) for seed in range(2))
+    product, best = jax.jit(jnp.matmul), 0.0
     for _ in range(repeats):
         begin = time.perf_counter()
-        a @ b
+        product(a, b).block_until_ready()
         best = max(best, 2 * side**3 / (time.perf_counter() - begin) / 1e9)
-    return best
+    return {"gflop_per_second": best}
 
 
-def machine_peak(peer: Child) -> float:
-    """Return the machine's peak in GFLOP/s: the faster of numpy's and torch's matrix product."""
-    peaks = {"numpy": matmul_peak(), "torch": peer.ask("peak")["gflop_per_second"]}
+def machine_peak(children: dict[str, Child]) -> float:
+    """Return the machine's peak in GFLOP/s: the faster of the two sides' matrix products."""
+    peaks = {name: child.ask("peak")["gflop_per_second"] for name, child in children.items()}
     print("peak (float32 matrix product): " + ", ".join(f"{name} {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
     return max(peaks.values())
 
@@ -180,18 +191,20 @@ def compare(options: argparse.Namespace, what: str, realisations: int = 0) -> No
     training = what == "train"
     size, batch = (options.size, options.batch) if training else (options.inference_size, 1)
     sizes = [f"--size={size}", f"--width={options.width}", f"--batch={batch}"]
-    our_command = [sys.executable, __file__, f"--serve={what}", f"--realisations={realisations}", *sizes]
+    forms = [f"--convolution={options.convolution}", f"--recompute={options.recompute}"]
+    our_command = [sys.executable, __file__, f"--serve={what}", f"--realisations={realisations}", *sizes, *forms]
     peer_command = [options.peer_python, str(PEER), "--serve", *sizes]
     with Child(our_command) as ours, Child(peer_command) as peer:
         work = {"steps": 1} if training else {"realisations": realisations}
         title = f"training step, batch {batch}" if training else f"translation, realisations: {realisations}"
         print(
-            f"\n{title}, {size} x {size}, width {options.width}, {options.rounds} rounds; "
+            f"\n{title}, {size} x {size}, width {options.width}, {options.rounds} rounds; ours with convolutions "
+            f"{options.convolution}{f', computing again {options.recompute}' if training else ''}; "
             f"jax {ours.ready['jax']}, torch {peer.ready['torch']} with {peer.ready['threads']} threads"
         )
         children = {"ours": ours, "peer": peer}
         seconds = report(take_turns(children, options.rounds, what, **work), children)
-        a = architecture(options.width)
+        a = architecture(options)
 
         def count(ours: bool, polyphase: bool) -> int:
             if training:
@@ -203,7 +216,9 @@ def compare(options: argparse.Namespace, what: str, realisations: int = 0) -> No
             "ours, with polyphase upsampling": count(True, True),
             "peer, as written": count(False, False),
         }
-        report_rates(seconds, flops, machine_peak(peer))
+        report_rates(seconds, flops, machine_peak(children))
+        if options.convolution == "winograd":
+            print("ours does fewer products than are counted: Winograd's algorithm is not in the count")
 
 
 def main() -> None:
@@ -217,6 +232,8 @@ def main() -> None:
     parser.add_argument("--realisations", default="1,16")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=1, help="of the training step")
+    parser.add_argument("--convolution", default="winograd", choices=get_args(Algorithm), help="ours")
+    parser.add_argument("--recompute", default="activations", choices=get_args(Recompute), help="ours, in training")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--serve", choices=("train", "translate"), help=argparse.SUPPRESS)  # the child that is ours
     options = parser.parse_args()
@@ -224,9 +241,9 @@ def main() -> None:
         # Compile times are those of a first start.
         jax.config.update("jax_enable_compilation_cache", False)
         if options.serve == "train":
-            serve_training(options.size, options.width, options.batch)
+            serve_training(architecture(options), options.size, options.batch)
         else:
-            serve_translation(options.size, options.width, int(options.realisations))
+            serve_translation(architecture(options), options.size, int(options.realisations))
         return
     if not options.peer_python:
         parser.error("give --peer_python, a Python that has torch")

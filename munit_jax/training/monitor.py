@@ -6,7 +6,6 @@ import numpy as np
 
 from munit_jax.configuration import Config
 from munit_jax.data.pipeline import DataSettings, Frames, format_time
-from munit_jax.evaluation.figures import sample_figure
 from munit_jax.evaluation.held_out import (
     Scores,
     Translator,
@@ -58,6 +57,8 @@ class Monitor:
 
     def picture(self, ema: Params, path: Path, step: int) -> None:
         """Save a picture of a few frames and their realisations."""
+        from munit_jax.evaluation.figures import sample_figure  # matplotlib takes a second: not before the first step
+
         rows = []
         for i in spaced(len(self.frames), SAMPLE_FRAMES):
             frame = self.frames[i]

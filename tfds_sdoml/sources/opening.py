@@ -8,7 +8,6 @@ from platformdirs import user_cache_path
 
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.sources import npz_v1
-from tfds_sdoml.sources.fits import Fits
 from tfds_sdoml.sources.hf256 import Hf256
 from tfds_sdoml.sources.interface import Source
 from tfds_sdoml.sources.npz_v1 import NpzV1
@@ -43,6 +42,8 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
         case "zarr_v2":
             return ZarrV2(location, config.years, user_cache_path("munit_jax") / "sdoml_v2")
         case "fits":
+            from tfds_sdoml.sources.fits import Fits  # astropy takes half a second, which training need not wait for
+
             table = Path(config.degradation_table).expanduser() if config.degradation_table else None
             if table is None and config.channels:
                 logger.info("AIA's degradation over the years is not corrected: give --degradation_table to do so")

@@ -1,0 +1,44 @@
+"""The step is compiled once, for one shape, with a word on what it took."""
+
+import gc
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from munit_jax.training.compilation import compile_step, garbage_uncollected
+
+
+def test_the_compiled_step_takes_one_shape(caplog):
+    traces = []
+
+    def step(state, batch):
+        traces.append(1)
+        return state + batch.sum(), {"sum": batch.sum()}
+
+    state, batch = jnp.zeros(()), jnp.ones((2, 3))
+    with caplog.at_level("INFO"):
+        compiled = compile_step(jax.jit(step), state, batch)
+    for _ in range(3):
+        state, metrics = compiled(state, batch)
+    assert (float(state), float(metrics["sum"])) == (18.0, 6.0)
+    assert len(traces) == 1
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "compiling the training step",
+        "the training step",
+    ]
+    assert "it needs 0.00 GB a device" in caplog.records[1].message
+    with pytest.raises(TypeError, match=r"compiled with float32.2,3. and called with float32.3,3."):
+        compiled(state, np.ones((3, 3), np.float32))
+
+
+def test_garbage_is_collected_again_whatever_happens():
+    def fail():
+        with garbage_uncollected():
+            assert not gc.isenabled()
+            raise ValueError("traced badly")
+
+    with pytest.raises(ValueError, match="traced badly"):
+        fail()
+    assert gc.isenabled()
