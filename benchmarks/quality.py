@@ -33,6 +33,8 @@ CONFIG_FILE = "configs/aia193.py:quickstart"
 QUICKSTART = aia193.get_config("quickstart")
 POLL = 0.5  # seconds between looks at the processes
 
+# The quickstart without what it has of this table.
+BASE = {"model.discriminator_spectral_norm": False, "loss.detach_content_target": False}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "base": {},
     "log": {"loss.adversarial": "log"},
@@ -100,7 +102,7 @@ def budget(steps: int) -> dict[str, Any]:
 
 def combined(names: str) -> dict[str, Any]:
     """Return the changes of one variant, or of several with + between their names."""
-    return {key: value for name in names.split("+") for key, value in VARIANTS[name].items()}
+    return BASE | {key: value for name in names.split("+") for key, value in VARIANTS[name].items()}
 
 
 def train(runs: Sequence[Run], jobs: int, report: Callable[[], None]) -> None:

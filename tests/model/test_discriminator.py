@@ -137,7 +137,7 @@ def test_a_step_trains_the_kernels_themselves(discriminators):
 
 
 def test_the_config_has_the_switch():
-    config = aia193.get_config("quickstart")
+    config = aia193.get_config()
     assert not configuration.architecture(config).discriminator_spectral_norm
     config.model.discriminator_spectral_norm = True
     configuration.validate(config, 1)
