@@ -1,4 +1,4 @@
-r"""The poster's run: AIA 193 to HMI magnetograms and back, SDOML 2010-2012, Adam 1e-4 on four devices.
+"""The poster's run: AIA 193 to HMI magnetograms and back, SDOML 2010-2012, Adam 1e-4 on four devices.
 
 Full run (variant none, 512 x 512, full width, batch 4 over four GPUs):
     python -m tfds_sdoml.build sdoml/aia0193_hmi --manual_dir=FOLDER_OF_SDOML
@@ -6,8 +6,7 @@ Full run (variant none, 512 x 512, full width, batch 4 over four GPUs):
     Cost: the poster took 4 days on 4 Titan Xp at 1024 x 1024. Not yet run at full size by us: no result to expect.
 
 :1024 is the size of the poster, inside a card of 12 GB (docs/training_step.md), from FITS files:
-    python -m tfds_sdoml.build sdoml/aia0193_hmi_1024 --source=fits --channels=193 --field=bz --size=1024 \
-        --manual_dir=FOLDER_OF_FITS
+    python -m tfds_sdoml.build sdoml/aia0193_hmi_1024 --manual_dir=FOLDER_OF_FITS
     python -m munit_jax.train --config=configs/aia193.py:1024
 
 :quickstart is the embedded one. It makes a synthetic Sun of 64 pixels and trains narrow networks on it.

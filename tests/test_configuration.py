@@ -32,6 +32,13 @@ def test_the_poster_s_run():
     assert config.data.flip == "physical"
 
 
+def test_the_poster_s_size():
+    config = aia193.get_config("1024")
+    configuration.validate(config, 4)
+    assert configuration.architecture(config).recompute == "all"
+    assert config.data.euv == config.data.magnetogram == "sdoml/aia0193_hmi_1024"
+
+
 @pytest.mark.parametrize("module", [aia193, aia304])
 def test_unknown_variant(module):
     with pytest.raises(ValueError, match="unknown variant 'fast'"):

@@ -147,6 +147,18 @@ def sdoml_config(channels: tuple[str, ...], field: tuple[str, ...]) -> SdomlConf
     )
 
 
+def full_size_config(channel: str) -> SdomlConfig:
+    """Return the configuration of a channel and the field at the poster's 1024 pixels, which are in FITS files only."""
+    return SdomlConfig(
+        name=f"aia{channel}_hmi_1024",
+        description=f"AIA {channel} and HMI Bz from FITS files, 1024 x 1024 pixels.",
+        source="fits",
+        channels=(channel,),
+        field=("bz",),
+        size=1024,
+    )
+
+
 def registered_configs() -> list[SdomlConfig]:
     """Return the datasets that have a name, the embedded ones first."""
     bz, vector = ("bz",), FIELD_COMPONENTS
@@ -158,4 +170,5 @@ def registered_configs() -> list[SdomlConfig]:
         sdoml_config(EUV_CHANNELS, bz),
         sdoml_config(AIA_CHANNELS[:7], bz),
         sdoml_config(AIA_CHANNELS[:7], vector),
+        *(full_size_config(channel) for channel in EUV_CHANNELS),
     ]

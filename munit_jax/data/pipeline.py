@@ -99,7 +99,7 @@ def open_dataset(name: str, data_dir: str | None) -> Builder:
         place = f" --data_dir={data_dir}" if data_dir else ""
         raise DataError(
             f"dataset {name} is not prepared: build it with "
-            f"`python -m tfds_sdoml.build {name} --manual_dir=FOLDER_OF_SDOML{place}`, "
+            f"`python -m tfds_sdoml.build {name} --manual_dir=FOLDER_OF_FILES{place}`, "
             "or try --config=configs/aia193.py:quickstart, which needs no data"
         )
     try:

@@ -54,4 +54,5 @@ def test_registered_names():
     assert configs["aia0193"].series == ("0193",)
     assert configs["hmi_bz"].series == ("bz",)
     assert configs["aia0171_0193_0304_hmi"].series == ("bz", "0171", "0193", "0304")
+    assert (configs["aia0193_hmi_1024"].source, configs["aia0193_hmi_1024"].size) == ("fits", 1024)
     assert {f"synthetic_{size}" for size in (64, 128, 256, 512)} < set(configs)
