@@ -26,11 +26,20 @@ AIA_LIMIT = {"0171": 8600.0, "0193": 9800.0, "0304": 8800.0}
 
 def get_config(variant: str = "") -> Config:
     """Return the config of the poster's run or of a variant of it."""
+    return with_variant("0193", variant, "configs/aia193.py")
+
+
+def with_variant(channel: str, variant: str, file: str) -> Config:
+    """Return the config of the run with an EUV channel, or of a variant of it; `file` is for the message.
+
+    Raises:
+        ValueError: an unknown variant.
+    """
     if variant not in ("", "1024", "quickstart"):
-        raise ValueError(f"unknown variant {variant!r} of configs/aia193.py: choose 1024, quickstart or none")
-    config = base("0193")
+        raise ValueError(f"unknown variant {variant!r} of {file}: choose 1024, quickstart or none")
+    config = base(channel)
     if variant == "1024":
-        config.data.euv = config.data.magnetogram = "sdoml/aia0193_hmi_1024"
+        config.data.euv = config.data.magnetogram = f"sdoml/aia{channel}_hmi_1024"
         config.recompute = "all"
     elif variant == "quickstart":
         quickstart(config)
@@ -47,7 +56,7 @@ def base(channel: str) -> Config:
     config.eval_every = 5_000
     config.dtype = "float32"
     config.convolution = "auto"  # Winograd's algorithm on CPUs
-    config.recompute = "activations"  # half the memory for a few per cent of time
+    config.recompute = "activations"  # a third less memory for 5 % of time
 
     config.data = ConfigDict()
     config.data.euv = config.data.magnetogram = f"sdoml/aia{channel}_hmi"

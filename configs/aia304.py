@@ -14,9 +14,4 @@ from munit_jax.configuration import Config
 
 def get_config(variant: str = "") -> Config:
     """Return the config of the run or of a variant of it."""
-    if variant not in ("", "quickstart"):
-        raise ValueError(f"unknown variant {variant!r} of configs/aia304.py: choose quickstart or none")
-    config = aia193.base("0304")
-    if variant == "quickstart":
-        aia193.quickstart(config)
-    return config
+    return aia193.with_variant("0304", variant, "configs/aia304.py")

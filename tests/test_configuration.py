@@ -6,6 +6,7 @@ from ml_collections import ConfigDict
 from configs import aia193, aia304
 from munit_jax import configuration
 from munit_jax.errors import ConfigError
+from tfds_sdoml.build import config_names
 
 
 @pytest.fixture
@@ -32,11 +33,13 @@ def test_the_poster_s_run():
     assert config.data.flip == "physical"
 
 
-def test_the_poster_s_size():
-    config = aia193.get_config("1024")
+@pytest.mark.parametrize(("module", "channel"), [(aia193, "0193"), (aia304, "0304")])
+def test_the_poster_s_size(module, channel):
+    config = module.get_config("1024")
     configuration.validate(config, 4)
     assert configuration.architecture(config).recompute == "all"
-    assert config.data.euv == config.data.magnetogram == "sdoml/aia0193_hmi_1024"
+    assert config.data.euv == config.data.magnetogram == f"sdoml/aia{channel}_hmi_1024"
+    assert config.data.euv.removeprefix("sdoml/") in config_names()
 
 
 @pytest.mark.parametrize("module", [aia193, aia304])

@@ -35,6 +35,7 @@ TOLERANCE = {
 
 
 NUDGES = 8  # of the weights by round-off, in float32
+JUMP = 1e-2  # of a gradient where one entry is on the other side of a kink
 
 
 def _torch_name(part: str, path: tuple[str, ...], a: Architecture) -> str:
@@ -254,11 +255,12 @@ def test_gradients(reference, compute, ours, dtype, side):
     """The gradient agrees; in float32 perhaps only at weights within round-off of those given.
 
     ReLU and L1 have kinks. Where an entry lies so close to one that float32 puts it on the other side, which depends on
-    the processor, the gradient jumps by some 2e-3, as it does in float64 when the weights are moved by round-off.
+    the processor, the gradient jumps by some 2e-3 to 4e-3, as it does in float64 when the weights are moved by round-off.
     """
     place = 0 if side == "grad_gen" else 1
     expected = (reference.generators if side == "grad_gen" else reference.discriminators)(side)
     errors = gradient_errors(ours[3][place], expected, reference, side)
+    assert max(errors.values()) <= JUMP  # at the weights themselves, whatever the side
     for seed in range(NUDGES if dtype == "float32" else 0):
         if max(errors.values()) <= TOLERANCE[dtype]["gradient"]:
             break
@@ -279,7 +281,7 @@ def gradient_errors(value, expected, reference, side) -> dict[str, float]:
     # In both domains: the content encoder's stem, downsamplings and residual blocks, the decoder's residual blocks.
     norms = 2 * (1 + a.downsamplings + 4 * a.residual_blocks)
     assert len(cancelled) == (norms if side == "grad_gen" else 0)
-    assert value.keys() == expected.keys()
+    assert {name: x.shape for name, x in value.items()} == {name: x.shape for name, x in expected.items()}
     return {
         name: float(np.abs(value[name] - array).max() / np.abs(array).max())
         for name, array in expected.items()

@@ -70,14 +70,17 @@ class Architecture:
         return max(discriminator, style, 2 * self.size_divisor)
 
 
+def _arithmetic(a: Architecture) -> dict[str, Any]:
+    """How the networks with residual blocks are computed."""
+    return {"dtype": jnp.dtype(a.dtype), "algorithm": a.convolution, "recompute": a.recompute}
+
+
 def _content_encoder(a: Architecture) -> ContentEncoder:
     return ContentEncoder(
         a.width,
         a.downsamplings,
         a.residual_blocks,
-        dtype=jnp.dtype(a.dtype),
-        algorithm=a.convolution,
-        recompute=a.recompute,
+        **_arithmetic(a),
     )
 
 
@@ -91,9 +94,7 @@ def _decoder(a: Architecture, domain: Domain) -> Decoder:
         a.downsamplings,
         a.residual_blocks,
         a.mlp_width,
-        dtype=jnp.dtype(a.dtype),
-        algorithm=a.convolution,
-        recompute=a.recompute,
+        **_arithmetic(a),
     )
 
 
@@ -235,9 +236,7 @@ def realisations(
     def decode_one(style: Float[Array, " s"]) -> Float[Array, "h w c2"]:
         return decode(architecture, generators, OTHER[source], content, style[None])[0]
 
-    if at_once == 1:
-        return jax.lax.map(decode_one, styles)
-    return jax.lax.map(decode_one, styles, batch_size=at_once)
+    return jax.lax.map(decode_one, styles, batch_size=None if at_once == 1 else at_once)
 
 
 def discriminate(

@@ -91,7 +91,7 @@ class Training:
     def __init__(
         self,
         config: Config,
-        step_function: Any,
+        step_function: jax.stages.Wrapped,
         devices: int,
         batches: grain.DatasetIterator,
         checkpoints: Checkpoints,

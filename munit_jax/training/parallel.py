@@ -3,7 +3,7 @@
 The state is replicated by annotation, not stacked; a batch is split along its first axis, one share a device.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,15 +11,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from munit_jax.training.state import TrainState
-from munit_jax.training.step import Batch, Metrics, Recipe, make_train_step
+from munit_jax.training.step import Batch, Recipe, make_train_step
 
 AXIS = "devices"
 Device = Any  # jax.Device is no static type
 
 
-def make_parallel_step(
-    recipe: Recipe, seed: int, devices: Sequence[Device]
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+def make_parallel_step(recipe: Recipe, seed: int, devices: Sequence[Device]) -> jax.stages.Wrapped:
     """Return the training step over the devices: (state, batch as `split_batch` gives it) -> (state, metrics).
 
     The state handed in is donated: its memory is reused for the state handed back.
