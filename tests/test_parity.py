@@ -255,7 +255,7 @@ def test_gradients(reference, compute, ours, dtype, side):
     """The gradient agrees; in float32 perhaps only at weights within round-off of those given.
 
     ReLU and L1 have kinks. Where an entry lies so close to one that float32 puts it on the other side, which depends on
-    the processor, the gradient jumps by some 2e-3 to 4e-3, as it does in float64 when the weights are moved by round-off.
+    the processor, the gradient jumps by 2e-3 to 4e-3; so it does in float64 when round-off is added to the weights.
     """
     place = 0 if side == "grad_gen" else 1
     expected = (reference.generators if side == "grad_gen" else reference.discriminators)(side)
