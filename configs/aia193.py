@@ -54,6 +54,7 @@ def base(channel: str) -> Config:
     config.batch_size = 4  # over all devices: one image on each of the poster's four
     config.checkpoint_every = 5_000
     config.eval_every = 5_000
+    config.max_skipped_in_a_row = 10  # steps whose numbers are not finite; more stop the run
     config.dtype = "float32"
     config.convolution = "auto"  # Winograd's algorithm on CPUs
     config.recompute = "activations"  # a third less memory for 5 % of time

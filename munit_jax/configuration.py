@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_args
 
+import jax
+
 from munit_jax import losses
 from munit_jax.data.augment import Flip
 from munit_jax.data.normalization import Normalization
@@ -21,13 +23,22 @@ from munit_jax.training.step import Recipe
 
 Config = Any  # an ml_collections.ConfigDict, whose values have no static types
 
-DTYPES = ("float32", "bfloat16")
+DTYPES = ("float32", "bfloat16", "float64")
 
 WIDE = 32  # where Winograd's algorithm begins to be faster; at width 16 and 64 pixels it is not
 CONVOLUTIONS = ("auto", *get_args(Algorithm))
 
 # Keys that may change when a run goes on: they steer the run, or how it computes what it computes.
-STEERING = ("steps", "checkpoint_every", "eval_every", "data.data_dir", "evaluation", "convolution", "recompute")
+STEERING = (
+    "steps",
+    "checkpoint_every",
+    "eval_every",
+    "max_skipped_in_a_row",
+    "data.data_dir",
+    "evaluation",
+    "convolution",
+    "recompute",
+)
 
 
 def architecture(config: Config) -> Architecture:
@@ -139,6 +150,10 @@ def validate(config: Config, devices: int) -> None:
             f"set --config.batch_size to a multiple of {devices}"
         )
     _choice("dtype", config.dtype, DTYPES)
+    if config.dtype == "float64" and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise ConfigError("dtype=float64 needs JAX_ENABLE_X64=1 in the environment, since JAX is in single precision")
+    if config.max_skipped_in_a_row < 0:
+        raise ConfigError(f"max_skipped_in_a_row must not be negative, got {config.max_skipped_in_a_row}")
     _choice("convolution", config.convolution, CONVOLUTIONS)
     _choice("recompute", config.recompute, get_args(Recompute))
     if config.convolution == "winograd" and config.dtype != "float32":

@@ -15,3 +15,7 @@ class DataError(UserError):
 
 class WorkdirError(UserError):
     """A run's folder that cannot take this run."""
+
+
+class TrainingError(UserError):
+    """Training that has gone astray and cannot go on."""

@@ -128,6 +128,24 @@ def discriminator_adversarial(real: Logits, fake: Logits, form: Adversarial) -> 
     return _sum_over_scales(terms[_check_form(form)], real, fake)
 
 
+@functools.partial(jax.jit, static_argnames="form")
+def discriminator_accuracy(real: Logits, fake: Logits, form: Adversarial) -> Scalar:
+    """Return the share of patches that a discriminator tells rightly, 0 to 1, over real and fake ones and its scales.
+
+    The border between its answers is 0, that of lsgan, whose targets are 1 and 0, is 1/2. A measure, not a term: 1 is
+    a discriminator that has won, 1/2 one that cannot tell.
+
+    Raises:
+        ValueError: unknown form, or the two do not have the same number of scales.
+    """
+    border = 0.5 if _check_form(form) == "lsgan" else 0.0
+
+    def share(r: Array, f: Array) -> Scalar:
+        return ((r > border).mean() + (f < border).mean()) / 2
+
+    return _sum_over_scales(share, real, fake) / len(real)
+
+
 @functools.partial(jax.jit, static_argnames=("form", "non_saturating"))
 def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool = False) -> Scalar:
     """What a generator minimises, summed over the discriminator's scales, given the logits of its images.

@@ -127,15 +127,19 @@ def generate(a: Architecture, objective: Objective, generators: Params, images: 
 def discriminator_objective(
     a: Architecture, objective: Objective, discriminators: Params, images: Images, translation: Images
 ) -> tuple[losses.Scalar, Terms]:
-    """Return what the discriminators minimise and its terms, given real images and (detached) translations."""
-    terms = {}
+    """Return what the discriminators minimise and its terms, given real images and (detached) translations.
+
+    Among the terms stands, with no weight, the share of patches that each discriminator tells rightly.
+    """
+    terms, accuracies = {}, {}
     for x in DOMAINS:
         both = jnp.concatenate([images[x], jax.lax.stop_gradient(translation[x])])
         logits = [jnp.split(scale, 2) for scale in discriminate(a, discriminators, x, both)]
         real, fake = zip(*logits, strict=True)
         terms[f"discriminator_{x}"] = losses.discriminator_adversarial(real, fake, objective.adversarial)
+        accuracies[f"discriminator_accuracy_{x}"] = losses.discriminator_accuracy(real, fake, objective.adversarial)
     weights = dict.fromkeys(terms, objective.adversarial_weight)
-    return losses.weighted_total(terms, weights), terms
+    return losses.weighted_total(terms, weights), terms | accuracies
 
 
 def generator_objective(

@@ -22,12 +22,32 @@ COMPILATION_CACHE = flags.DEFINE_string(
     "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
     "or the user's cache folder.",
 )
+DISTRIBUTED = flags.DEFINE_bool(
+    "distributed",
+    False,
+    "This is one of several processes of one run, usually one a host: SLURM, Open MPI and Kubernetes say which; else "
+    "give the three flags below.",
+)
+COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of the first process, with a free port.")
+NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
+PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
+
+LAST_WORDS = (
+    "This process has died before its end: it was killed, or another process of the run has died (its own messages, "
+    "and those above, say more). The newest checkpoint stands: start all processes again with the same command to go on."
+)
 
 
 def main(_: Sequence[str]) -> None:
     """Train as the flags say."""
     if CONFIG.value is None:
         raise UserError("no config: give --config=configs/aia193.py:quickstart, or another file of configs/")
+    if DISTRIBUTED.value:
+        _join_the_others()
+    elif (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value) != (None, None, None):
+        raise UserError(
+            "--coordinator_address, --num_processes and --process_id are for --distributed runs: give it too"
+        )
     # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
     from munit_jax.training.loop import train_and_evaluate
 
@@ -41,6 +61,21 @@ def main(_: Sequence[str]) -> None:
     summary = train_and_evaluate(CONFIG.value, workdir)
     if summary is not None:
         command_line.logger.info("%s\nsummary.json and samples/ are in %s", score_table(summary), workdir)
+
+
+def _join_the_others() -> None:
+    from munit_jax.training import last_words
+
+    last_words.leave(LAST_WORDS)
+    from munit_jax.training import hosts
+
+    try:
+        hosts.join(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"cannot join the other processes: {error}; give --coordinator_address=HOST:PORT --num_processes=N "
+            "--process_id=I, or start them by SLURM's srun or Open MPI's mpirun"
+        ) from None
 
 
 def score_table(summary: Mapping[str, Any]) -> str:

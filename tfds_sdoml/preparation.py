@@ -1,8 +1,6 @@
 """A whole build: shards made by one process or by Apache Beam, kept until all are there, then put together."""
 
 import csv
-import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -13,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.locking import sole_holder
 from tfds_sdoml.plan import Plan, make_plan
 from tfds_sdoml.shards import Job, Report, finished_report, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
@@ -59,12 +58,10 @@ def only_build(folder: Path) -> Iterator[None]:
         ValueError: another build is at work.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
+            stack.enter_context(sole_holder(folder / ".lock"))
+        except BlockingIOError:
             raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
         yield
 

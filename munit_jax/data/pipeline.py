@@ -130,9 +130,9 @@ def check_finite(image: np.ndarray, what: str) -> None:
 
 
 def training_batches(
-    settings: DataSettings, batch_size: int, seed: int, host: int = 0, hosts: int = 1
+    settings: DataSettings, batch_size: int, seed: int, host: int = 0, hosts: int = 1, first: int = 0
 ) -> grain.DatasetIterator:
-    """Return an endless iterator of batches whose position can be saved.
+    """Return an endless iterator of batches.
 
     A batch is {"images": {domain: (b, h, w, c) float32 in [-1, 1]}, "time": {domain: (b,) seconds since 1970}}.
     The same seed gives the same examples, whatever the devices, threads and hosts.
@@ -143,6 +143,7 @@ def training_batches(
         seed: of the order, the crops and the flips.
         host, hosts: which of how many hosts this is. It gets every `hosts`-th example of the global batch, from
             `host` on, and reads no others; b is then batch_size / hosts.
+        first: the number of the first batch, counted from 0: a run that goes on after n steps begins with batch n.
 
     Raises:
         DataError, ConfigError: see `open_dataset`, `Frames` and `random_crop`; a batch that the hosts cannot share.
@@ -163,7 +164,7 @@ def training_batches(
         stream = grain.experimental.ZipMapDataset([euv, magnetogram]).map(_merge)
     return iter(
         stream[host::hosts]
-        .batch(batch_size // hosts, drop_remainder=True)
+        .batch(batch_size // hosts, drop_remainder=True)[first:]
         .to_iter_dataset(grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD))
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 # What is summed over the pixels: b the generated and t the true line-of-sight field in gauss.
-SUMS = ("n", "b", "t", "bb", "tt", "bt", "abs_b", "abs_t", "abs_bt")
+SUMS = ("n", "b", "t", "bb", "tt", "bt", "abs_b", "abs_t", "abs_bt", "pixels", "variance")
 
 
 @jax.jit
@@ -32,6 +32,8 @@ def pixel_sums(
         "abs_b": abs_b.sum(),
         "abs_t": abs_t.sum(),
         "abs_bt": (abs_b * abs_t).sum(),
+        "pixels": mask.sum(),
+        "variance": b.reshape(-1, *t.shape[-2:]).var(axis=0).sum(),
     }
 
 
@@ -46,6 +48,9 @@ def scores(sums: Mapping[str, float]) -> dict[str, float | None]:
     rmse: root mean square error in gauss.
     correlation: Pearson's correlation of the signed field, -1 to 1; None where one side is constant.
     abs_correlation: the same of |B|: right places and strengths, whatever the polarity.
+    rms: root mean square of the generated field in gauss.
+    spread: standard deviation among a frame's realisations in gauss (root mean square over the pixels); 0 where they
+        are all equal.
     """
     n = sums["n"]
     mean_square = (sums["bb"] - 2 * sums["bt"] + sums["tt"]) / n
@@ -53,6 +58,8 @@ def scores(sums: Mapping[str, float]) -> dict[str, float | None]:
         "rmse": float(np.sqrt(max(mean_square, 0.0))),
         "correlation": _correlation(n, sums["b"], sums["t"], sums["bb"], sums["tt"], sums["bt"]),
         "abs_correlation": _correlation(n, sums["abs_b"], sums["abs_t"], sums["bb"], sums["tt"], sums["abs_bt"]),
+        "rms": float(np.sqrt(sums["bb"] / n)),
+        "spread": float(np.sqrt(sums["variance"] / sums["pixels"])),
     }
 
 

@@ -15,9 +15,13 @@ from munit_jax.solar.disk import DiskGeometry, on_disk
 # The limb ring of SDOML's magnetograms is an artefact of their resampling: score inside 200 of 203.3 pixels.
 SCORED_RADIUS = 200 / 203.3
 
+WITHOUT_TRUTH = ("rms", "spread")  # the scores that need no true magnetogram
+
 # (generator parameters, EUV image (h, w, c) in DN/s, styles (n, s)) -> magnetograms (n, h, w) in gauss
 Translator = Callable[[Params, Float[np.ndarray, "h w c"], StyleCode], Float[Array, "n h w"]]
 Scores = dict[str, float | None]
+# What the frame numbers are gone through with: for a bar that shows progress, or to stop in between.
+Watch = Callable[[Iterable[int]], Iterable[int]]
 
 
 def make_translator(architecture: Architecture, normalizations: Mapping[str, Normalization]) -> Translator:
@@ -44,7 +48,7 @@ def frame_styles(architecture: Architecture, seed: int, frame: int, count: int) 
 
 def scored_mask(frame: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return where a frame's disk is scored."""
-    size = frame["magnetogram"].shape[0]
+    size = frame["euv"].shape[0] if "euv" in frame else frame["magnetogram"].shape[0]
     geometry = DiskGeometry(size, float(frame["solar_radius"]), (float(frame["centre"][0]), float(frame["centre"][1])))
     return on_disk(geometry, SCORED_RADIUS)
 
@@ -57,30 +61,33 @@ def score_generator(
     limit: int,
     styles: int,
     seed: int,
+    watch: Watch = iter,
 ) -> Scores:
     """Score single realisations on evenly spaced held-out frames.
 
     Every one of `styles` realisations of every frame counts for itself (their mean would score higher but is no
-    realisation). `limit` frames at most, 0 for all.
+    realisation). `limit` frames at most, 0 for all. Frames without a true magnetogram have `WITHOUT_TRUTH` only.
     """
     total = None
-    for i in spaced(len(frames), limit):
+    has_truth = "magnetogram" in frames.domains
+    for i in watch(spaced(len(frames), limit)):
         frame = frames[i]
         generated = translator(generators, frame["euv"], frame_styles(architecture, seed, i, styles))
-        total = add_sums(total, pixel_sums(generated, frame["magnetogram"][..., 0], scored_mask(frame)))
+        true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
+        total = add_sums(total, pixel_sums(generated, true, scored_mask(frame)))
     assert total is not None
-    return scores(total)
+    return {name: value for name, value in scores(total).items() if has_truth or name in WITHOUT_TRUTH}
 
 
-def score_baselines(train: Frames, held_out: Frames, limit: int) -> dict[str, Scores]:
+def score_baselines(train: Frames, held_out: Frames, limit: int, watch: Watch = iter) -> dict[str, Scores]:
     """Score an empty magnetogram and the mean of the training split on the same held-out frames.
 
     `mean` is the pixel's mean field for `rmse` and `correlation`, and its mean |B| for `abs_correlation`: the mean of
     the signed field would be nearly empty and so too easy to beat.
     """
-    mean, mean_abs = _mean_magnetogram(train)
+    mean, mean_abs = _mean_magnetogram(train, watch)
     zero_sums = mean_sums = abs_sums = None
-    for i in spaced(len(held_out), limit):
+    for i in watch(spaced(len(held_out), limit)):
         frame = held_out[i]
         true, mask = frame["magnetogram"][..., 0], scored_mask(frame)
         zero_sums = add_sums(zero_sums, pixel_sums(np.zeros_like(true), true, mask))
@@ -102,10 +109,10 @@ def spaced(count: int, limit: int) -> Iterable[int]:
     return [int(i) for i in np.linspace(0, count - 1, limit).round()]
 
 
-def _mean_magnetogram(frames: Frames) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+def _mean_magnetogram(frames: Frames, watch: Watch) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
     total = np.zeros((frames.size, frames.size))
     total_abs = np.zeros_like(total)
-    for i in range(len(frames)):
+    for i in watch(range(len(frames))):
         field = frames[i]["magnetogram"][..., 0]
         total += field
         total_abs += np.abs(field)

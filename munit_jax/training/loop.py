@@ -1,171 +1,277 @@
 """A training run from its config to its summary."""
 
-import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import grain
 import jax
+import numpy as np
 from clu import parameter_overview
 from tqdm import tqdm
 
 from munit_jax import configuration
 from munit_jax.configuration import Config
-from munit_jax.data.pipeline import training_batches
-from munit_jax.errors import WorkdirError
-from munit_jax.training.checkpoints import Checkpoints
-from munit_jax.training.compilation import StepFunction, compile_step
+from munit_jax.data.pipeline import DataSettings, format_time, training_batches
+from munit_jax.errors import ConfigError, TrainingError
+from munit_jax.training import diagnosis
+from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
+from munit_jax.training.compilation import compile_step
+from munit_jax.training.health import Health
+from munit_jax.training.hosts import Host, this_host
 from munit_jax.training.monitor import Monitor
-from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
+from munit_jax.training.parallel import Device, local_copy, make_parallel_step, replicate, split_batch, to_devices
+from munit_jax.training.record import add_session, session
 from munit_jax.training.state import TrainState, init_state, make_optimizers
-from munit_jax.training.step import Batch, Metrics
-from munit_jax.training.stopping import StopRequest
-from munit_jax.training.writers import ScalarWriter, params_sha256, write_json
+from munit_jax.training.step import Batch, Metrics, Recipe
+from munit_jax.training.stopping import Stopped, StopRequest
+from munit_jax.training.workdir import check_space, claimed, full_disk_told
+from munit_jax.training.writers import ScalarWriter, write_json
 
 logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 2  # the first step compiles; they do not count in images per second
+BEST_BY = "abs_correlation"  # the held-out score of the checkpoint that is kept as the best; higher is better
 
 
 def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
     """Train as the config says, or go on where the run in `workdir` stopped; return the summary that is left there.
 
-    None if the process was asked to stop before the last step; the same call then goes on.
+    None if the process was asked to stop before the end; the same call then goes on. With several processes, joined
+    before (see `munit_jax.training.hosts`), all of them make the same call.
 
-    Leaves checkpoints/, tensorboard/, metrics.jsonl, samples/, config.json and summary.json.
+    Leaves checkpoints/, best/, tensorboard/, metrics.jsonl, scores.jsonl, samples/, config.json, sessions.jsonl and
+    summary.json.
 
     Raises:
-        ConfigError, DataError, WorkdirError: before any work is done; for a frame with NaN when it is first read.
+        ConfigError, DataError, WorkdirError: before any work is done; for a frame with NaN when it is first read, for
+            a disk that fills up when that happens.
+        TrainingError: the numbers went wrong for good.
     """
-    devices = jax.local_devices()
+    host, devices = this_host(), jax.devices()
+    local = len(jax.local_devices())
+    if local * host.count != len(devices):
+        raise ConfigError(f"every process needs the same number of devices, this has {local} of {len(devices)}")
     configuration.validate(config, len(devices))
-    config = configuration.with_numbers(configuration.with_convolution(config, devices[0].platform))
-    recipe, settings = configuration.recipe(config), configuration.data_settings(config)
-    claim_workdir(workdir, config)
-    monitor = Monitor(config, settings, recipe.architecture)
+    stop = StopRequest(host.count)
+    with host.first_alone("data"):  # it may have to make the synthetic Sun
+        config = configuration.with_numbers(configuration.with_convolution(config, devices[0].platform))
+        recipe, settings = configuration.recipe(config), configuration.data_settings(config)
+        monitor = Monitor(config, settings, recipe.architecture, stop.until_asked)
     if not config.data.crop:
         configuration.check_image_size(config, monitor.frames.size, f"image size of {settings.euv}")
-    batches = training_batches(settings, config.batch_size, config.seed)
-    write_json(workdir / "config.json", configuration.to_json(config))
+    config_json = configuration.to_json(config)
+    with claimed(workdir, config_json, host.writes), full_disk_told(workdir), stop:
+        state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
+        check_space(workdir, bytes_kept(state))
+        with Checkpoints(workdir, config_json) as checkpoints:
+            state = checkpoints.restore(state) or state
+            first = int(state.step)
+            if host.writes:
+                write_json(workdir / "config.json", config_json)
+                _record_session(workdir, first)
+            _tell(state, host)
+            if first:
+                logger.info("going on from step %d of the run in %s", first, workdir)
+            with ScalarWriter(workdir, first, host.writes) as writer:
+                run = Run(config, recipe, settings, workdir, host, devices, checkpoints, monitor, writer, stop)
+                try:
+                    return Training(run)(state)
+                except Stopped:
+                    logger.info("stopped: run the same command to go on")
+                    return None
 
-    state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
+
+def _record_session(workdir: Path, first: int) -> None:
+    for difference in add_session(workdir / "sessions.jsonl", session(first)):
+        logger.warning("not as when this run was last started: %s; the last digits may differ", difference)
+
+
+def _tell(state: TrainState, host: Host) -> None:
     parameters = {"generators": state.generators, "discriminators": state.discriminators}
     logger.info("parameters:\n%s", parameter_overview.get_parameter_overview(parameters, include_stats=False))
-    logger.info("%d devices: %s", len(devices), ", ".join(f"{d.device_kind} {d.id}" for d in devices))
+    names = ", ".join(f"{d.device_kind} {d.id}" for d in jax.devices())
+    logger.info("%d devices: %s; process %d of %d", jax.device_count(), names, host.index + 1, host.count)
 
-    with Checkpoints(workdir) as checkpoints:
-        first = checkpoints.latest_step() or 0
-        if first:
-            logger.info("going on from step %d of the run in %s", first, workdir)
-            state = checkpoints.restore(first, state, batches)
-        with ScalarWriter(workdir, first) as writer:
-            step_function = make_parallel_step(recipe, config.seed, devices)
-            train = Training(config, step_function, len(devices), batches, checkpoints, monitor, writer, workdir)
-            state = train(state, first)
-            losses = writer.last
-            # A run that had nothing left to do keeps the rate it was logged with.
-            speed = train.images_per_second() or losses.get("images_per_second")
-    if int(state.step) < config.steps:
-        logger.info("stopped at step %d of %d: run the same command to go on", state.step, config.steps)
-        return None
 
-    logger.info("scoring the held-out frames")
-    summary = {
-        "steps": int(state.step),
-        "images_per_second": speed,
-        "losses": losses,
-        "held_out": monitor.scores(state.ema, config.evaluation.limit),
-        "baselines": monitor.baselines(),
-        "params_sha256": params_sha256(state),
-    }
-    write_json(workdir / "summary.json", summary)
-    return summary
+@dataclass(frozen=True)
+class Run:
+    """What a run works with."""
+
+    config: Config
+    recipe: Recipe
+    settings: DataSettings
+    workdir: Path
+    host: Host
+    devices: Sequence[Device]
+    checkpoints: Checkpoints
+    monitor: Monitor
+    writer: ScalarWriter
+    stop: StopRequest
+
+
+class Taken(NamedTuple):
+    """A step that was given to the devices, whose scalars are still to be fetched."""
+
+    step: int
+    metrics: Metrics
+    batch: Batch  # this host's part
+    times: Mapping[str, np.ndarray]  # of its examples, seconds since 1970, by domain
 
 
 class Training:
-    """The loop over steps, with all that it reports to. `train(state, first)` returns the state it ends with."""
+    """The loop over steps, with all that it reports to. `train(state)` goes from a state to the summary."""
 
-    def __init__(
-        self,
-        config: Config,
-        step_function: jax.stages.Wrapped,
-        devices: int,
-        batches: grain.DatasetIterator,
-        checkpoints: Checkpoints,
-        monitor: Monitor,
-        writer: ScalarWriter,
-        workdir: Path,
-    ):
-        self.config, self.step_function, self.devices, self.batches = config, step_function, devices, batches
-        self.checkpoints, self.monitor, self.writer, self.workdir = checkpoints, monitor, writer, workdir
-        self.config_json = configuration.to_json(config)
+    def __init__(self, run: Run):
+        self.run, self.health = run, Health()
         self.steps_timed, self.seconds = -WARM_UP_STEPS, 0.0
+
+    def __call__(self, state: TrainState) -> dict[str, Any] | None:
+        """Train from the state's step to the config's last, and score; None if the process was asked to stop.
+
+        Raises:
+            Stopped: before the first step, or while the frames are scored.
+            TrainingError, WorkdirError: see `train_and_evaluate`.
+        """
+        run, first = self.run, int(state.step)
+        if first and self._evaluated(first) and run.writer.scores.last.get("step") != first:
+            self._evaluate(state, first)  # the run was stopped before it was done
+        state = self._take_steps(state, first)
+        if int(state.step) < run.config.steps:
+            logger.info("stopped at step %d of %d: run the same command to go on", state.step, run.config.steps)
+            return None
+        run.checkpoints.wait()
+        summary = self._summary(state) if run.host.writes else None
+        run.host.wait("summary")
+        return summary
 
     def images_per_second(self) -> float | None:
         """Return the mean rate of the steps of this session, without compilation, evaluation and saving."""
-        return self.steps_timed * self.config.batch_size / self.seconds if self.steps_timed > 0 else None
+        return self.steps_timed * self.run.config.batch_size / self.seconds if self.steps_timed > 0 else None
 
-    def __call__(self, state: TrainState, first: int) -> TrainState:
-        """Train from step `first` to the config's last, or until the process is asked to stop."""
-        config = self.config
+    def _evaluated(self, step: int) -> bool:
+        return step == self.run.config.steps or step % self.run.config.eval_every == 0
+
+    def _take_steps(self, state: TrainState, first: int) -> TrainState:
+        run, config = self.run, self.run.config
         if first >= config.steps:
             return state
-        pending: tuple[int, Metrics] | None = None
-        take_step = self._compile(state)
-        bar = tqdm(total=config.steps, initial=first, unit="step", dynamic_ncols=True)
-        with StopRequest() as stop, bar:
-            for step in range(first + 1, config.steps + 1):
+        examples = training_batches(run.settings, config.batch_size, config.seed, run.host.index, run.host.count, first)
+        one = next(examples)
+        step_function = make_parallel_step(run.recipe, config.seed, run.devices)
+        take_step = compile_step(step_function, state, self._share(one))
+        run.stop.check()
+        pending: Taken | None = None
+        with tqdm(
+            total=config.steps, initial=first, unit="step", dynamic_ncols=True, disable=not run.host.writes
+        ) as bar:
+            for step, example in zip(range(first + 1, config.steps + 1), chain([one], examples), strict=False):
                 begin = time.perf_counter()
-                state, metrics = take_step(state, self._next_batch())
+                batch = self._share(example)
+                state, metrics = take_step(state, to_devices(batch, run.devices))
                 # The scalars of the step before are fetched while this one is computed: the device never waits.
-                if pending is not None:
-                    self._report(*pending, bar)
-                pending = step, metrics
-                last = step == config.steps
-                evaluate = last or step % config.eval_every == 0
-                if evaluate:
+                before, pending = pending, Taken(step, metrics, batch, example["time"])
+                if before is not None:
+                    self._report(before, bar)
+                    self._check_numbers(before, pending, state)
+                # Read once: a request that comes while this step is saved waits for the next.
+                stopping = run.stop.asked(step)
+                save = stopping or self._evaluated(step) or step % config.checkpoint_every == 0
+                if save:
                     jax.block_until_ready(state)
                 self._clock(time.perf_counter() - begin)
                 bar.update()
-                if evaluate:
-                    self._report(*pending, bar, self._evaluate(state, step))
-                    pending = None
-                # Read once: a request that comes while this step is saved waits for the next.
-                stopping = stop.signal_name is not None
-                if last or stopping or step % config.checkpoint_every == 0:
-                    self.writer.flush()
-                    self.checkpoints.save(step, state, self.batches, self.config_json)
+                if not save:
+                    run.checkpoints.check()
+                    continue
+                self._report(pending, bar)
+                pending = None
+                run.writer.flush()
+                run.checkpoints.save(step, state)
                 if stopping:
                     break
-            if pending is not None:
-                self._report(*pending, bar)
+                if self._evaluated(step):
+                    self._evaluate(state, step)
         return state
 
-    def _next_batch(self) -> Batch:
-        return split_batch(next(self.batches)["images"], self.devices)
+    def _share(self, example: Mapping[str, Any]) -> Batch:
+        run = self.run
+        return split_batch(example["images"], jax.local_device_count(), run.host.index, run.host.count)
 
-    def _compile(self, state: TrainState) -> StepFunction:
-        position = self.batches.get_state()
-        example = self._next_batch()
-        self.batches.set_state(position)  # the first step has its batch still before it
-        return compile_step(self.step_function, state, example)
+    def _evaluate(self, state: TrainState, step: int) -> None:
+        run = self.run
+        scores: dict[str, float] = {}
+        if run.host.writes:
+            ema = local_copy(state.ema)
+            run.monitor.picture(ema, run.workdir / "samples" / f"step_{step:07d}.png", step)
+            scores = {name: value for name, value in run.monitor.validation_scores(ema).items() if value is not None}
+            self.health.watch_scores(step, scores)
+        best_by = run.host.agree(scores.get(BEST_BY, np.nan))
+        if np.isfinite(best_by):
+            run.checkpoints.keep_if_best(step, state.ema, best_by)
+        run.writer.write_scores(step, scores)
 
-    def _evaluate(self, state: TrainState, step: int) -> dict[str, float]:
-        self.monitor.picture(state.ema, self.workdir / "samples" / f"step_{step:07d}.png", step)
-        scores = self.monitor.scores(state.ema, self.config.evaluation.limit_during_training) or {}
-        return {f"held_out_{name}": value for name, value in scores.items() if value is not None}
-
-    def _report(self, step: int, metrics: Metrics, bar: tqdm, more: Mapping[str, float] | None = None) -> None:
-        scalars = {name: float(value) for name, value in jax.device_get(metrics).items()} | dict(more or {})
+    def _report(self, taken: Taken, bar: tqdm) -> None:
+        scalars = {name: float(value) for name, value in jax.device_get(taken.metrics).items()}
         speed = self.images_per_second()
         if speed is not None:
             scalars["images_per_second"] = speed
-        self.writer.write(step, scalars)
+        self.run.writer.write(taken.step, scalars)
+        if scalars["skipped_in_a_row"]:
+            logger.warning(
+                "step %d is not applied, since these are not finite: %s (%d in a row, %d in all); examples of %s",
+                taken.step,
+                ", ".join(diagnosis.not_finite(scalars)),
+                scalars["skipped_in_a_row"],
+                scalars["skipped"],
+                ", ".join(_times(taken)),
+            )
+        else:
+            self.health.watch_step(taken.step, scalars)
         bar.set_description(f"G {scalars['generator_total']:.3f} D {scalars['discriminator_total']:.3f}", refresh=False)
         bar.set_postfix_str(f"{speed:.1f} images/s" if speed else "", refresh=False)
+
+    def _check_numbers(self, before: Taken, newest: Taken, state: TrainState) -> None:
+        """Stop a run that no longer gets ahead, with what is needed to see why.
+
+        The state can be kept for it, since a step that is not applied leaves it as it was. So it is the newest step
+        that must have failed, not only the one whose scalars have come.
+        """
+        run, limit = self.run, self.run.config.max_skipped_in_a_row
+        if before.metrics["skipped_in_a_row"] <= limit or state.skipped_in_a_row <= limit:
+            return
+        metrics = {name: float(value) for name, value in jax.device_get(newest.metrics).items()}
+        folder = run.workdir / "diagnostics" / f"step_{newest.step:07d}"
+        report = {"step": newest.step, "times": _times(newest), "not_finite": diagnosis.not_finite(metrics)}
+        config_json = configuration.to_json(run.config)
+        diagnosis.save_case(folder, config_json, state, newest.batch, run.host.index, report)
+        raise TrainingError(
+            f"{int(metrics['skipped_in_a_row'])} steps in a row were not finite, the last of them {newest.step}: it is "
+            f"kept in {folder}, and `python -m munit_jax.replay --case={folder}` says where it goes wrong; the "
+            f"checkpoint of step {run.checkpoints.latest_step()} stands"
+        )
+
+    def _summary(self, state: TrainState) -> dict[str, Any]:
+        run = self.run
+        logger.info("scoring the held-out frames")
+        ema = local_copy(state.ema)
+        metrics = run.writer.metrics.last
+        summary = {
+            "steps": int(state.step),
+            # A run that had nothing left to do keeps the rate it was logged with.
+            "images_per_second": self.images_per_second() or metrics.get("images_per_second"),
+            "losses": metrics,
+            "held_out": run.monitor.scores(ema),
+            "baselines": run.monitor.baselines(),
+            "params_sha256": sha256(
+                {"generators": state.generators, "discriminators": state.discriminators, "ema": state.ema}
+            ),
+        }
+        write_json(run.workdir / "summary.json", summary)
+        return summary
 
     def _clock(self, seconds: float) -> None:
         self.steps_timed += 1
@@ -173,22 +279,6 @@ class Training:
             self.seconds += seconds
 
 
-def claim_workdir(workdir: Path, config: Config) -> None:
-    """Make the run's folder, or check that the run in it has this config.
-
-    Raises:
-        WorkdirError: it cannot be written, or holds a run with another config; the differing keys are named.
-    """
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkdirError(f"cannot make the workdir {workdir}: {error.strerror}; choose another --workdir") from None
-    path = workdir / "config.json"
-    if not path.exists():
-        return
-    there = json.loads(path.read_text())
-    if keys := configuration.differing_keys(there, configuration.to_json(config)):
-        raise WorkdirError(
-            f"{workdir} holds a run with another config, differing in {', '.join(keys)}: "
-            "use the same config to go on with it, or another --workdir"
-        )
+def _times(taken: Taken) -> list[str]:
+    """Return the times of a step's examples, each once."""
+    return sorted({format_time(time) for times in taken.times.values() for time in times})

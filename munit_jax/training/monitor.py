@@ -9,6 +9,7 @@ from munit_jax.data.pipeline import DataSettings, Frames, format_time
 from munit_jax.evaluation.held_out import (
     Scores,
     Translator,
+    Watch,
     frame_styles,
     make_translator,
     score_baselines,
@@ -22,45 +23,46 @@ SAMPLE_REALISATIONS = 4
 
 
 class Monitor:
-    """The held-out frames of a run: scores where they have a truth, pictures in any case."""
+    """The held-out frames of a run: scores where they have a truth, pictures in any case.
 
-    def __init__(self, config: Config, settings: DataSettings, architecture: Architecture):
-        self.config, self.settings, self.architecture = config, settings, architecture
+    While a run trains it is scored on the validation split, which also tells the best checkpoint; the test split is for
+    the end. A dataset of a handful of frames may lack the first or both: the test split then stands for the first, and
+    training frames for both.
+    """
+
+    def __init__(self, config: Config, settings: DataSettings, architecture: Architecture, watch: Watch = iter):
+        self.config, self.settings, self.architecture, self.watch = config, settings, architecture, watch
         self.translator: Translator = make_translator(architecture, settings.normalization)
-        domains = DOMAINS if settings.paired else ("euv",)
-        held_out = Frames(settings.euv, "test", domains, settings.channels, settings.data_dir)
-        # A handful of frames may leave no held-out split: the pictures then show training frames, and say so.
-        self.frames = held_out if len(held_out) else self._train_frames(domains)
-
-    def _train_frames(self, domains: tuple[str, ...]) -> Frames:
-        return Frames(self.settings.euv, "train", domains, self.settings.channels, self.settings.data_dir)
+        self.domains = DOMAINS if settings.paired else ("euv",)
+        self.frames = self._frames("test") or self._frames("train")
+        self.validation = self._frames("validation") or self.frames
 
     @property
     def has_truth(self) -> bool:
         """Whether there are held-out frames with a simultaneous magnetogram."""
         return self.settings.paired and self.frames.split == "test"
 
-    def scores(self, ema: Params, limit: int) -> Scores | None:
+    def validation_scores(self, ema: Params) -> Scores:
+        """Return the scores of the generator while it trains; without truth, those that need none."""
+        return self._score(ema, self.validation, self.config.evaluation.limit_during_training)
+
+    def scores(self, ema: Params) -> Scores | None:
         """Return the scores of the generator on the held-out frames, None where they have no truth."""
-        if not self.has_truth:
-            return None
-        evaluation = self.config.evaluation
-        return score_generator(
-            self.translator, ema, self.architecture, self.frames, limit, evaluation.styles, self.config.seed
-        )
+        return self._score(ema, self.frames, self.config.evaluation.limit) if self.has_truth else None
 
     def baselines(self) -> dict[str, Scores] | None:
         """Return the scores of the baselines on all held-out frames, None where they have no truth."""
         if not self.has_truth:
             return None
-        return score_baselines(self._train_frames(("magnetogram",)), self.frames, self.config.evaluation.limit)
+        train = Frames(self.settings.euv, "train", ("magnetogram",), self.settings.channels, self.settings.data_dir)
+        return score_baselines(train, self.frames, self.config.evaluation.limit, self.watch)
 
     def picture(self, ema: Params, path: Path, step: int) -> None:
         """Save a picture of a few frames and their realisations."""
         from munit_jax.evaluation.figures import sample_figure  # matplotlib takes a second: not before the first step
 
         rows = []
-        for i in spaced(len(self.frames), SAMPLE_FRAMES):
+        for i in self.watch(spaced(len(self.frames), SAMPLE_FRAMES)):
             frame = self.frames[i]
             styles = frame_styles(self.architecture, self.config.seed, i, SAMPLE_REALISATIONS)
             rows.append(
@@ -73,3 +75,12 @@ class Monitor:
             )
         title = f"{self.frames.name}, {self.frames.split} split, step {step}"
         sample_figure(path, rows, self.settings.channels[0], title, SAMPLE_REALISATIONS)
+
+    def _frames(self, split: str) -> Frames:
+        return Frames(self.settings.euv, split, self.domains, self.settings.channels, self.settings.data_dir)
+
+    def _score(self, ema: Params, frames: Frames, limit: int) -> Scores:
+        evaluation = self.config.evaluation
+        return score_generator(
+            self.translator, ema, self.architecture, frames, limit, evaluation.styles, self.config.seed, self.watch
+        )

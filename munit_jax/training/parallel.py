@@ -1,6 +1,7 @@
-"""Data parallelism: the one file that names pmap.
+"""Data parallelism over the devices of all hosts: the one file that names pmap.
 
-The state is replicated by annotation, not stacked; a batch is split along its first axis, one share a device.
+The state is replicated by annotation, not stacked; a batch is split along its first axis, one share a device. `devices`
+are always those of all hosts.
 """
 
 from collections.abc import Sequence
@@ -34,13 +35,23 @@ def replicate(state: TrainState, devices: Sequence[Device]) -> TrainState:
     return jax.tree.map(lambda x: jax.device_put(np.asarray(x), sharding), state)
 
 
+def local_copy(tree: Any) -> Any:
+    """Return a replicated tree as this host's first device holds it, for work in which others have no part."""
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)
+
+
 def replicated_sharding(devices: Sequence[Device]) -> NamedSharding:
     """Return the layout of an array of which every device holds a copy."""
     return NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
 
 
-def split_batch(images: dict[str, np.ndarray], devices: int) -> Batch:
-    """Split a global batch, arrays (b, h, w, c), into equal shares: leaves (devices, b / devices, ...).
+def split_batch(images: dict[str, np.ndarray], devices: int, host: int = 0, hosts: int = 1) -> Batch:
+    """Split a host's part of a global batch, arrays (b, h, w, c), into equal shares, leaves (devices, b / devices, ...).
+
+    Args:
+        images: by domain; of the global batch every `hosts`-th example, from `host` on.
+        devices: of this host.
+        host, hosts: which of how many hosts this is.
 
     Raises:
         ValueError: the batch does not divide by the number of devices.
@@ -48,5 +59,12 @@ def split_batch(images: dict[str, np.ndarray], devices: int) -> Batch:
     size = len(next(iter(images.values())))
     if size % devices:
         raise ValueError(f"a batch of {size} examples does not divide by {devices} devices")
-    batch = Batch(images=images, index=np.arange(size, dtype=np.int32))  # pyright: ignore[reportArgumentType]
+    index = np.arange(host, hosts * size, hosts, dtype=np.int32)
+    batch = Batch(images=images, index=index)  # pyright: ignore[reportArgumentType]
     return jax.tree.map(lambda x: x.reshape(devices, size // devices, *x.shape[1:]), batch)
+
+
+def to_devices(batch: Batch, devices: Sequence[Device]) -> Batch:
+    """Put a host's shares of a batch, as `split_batch` gives them, on its devices, as part of the global batch."""
+    sharding = NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec(AXIS))
+    return jax.tree.map(lambda x: jax.make_array_from_process_local_data(sharding, x), batch)

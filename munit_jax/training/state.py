@@ -11,9 +11,15 @@ from munit_jax.model.munit import Architecture, Params, init_discriminators, ini
 
 
 class TrainState(struct.PyTreeNode):
-    """Parameters, their moving average, the optimisers' moments and the number of steps done."""
+    """Parameters, their moving average, the optimisers' moments and the number of steps done.
+
+    `skipped` of these steps were not applied, since their numbers were not finite; the last `skipped_in_a_row` among
+    them.
+    """
 
     step: Int[Array, ""]
+    skipped: Int[Array, ""]
+    skipped_in_a_row: Int[Array, ""]
     generators: Params
     discriminators: Params
     ema: Params
@@ -73,6 +79,8 @@ def init_state(architecture: Architecture, optimizers: Optimizers, seed: int) ->
     discriminators = init_discriminators(architecture, seed)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
+        skipped=jnp.zeros((), jnp.int32),
+        skipped_in_a_row=jnp.zeros((), jnp.int32),
         generators=generators,
         discriminators=discriminators,
         ema=generators,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
 
 from munit_jax.model.munit import DOMAINS, Architecture, Params, draw_style
 from munit_jax.objectives import (
@@ -20,7 +20,17 @@ from munit_jax.objectives import (
 )
 from munit_jax.training.state import OptimizerSettings, TrainState, make_optimizers
 
-Metrics = dict[str, Float[Array, ""]]
+Metrics = dict[str, Num[Array, ""]]
+
+# A value that is not finite anywhere shows in one of these.
+MUST_BE_FINITE = (
+    "generator_total",
+    "discriminator_total",
+    "generator_gradient_norm",
+    "discriminator_gradient_norm",
+    "generator_update_norm",
+    "discriminator_update_norm",
+)
 
 
 class Batch(struct.PyTreeNode):
@@ -68,7 +78,11 @@ def make_train_step(
     With `axis_name` the step is one device's share: gradients of the local means are averaged over the axis, so equal
     shares give the gradient of the global batch. (A mean over devices *inside* the differentiated loss would be wrong.)
 
-    Metrics: every term by its name, unweighted; the two totals; norms of gradients, parameters and updates.
+    A step whose totals or gradients are not finite is not applied: parameters, moments and moving average stay as they
+    were, and the step counts as skipped.
+
+    Metrics: every term by its name, unweighted; the two totals; norms of gradients, parameters and updates; `skipped`
+    and `skipped_in_a_row`, the steps that were not applied so far.
     """
     a, objective = recipe.architecture, recipe.objective
     optimizers = make_optimizers(recipe.optimizer)
@@ -106,14 +120,22 @@ def make_train_step(
         metrics = average({**g_terms, **d_terms, "generator_total": g_total, "discriminator_total": d_total})
         metrics |= {f"generator_{name}": value for name, value in g_norms.items()}
         metrics |= {f"discriminator_{name}": value for name, value in d_norms.items()}
-        new_state = TrainState(
+        stepped = TrainState(
             step=state.step + 1,
+            skipped=state.skipped,
+            skipped_in_a_row=jnp.zeros_like(state.skipped_in_a_row),
             generators=generators,
             discriminators=discriminators,
             ema=moving_average(state.ema, generators, state.step, recipe.optimizer.ema_decay),
             generator_optimizer=g_optimizer,
             discriminator_optimizer=d_optimizer,
         )
+        skipped = state.replace(
+            step=state.step + 1, skipped=state.skipped + 1, skipped_in_a_row=state.skipped_in_a_row + 1
+        )
+        finite = jnp.all(jnp.isfinite(jnp.stack([metrics[name] for name in MUST_BE_FINITE])))
+        new_state = jax.tree.map(lambda new, old: jax.lax.select(finite, new, old), stepped, skipped)
+        metrics |= {"skipped": new_state.skipped, "skipped_in_a_row": new_state.skipped_in_a_row}
         return new_state, metrics
 
     return train_step

@@ -1,23 +1,54 @@
 """Ctrl-C and SIGTERM ask a run to stop; it does so at the end of a step, with everything saved."""
 
+import os
 import signal
 import time
+from collections.abc import Iterable, Iterator
 from types import FrameType
+
+from jax.experimental import multihost_utils
 
 SAME_REQUEST = 1.0  # seconds: launchers pass a signal on that the process has received itself
 
 
+class Stopped(Exception):  # noqa: N818 (no error: it was asked for)
+    """The process was asked to stop, and left what it was doing."""
+
+
 class StopRequest:
-    """A context manager whose `signal_name` is set once the process was asked to stop.
+    """A context manager that knows whether the process was asked to stop.
 
     Another Ctrl-C interrupts at once, for a user who does not want to wait.
+
+    Several hosts must stop at the same step, whichever of them was asked. They have JAX's protocol for it (see
+    `jax.experimental.multihost_utils.reached_preemption_sync_point`), which listens to SIGTERM by itself: Ctrl-C is
+    handed to it.
     """
 
     signal_name: str | None = None
     _asked: float = 0.0
 
+    def __init__(self, hosts: int = 1):
+        self._alone = hosts == 1
+
+    def asked(self, step: int) -> bool:
+        """Return whether to stop after this step; to be called once after every step."""
+        return self.signal_name is not None if self._alone else multihost_utils.reached_preemption_sync_point(step)
+
+    def check(self) -> None:
+        """Raise Stopped if this process, being the only one, was asked to stop."""
+        if self._alone and self.signal_name is not None:
+            raise Stopped
+
+    def until_asked[T](self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items; raises as `check` between two of them."""
+        for item in items:
+            self.check()
+            yield item
+
     def __enter__(self) -> "StopRequest":
-        self._previous = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        numbers = (signal.SIGINT, signal.SIGTERM) if self._alone else (signal.SIGINT,)
+        self._previous = {number: signal.signal(number, self._ask) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -27,5 +58,7 @@ class StopRequest:
     def _ask(self, number: int, _: FrameType | None) -> None:
         if self.signal_name is None:
             self.signal_name, self._asked = signal.Signals(number).name, time.monotonic()
+            if not self._alone:
+                os.kill(os.getpid(), signal.SIGTERM)
         elif number == signal.SIGINT and time.monotonic() - self._asked > SAME_REQUEST:
             raise KeyboardInterrupt

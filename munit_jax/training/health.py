@@ -1,0 +1,65 @@
+"""Signs that adversarial training has gone astray, told by name while there is time to stop it."""
+
+import logging
+from collections.abc import Mapping
+
+from munit_jax.model.munit import DOMAINS
+
+logger = logging.getLogger(__name__)
+
+MEMORY = 0.99  # of the running mean of a discriminator's accuracy: some hundred steps
+STEPS_BEFORE_JUDGING = 300
+WON = 0.99  # accuracy
+# Generated fields whose realisations differ by less than this share of their strength are one and the same.
+COLLAPSED_SPREAD = 0.01
+
+
+class Health:
+    """Watches a run's scalars and warns: once when something is wrong, again only after it was right."""
+
+    def __init__(self):
+        self._steps = 0
+        self._accuracy = dict.fromkeys(DOMAINS, 0.5)  # running means
+        self._undecided = dict.fromkeys(DOMAINS, 0)  # steps in a row
+        self._ill: set[str] = set()
+
+    def watch_step(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Look at the scalars of a step that was applied, for a discriminator that teaches the generator nothing.
+
+        One that tells every patch rightly leaves no direction in which to get better; one that gives every patch the
+        same answer is right about exactly half of them.
+        """
+        self._steps += 1
+        for domain in DOMAINS:
+            now = scalars[f"discriminator_accuracy_{domain}"]
+            mean = self._accuracy[domain] = MEMORY * self._accuracy[domain] + (1 - MEMORY) * now
+            self._undecided[domain] = self._undecided[domain] + 1 if now == 0.5 else 0
+            self._tell(
+                f"discriminator collapse ({domain})",
+                self._steps >= STEPS_BEFORE_JUDGING and mean > WON,
+                f"at step {step} it tells {100 * mean:.1f} % of the patches rightly, and the generator learns nothing "
+                "from it: lower optimizer.discriminator_learning_rate, or set model.discriminator_spectral_norm=True",
+            )
+            self._tell(
+                f"discriminator collapse ({domain}), constant",
+                self._undecided[domain] >= STEPS_BEFORE_JUDGING,
+                f"for {self._undecided[domain]} steps up to {step} it has given every patch the same answer, and the "
+                "generator learns nothing from it: lower optimizer.discriminator_learning_rate",
+            )
+
+    def watch_scores(self, step: int, scores: Mapping[str, float | None]) -> None:
+        """Look at held-out scores, for styles that make no difference."""
+        spread, rms = scores["spread"], scores["rms"]
+        assert spread is not None
+        assert rms is not None
+        self._tell(
+            "style collapse",
+            spread < COLLAPSED_SPREAD * rms,
+            f"at step {step} the realisations of a frame differ by {spread:.3g} G in a field of {rms:.3g} G: they say "
+            "nothing about its uncertainty; raise loss.style_weight",
+        )
+
+    def _tell(self, name: str, ill: bool, message: str) -> None:
+        if ill and name not in self._ill:
+            logger.warning("%s: %s", name, message)
+        (self._ill.add if ill else self._ill.discard)(name)

@@ -1,0 +1,61 @@
+"""What a run was made with: a line for each time it was started, so that its numbers can be made again."""
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+
+# What the numbers of a run depend on.
+PACKAGES = ("munit-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "tensorflow-datasets")
+
+
+def session(first_step: int) -> dict[str, Any]:
+    """Return what this start of a run is made with: versions, revision, devices and the command."""
+    devices = jax.devices()
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "first_step": first_step,
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "revision": revision(Path(__file__).parent),
+        "platform": devices[0].platform,
+        "device_kind": devices[0].device_kind,
+        "devices": len(devices),
+        "hosts": jax.process_count(),
+    }
+
+
+def revision(folder: Path) -> str | None:
+    """Return the git revision of the checkout that a folder lies in, `+` behind it for changed files; None outside."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", ".")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def add_session(path: Path, now: Mapping[str, Any]) -> list[str]:
+    """Add a line to a run's sessions and return in what the last one differs that numbers depend on, in words."""
+    earlier = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    with path.open("a") as file:
+        file.write(json.dumps(now) + "\n")
+    if not earlier:
+        return []
+    then = earlier[-1]
+    keys = ("python", "revision", "device_kind", "devices", "hosts")
+    pairs = [(key, then.get(key), now[key]) for key in keys]
+    pairs += [(name, then["packages"].get(name), version) for name, version in now["packages"].items()]
+    return [f"{name} {old} then, {new} now" for name, old, new in pairs if old != new]
