@@ -34,7 +34,7 @@ PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, fr
 
 LAST_WORDS = (
     "This process has died before its end: it was killed, or another process of the run has died (its own messages, "
-    "and those above, say more). The newest checkpoint stands: start all processes again with the same command to go on."
+    "and those above, say more). The newest checkpoint stands: start all processes again with the same command."
 )
 
 

@@ -53,7 +53,9 @@ def test_unknown_variant(module):
     [
         ("batch_size", 6, 4, "batch_size=6 does not divide by 4 devices: set --config.batch_size to a multiple of 4"),
         ("steps", 0, 1, "steps must be at least 1, got 0"),
-        ("dtype", "float16", 1, "dtype must be one of float32, bfloat16, got 'float16'"),
+        ("dtype", "float16", 1, "dtype must be one of float32, bfloat16, float64, got 'float16'"),
+        ("dtype", "float64", 1, "dtype=float64 needs JAX_ENABLE_X64=1 in the environment"),
+        ("max_skipped_in_a_row", -1, 1, "max_skipped_in_a_row must not be negative, got -1"),
         ("data.crop", 66, 1, r"data.crop=66 is not divisible by 4 \(model.downsamplings=2\): use 64"),
         ("data.crop", 32, 1, "data.crop=32 is too small: 3 discriminator scales of 4 layers need 64 pixels"),
         ("data.flip", "east_west", 1, "data.flip must be one of none, physical, photograph, got 'east_west'"),

@@ -172,3 +172,13 @@ def test_adversarial_gradients_against_finite_differences(form):
         for non_saturating in (False, True):
             generator = functools.partial(losses.generator_adversarial, form=form, non_saturating=non_saturating)
             check_grads(generator, (fake,), order=1, modes=["rev"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("form", "expected"), [("log", 5 / 8), ("hinge", 5 / 8), ("lsgan", 4 / 8)])
+def test_discriminator_accuracy_by_hand(form, expected):
+    """Two scales of two patches each; 0.3 says real where the border is 0 and fake where it is 1/2."""
+    real = [jnp.array([2.0, 0.3]).reshape(1, 1, 2, 1), jnp.array([-1.0, 0.7]).reshape(1, 1, 2, 1)]
+    fake = [jnp.array([-1.0, 0.7]).reshape(1, 1, 2, 1), jnp.array([-0.1, 2.0]).reshape(1, 1, 2, 1)]
+    assert losses.discriminator_accuracy(real, fake, form) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="must have the same scales"):
+        losses.discriminator_accuracy(real, fake[:1], form)

@@ -68,11 +68,11 @@ def score_generator(
     Every one of `styles` realisations of every frame counts for itself (their mean would score higher but is no
     realisation). `limit` frames at most, 0 for all. Frames without a true magnetogram have `WITHOUT_TRUTH` only.
     """
-    total = None
-    has_truth = "magnetogram" in frames.domains
+    total, has_truth = None, True
     for i in watch(spaced(len(frames), limit)):
         frame = frames[i]
         generated = translator(generators, frame["euv"], frame_styles(architecture, seed, i, styles))
+        has_truth = "magnetogram" in frame
         true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
         total = add_sums(total, pixel_sums(generated, true, scored_mask(frame)))
     assert total is not None

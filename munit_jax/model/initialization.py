@@ -16,15 +16,15 @@ Side = Literal["generators", "discriminators"]
 DISCRIMINATOR_DEVIATION = 0.02
 
 
-def draw_parameters(shapes: Any, side: Side, rng: np.random.Generator) -> Any:
-    """Return a tree of float32 arrays for a tree of shapes (leaves with `.shape`).
+def draw_parameters(shapes: Any, side: Side, rng: np.random.Generator, dtype: str = "float32") -> Any:
+    """Return a tree of arrays of `dtype`, drawn in float32, for a tree of shapes (leaves with `.shape`).
 
     Kernels of generators are Kaiming normal, N(0, 2 / fan in) for ReLU; those of discriminators N(0, 0.02^2). Layer
     norm's gamma is U(0, 1); biases and beta are 0.
     """
 
     def draw(path: tuple[Any, ...], leaf: Any) -> jax.Array:
-        return jnp.asarray(values(path, leaf))
+        return jnp.asarray(values(path, leaf), dtype)
 
     def values(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
         name, shape = path[-1].key, leaf.shape

@@ -58,6 +58,11 @@ class Architecture:
         return self.euv_channels if domain == "euv" else self.magnetogram_channels
 
     @property
+    def parameter_dtype(self) -> str:
+        """What the parameters are kept in: at least single precision, whatever the arithmetic is done in."""
+        return str(jnp.promote_types(self.dtype, jnp.float32))
+
+    @property
     def size_divisor(self) -> int:
         """Height and width of an image must be multiples of this, or translation would not give them back."""
         return 2**self.downsamplings
@@ -105,13 +110,15 @@ def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
 
 
 def init_generators(architecture: Architecture, seed: int) -> Params:
-    """Draw the parameters of both domains' encoders and decoders (float32)."""
-    return draw_parameters(_generator_shapes(architecture), "generators", np.random.default_rng((seed, 0)))
+    """Draw the parameters of both domains' encoders and decoders, in `parameter_dtype`."""
+    rng = np.random.default_rng((seed, 0))
+    return draw_parameters(_generator_shapes(architecture), "generators", rng, architecture.parameter_dtype)
 
 
 def init_discriminators(architecture: Architecture, seed: int) -> Params:
-    """Draw the parameters of both domains' discriminators (float32)."""
-    return draw_parameters(_discriminator_shapes(architecture), "discriminators", np.random.default_rng((seed, 1)))
+    """Draw the parameters of both domains' discriminators, in `parameter_dtype`."""
+    rng = np.random.default_rng((seed, 1))
+    return draw_parameters(_discriminator_shapes(architecture), "discriminators", rng, architecture.parameter_dtype)
 
 
 def _generator_shapes(a: Architecture) -> Params:

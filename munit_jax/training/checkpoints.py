@@ -199,7 +199,8 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
     Args:
         workdir: the run's folder.
         which: `best`, the highest held-out score, or where a run has no scores, the latest; `latest`; or a step.
-        abstract: shapes and dtypes of the generators' parameters, of the config's architecture.
+        abstract: shapes and dtypes of the generators' parameters, of the config's architecture. They come on the first
+            device, whatever they were trained on.
 
     Raises:
         WorkdirError: there is no such checkpoint, or it cannot be read.
@@ -219,7 +220,7 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
     try:
         if place.name == "best":
             with _manager(place, None, ("generators",), read_only=True) as manager:
-                items = ocp.args.Composite(generators=tree_restore(abstract))
+                items = ocp.args.Composite(generators=tree_restore(_on_one_device(abstract)))
                 return LoadedGenerators(int(step), manager.restore(int(step), args=items)["generators"])
         return LoadedGenerators(int(step), _read_part(place, int(step), {"ema": abstract})["ema"])
     except Exception as error:
@@ -233,9 +234,9 @@ def save_tree(folder: Path, tree: Any) -> None:
 
 
 def load_tree(folder: Path, abstract: Any) -> Any:
-    """Return the tree of arrays in a folder, for given shapes and dtypes."""
+    """Return the tree of arrays in a folder, for given shapes and dtypes, on the first device."""
     with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore(folder.absolute(), abstract)
+        return checkpointer.restore(folder.absolute(), _on_one_device(abstract))
 
 
 def bytes_kept(state: TrainState) -> int:
@@ -273,8 +274,14 @@ def _size(tree: Any) -> int:
     return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
 
 
+def _on_one_device(abstract: Any) -> Any:
+    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), abstract)
+
+
 def _read_part(folder: Path, step: int, abstract: dict[str, Any]) -> dict[str, Any]:
-    """Return some of the fields of a saved state."""
+    """Return some of the fields of a saved state, on the first device."""
+    abstract = _on_one_device(abstract)
     arguments = partial_restore(
         abstract, restore_args=ocp.checkpoint_utils.construct_restore_args(abstract), partial_restore=True
     )

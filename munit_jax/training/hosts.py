@@ -8,10 +8,15 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from munit_jax.errors import TrainingError
+
 # A process that sends no sign of life for so long is dead, and the others end.
 HEARTBEAT_SECONDS = 30
 # How long one that ends waits for the others to end as well: they may be scoring.
 SHUTDOWN_SECONDS = 300
+
+# Words of the errors that the libraries raise when a process does not answer.
+SIGNS_OF_DEATH = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "heartbeat")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,24 @@ class Host:
         """Wait until all processes have come here."""
         if self.count > 1:
             multihost_utils.sync_global_devices(what)
+
+    @contextmanager
+    def death_told(self) -> Iterator[None]:
+        """Tell the death of another process, where it shows as an error of what they do in common.
+
+        Raises:
+            TrainingError: in place of JAX's error.
+        """
+        try:
+            yield
+        except jax.errors.JaxRuntimeError as error:
+            told = str(error).partition("\n")[0]
+            if self.count == 1 or not any(sign in told for sign in SIGNS_OF_DEATH):
+                raise
+            raise TrainingError(
+                f"another process of the run has died or cannot be reached ({told}): see its own messages; the newest "
+                "checkpoint stands: start all processes again with the same command to go on"
+            ) from error
 
 
 def this_host() -> Host:

@@ -64,7 +64,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
     if not config.data.crop:
         configuration.check_image_size(config, monitor.frames.size, f"image size of {settings.euv}")
     config_json = configuration.to_json(config)
-    with claimed(workdir, config_json, host.writes), full_disk_told(workdir), stop:
+    with claimed(workdir, config_json, host.writes), full_disk_told(workdir), host.death_told(), stop:
         state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
         check_space(workdir, bytes_kept(state))
         with Checkpoints(workdir, config_json) as checkpoints:
@@ -81,7 +81,9 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
                 try:
                     return Training(run)(state)
                 except Stopped:
-                    logger.info("stopped: run the same command to go on")
+                    checkpoints.wait()
+                    saved = checkpoints.latest_step() or 0
+                    logger.info("stopped at step %d of %d: run the same command to go on", saved, config.steps)
                     return None
 
 
@@ -130,10 +132,10 @@ class Training:
         self.steps_timed, self.seconds = -WARM_UP_STEPS, 0.0
 
     def __call__(self, state: TrainState) -> dict[str, Any] | None:
-        """Train from the state's step to the config's last, and score; None if the process was asked to stop.
+        """Train from the state's step to the config's last, and score; None for the processes that do not write.
 
         Raises:
-            Stopped: before the first step, or while the frames are scored.
+            Stopped: the process was asked to; the newest checkpoint has all that was done.
             TrainingError, WorkdirError: see `train_and_evaluate`.
         """
         run, first = self.run, int(state.step)
@@ -141,8 +143,7 @@ class Training:
             self._evaluate(state, first)  # the run was stopped before it was done
         state = self._take_steps(state, first)
         if int(state.step) < run.config.steps:
-            logger.info("stopped at step %d of %d: run the same command to go on", state.step, run.config.steps)
-            return None
+            raise Stopped
         run.checkpoints.wait()
         summary = self._summary(state) if run.host.writes else None
         run.host.wait("summary")

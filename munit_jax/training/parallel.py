@@ -46,7 +46,7 @@ def replicated_sharding(devices: Sequence[Device]) -> NamedSharding:
 
 
 def split_batch(images: dict[str, np.ndarray], devices: int, host: int = 0, hosts: int = 1) -> Batch:
-    """Split a host's part of a global batch, arrays (b, h, w, c), into equal shares, leaves (devices, b / devices, ...).
+    """Split a host's part of a global batch, arrays (b, h, w, c), into equal shares: (devices, b / devices, h, w, c).
 
     Args:
         images: by domain; of the global batch every `hosts`-th example, from `host` on.

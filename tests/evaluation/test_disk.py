@@ -34,6 +34,13 @@ def test_by_hand():
     assert result["correlation"] == pytest.approx(2.25 / np.sqrt(1.25 * 5.25))
 
 
+def test_strength_and_spread_by_hand():
+    """Two realisations: (1, 3) and (3, 3) G have the mean square 28 / 4 and variances 1 and 0."""
+    result = score([[[1, 3]], [[3, 3]]], [[0, 0]])
+    assert result["rms"] == pytest.approx(np.sqrt(28 / 4))
+    assert result["spread"] == pytest.approx(np.sqrt(1 / 2))
+
+
 def test_constant_fields_have_no_correlation():
     result = score(np.zeros((1, 8, 8)), draw(8, 8))
     assert result["correlation"] is None

@@ -74,6 +74,26 @@ def test_a_perfect_generator_scores_the_ideal(frames):
     assert ideal["rmse"] == pytest.approx(0, abs=0.02)
     assert ideal["correlation"] == pytest.approx(1)
     assert ideal["abs_correlation"] == pytest.approx(1)
+    assert ideal["spread"] == 0, "two times the same is no spread"
+
+
+def test_without_truth_there_is_the_spread_of_the_realisations(frames):
+    """Realisations of +-20 G everywhere: root mean square 20, standard deviation 20."""
+    blind = [{key: value for key, value in frame.items() if key != "magnetogram"} for frame in frames]
+
+    def opposite(_, euv, styles):
+        return np.stack([np.full(euv.shape[:2], sign * 20.0, np.float32) for sign in (1, -1)])
+
+    seen = []
+
+    def watch(numbers):
+        for number in numbers:
+            seen.append(number)
+            yield number
+
+    result = score_generator(opposite, None, TINY, blind, 2, 2, 0, watch)  # pyright: ignore[reportArgumentType]
+    assert result == {"rms": pytest.approx(20.0), "spread": pytest.approx(20.0)}
+    assert seen == list(spaced(len(frames), 2))
 
 
 def test_baselines_by_hand(frames):
@@ -84,6 +104,8 @@ def test_baselines_by_hand(frames):
         "rmse": pytest.approx(np.sqrt(np.mean(true**2))),
         "correlation": None,
         "abs_correlation": None,
+        "rms": 0.0,
+        "spread": 0.0,
     }
     mean, mean_abs = np.broadcast_to(true.mean(0), true.shape), np.broadcast_to(np.abs(true).mean(0), true.shape)
     assert baselines["mean"]["rmse"] == pytest.approx(np.sqrt(np.mean((mean - true) ** 2)), rel=1e-5)

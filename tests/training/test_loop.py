@@ -12,8 +12,11 @@ from ml_collections import ConfigDict
 from tensorboardX.proto import event_pb2
 
 from configs import aia193
+from munit_jax import configuration
 from munit_jax.errors import ConfigError, DataError, WorkdirError
+from munit_jax.model.munit import init_generators
 from munit_jax.training import loop
+from munit_jax.training.checkpoints import load_generators, sha256
 from munit_jax.training.loop import train_and_evaluate
 
 STEPS = 4
@@ -47,8 +50,8 @@ def uninterrupted(small_sun, tmp_path_factory):
     return workdir
 
 
-def lines(workdir):
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+def lines(workdir, kind="metrics"):
+    return [json.loads(line) for line in (workdir / f"{kind}.jsonl").read_text().splitlines()]
 
 
 def test_what_a_run_leaves(uninterrupted):
@@ -56,19 +59,30 @@ def test_what_a_run_leaves(uninterrupted):
     assert set(summary) == {"steps", "images_per_second", "losses", "held_out", "baselines", "params_sha256"}
     assert summary["steps"] == STEPS
     assert summary["images_per_second"] > 0
-    keys = {"rmse", "correlation", "abs_correlation"}
+    keys = {"rmse", "correlation", "abs_correlation", "rms", "spread"}
     assert set(summary["held_out"]) == set(summary["baselines"]["zero"]) == set(summary["baselines"]["mean"]) == keys
     assert summary["baselines"]["zero"]["correlation"] is None
     assert summary["losses"]["generator_total"] == lines(uninterrupted)[-1]["generator_total"]
     assert [line["step"] for line in lines(uninterrupted)] == [1, 2, 3, 4]
-    assert "held_out_rmse" in lines(uninterrupted)[1]
-    assert "held_out_rmse" not in lines(uninterrupted)[2]
+    assert [(line["step"], set(line) - {"step"}) for line in lines(uninterrupted, "scores")] == [(2, keys), (4, keys)]
     pictures = sorted(path.name for path in (uninterrupted / "samples").iterdir())
     assert pictures == ["step_0000002.png", "step_0000004.png"]
     assert json.loads((uninterrupted / "config.json").read_text())["data"]["normalization"]["euv"]["kind"] == "asinh"
     saved = sorted(path.name for path in (uninterrupted / "checkpoints").iterdir())
     assert saved == ["step_2", "step_4"]
-    assert {"state", "data", "config"} <= {path.name for path in (uninterrupted / "checkpoints" / "step_4").iterdir()}
+    assert {"state", "config", "checksum"} <= {path.name for path in (uninterrupted / "checkpoints/step_4").iterdir()}
+
+
+def test_the_best_is_the_evaluated_step_with_the_highest_score(uninterrupted, tmp_path):
+    best = max(lines(uninterrupted, "scores"), key=lambda line: line["abs_correlation"])
+    (kept,) = (uninterrupted / "best").iterdir()
+    assert kept.name == f"step_{best['step']}"
+    architecture = configuration.architecture(tiny_config())
+    abstract = jax.eval_shape(lambda: init_generators(architecture, 0))
+    assert load_generators(uninterrupted, "best", abstract).step == best["step"]
+    # A run with a single evaluation has one best, whatever its score, and its latest state is the same step.
+    before = sha256(load_generators(uninterrupted, 4, abstract).generators)
+    assert sha256(load_generators(uninterrupted, "latest", abstract).generators) == before
 
 
 def test_tensorboard_holds_the_same_scalars(uninterrupted):
@@ -84,25 +98,23 @@ def test_tensorboard_holds_the_same_scalars(uninterrupted):
         assert tags[name, 4] == pytest.approx(last[name], rel=1e-5)
 
 
-@pytest.mark.parametrize(("moment", "at_step", "saved"), [("_report", 1, 2), ("_evaluate", 2, 2)])
+@pytest.mark.parametrize(("moment", "saved"), [("_report", 2), ("_evaluate", 2)])
 def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(
-    uninterrupted, small_sun, tmp_path, monkeypatch, moment, at_step, saved
+    uninterrupted, small_sun, tmp_path, monkeypatch, moment, saved
 ):
-    """Asked between steps, or in the middle of an evaluation: the step is saved all the same."""
+    """Asked while step 2 is computed, which is then saved, or at the begin of its evaluation, which is made up for."""
     usual = getattr(loop.Training, moment)
 
     def ask_to_stop(self, *arguments):
-        result = usual(self, *arguments)
-        step = next(a for a in arguments if isinstance(a, int))
-        if step == at_step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return result
+        os.kill(os.getpid(), signal.SIGTERM)
+        return usual(self, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.Training, moment, ask_to_stop)
         assert train_and_evaluate(tiny_config(checkpoint_every=3), tmp_path) is None
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [f"step_{saved}"]
     assert [line["step"] for line in lines(tmp_path)] == list(range(1, saved + 1))
+    assert lines(tmp_path, "scores") == []
     assert not (tmp_path / "summary.json").exists()
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 99, "gener')  # as a kill in the middle of a line leaves it
@@ -115,6 +127,9 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(
     assert [line["step"] for line in resumed] == [1, 2, 3, 4]
     for one, other in zip(resumed, lines(uninterrupted), strict=True):
         assert one["generator_total"] == other["generator_total"]
+    assert lines(tmp_path, "scores") == lines(uninterrupted, "scores")
+    assert os.listdir(tmp_path / "best") == os.listdir(uninterrupted / "best")
+    assert [line["first_step"] for line in lines(tmp_path, "sessions")] == [0, saved]
 
 
 def test_a_finished_run_is_not_trained_again(uninterrupted, small_sun, monkeypatch):
@@ -162,7 +177,7 @@ def test_mistakes_are_found_before_anything_is_written(small_sun, tmp_path, chan
 
 def test_an_unwritable_workdir(small_sun, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkdirError, match="cannot make the workdir"):
+    with pytest.raises(WorkdirError, match="cannot write the workdir"):
         train_and_evaluate(tiny_config(), tmp_path / "file" / "run")
 
 

@@ -47,6 +47,7 @@ def test_metrics_hold_every_term_by_its_name(taken):
         for side in sides
         for what in ("total", *(f"{x}_norm" for x in ("gradient", "parameter", "update")))
     }
+    expected |= {f"discriminator_accuracy_{domain}" for domain in DOMAINS} | {"skipped", "skipped_in_a_row"}
     assert set(metrics) == expected
     assert all(np.isfinite(value) for value in metrics.values())
 
@@ -120,6 +121,32 @@ def test_each_side_moves_by_its_own_objective_only(recipe, images, taken):
     to_generators, to_discriminators = gradients(state.generators, state.discriminators)
     assert all((g == 0).all() for g in jax.tree.leaves(to_generators)), "translations are detached"
     assert any((g != 0).any() for g in jax.tree.leaves(to_discriminators))
+
+
+@pytest.mark.parametrize("spoilt", ["image", "discriminator"])
+def test_a_step_that_is_not_finite_is_not_applied(recipe, images, spoilt):
+    """One bad pixel, or one bad weight of the discriminators: all stays bit for bit, only the counts go on."""
+    state, batch = jax.tree.map(jnp.asarray, start(recipe)), jax.tree.map(jnp.asarray, images)
+    step = jax.jit(make_train_step(recipe, jax.random.key(7)))
+    good, metrics = step(state, whole(batch))
+    assert (int(metrics["skipped"]), int(good.skipped_in_a_row)) == (0, 0)
+    bad_state = good
+    if spoilt == "image":
+        batch["euv"] = batch["euv"].at[2, 3, 4, 0].set(jnp.nan)
+    else:
+        first, *others = jax.tree.leaves(good.discriminators)
+        tree = jax.tree.structure(good.discriminators)
+        bad_state = good.replace(discriminators=tree.unflatten([first.at[(0,) * first.ndim].set(jnp.inf), *others]))
+    after, metrics = step(bad_state, whole(batch))
+    after, metrics = step(after, whole(batch))
+    assert (int(after.step), int(after.skipped), int(after.skipped_in_a_row)) == (3, 2, 2)
+    assert (int(metrics["skipped"]), int(metrics["skipped_in_a_row"])) == (2, 2)
+    counts = {"step": good.step, "skipped": good.skipped, "skipped_in_a_row": good.skipped_in_a_row}
+    chex.assert_trees_all_equal(after.replace(**counts), bad_state)
+    if spoilt == "image":
+        again, _ = step(after, whole(jax.tree.map(jnp.asarray, images)))
+        assert (int(again.skipped), int(again.skipped_in_a_row)) == (2, 0)
+        assert not np.array_equal(jax.tree.leaves(again.ema)[0], jax.tree.leaves(good.ema)[0])
 
 
 def test_fresh_styles_for_d_are_a_second_draw(recipe, images):
@@ -216,5 +243,7 @@ def test_split_batch(images):
     assert batch.images["euv"].shape == (2, 2, 16, 16, 1)
     np.testing.assert_array_equal(batch.index, [[0, 1], [2, 3]])
     np.testing.assert_array_equal(batch.images["magnetogram"][1, 0], images["magnetogram"][2])
+    # Host 1 of 3 has the examples 1, 4, 7 and 10 of twelve.
+    np.testing.assert_array_equal(split_batch(images, 2, host=1, hosts=3).index, [[1, 4], [7, 10]])
     with pytest.raises(ValueError, match="a batch of 4 examples does not divide by 3 devices"):
         split_batch(images, 3)

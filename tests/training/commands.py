@@ -1,0 +1,135 @@
+"""Training commands in processes of their own, to be killed, signalled and starved.
+
+A fork server that has imported everything hands them out, so that each starts at once: what it runs is the command, from
+its flags to its exit code, with stderr in a file.
+"""
+
+import atexit
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+ROOT = Path(__file__).parents[2]
+TINY = (
+    "--config=configs/aia193.py:quickstart",
+    "--config.data.euv=sdoml/small",
+    "--config.data.magnetogram=sdoml/small",
+    *(f"--config.model.{name}=2" for name in ("width", "discriminator_width", "discriminator_layers")),
+    *(f"--config.model.{name}=1" for name in ("downsamplings", "residual_blocks", "discriminator_scales")),
+    *("--config.model.style_size=3", "--config.model.mlp_width=4"),
+    *("--config.evaluation.styles=2", "--config.evaluation.limit=3", "--config.evaluation.limit_during_training=2"),
+)
+PATIENCE = 180  # seconds: nothing here takes that long
+
+server = multiprocessing.get_context("forkserver")
+server.set_forkserver_preload(
+    [__name__, "munit_jax.train", "munit_jax.training.loop", "munit_jax.evaluation.figures", "configs.aia193"]
+)
+
+
+def _run(flags: Sequence[str], log: Path, environment: Mapping[str, str], file_limit: int | None) -> None:
+    from munit_jax import command_line, train
+
+    with log.open("ab") as file:
+        if file_limit is None:
+            os.dup2(file.fileno(), 2)
+        else:  # through another process, which may write as much as it likes
+            copy = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)
+            assert copy.stdin is not None
+            os.dup2(copy.stdin.fileno(), 2)
+            copy.stdin.close()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    if file_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+    if environment:  # JAX has read them when it was imported, in the server
+        import jax
+
+        jax.config.update("jax_num_cpu_devices", int(environment["JAX_NUM_CPU_DEVICES"]))
+        jax.config.update("jax_enable_x64", environment["JAX_ENABLE_X64"] == "1")
+    sys.argv = ["munit_jax.train", *flags]
+    try:
+        command_line.run(train.main)
+    finally:
+        atexit._run_exitfuncs()  # which processes of this kind do not do by themselves
+
+
+class Command:
+    """A running command."""
+
+    def __init__(
+        self,
+        workdir: Path,
+        data_dir: Path,
+        *flags: str,
+        environment: Mapping[str, str] | None = None,
+        file_limit: int | None = None,
+        log: Path | None = None,
+    ):
+        self.workdir = workdir
+        self.log = log or workdir.with_suffix(".log")
+        self.log.write_bytes(b"")
+        cache = workdir.parent / "compiled"
+        flags = (*TINY, f"--config.data.data_dir={data_dir}", f"--workdir={workdir}", *flags)
+        flags = (*flags, f"--compilation_cache={cache}")
+        self.process = server.Process(target=_run, args=(flags, self.log, environment or {}, file_limit))
+        self.process.start()
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.send(signal.SIGKILL)
+        self.process.join(PATIENCE)
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Wait until the condition holds, or the command has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while self.process.is_alive() and not condition():
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.002)
+
+    def end(self, within: float = PATIENCE) -> int:
+        """Wait for the end and return the exit code."""
+        self.process.join(within)
+        assert self.process.exitcode is not None, f"not ended after {within} s: {self.said()}"
+        return self.process.exitcode
+
+    def said(self) -> str:
+        """Return what it has said so far, without the bars."""
+        return self.log.read_text(errors="replace")
+
+    def steps_logged(self) -> int:
+        """Return how many steps the run's metrics have."""
+        path = self.workdir / "metrics.jsonl"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def saved_steps(workdir: Path) -> list[int]:
+    """Return the steps of the whole checkpoints in a run's folder."""
+    folder = workdir / "checkpoints"
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(int(name.removeprefix("step_")) for name in names if name.removeprefix("step_").isdigit())
+
+
+def summary(workdir: Path) -> dict[str, Any]:
+    """Return a finished run's summary."""
+    return json.loads((workdir / "summary.json").read_text())
+
+
+def config_of(workdir: Path) -> ConfigDict:
+    """Return the config of a run."""
+    return ConfigDict(json.loads((workdir / "config.json").read_text()))
