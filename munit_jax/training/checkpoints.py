@@ -54,6 +54,11 @@ class Checkpoints:
         """Return the step of the newest whole checkpoint, None if there is none."""
         return self._latest.latest_step()
 
+    def standing(self) -> str:
+        """Return in words what a run that ends now can go on from."""
+        step = self.latest_step()
+        return "no checkpoint was written yet" if step is None else f"the checkpoint of step {step} stands"
+
     def save(self, step: int, state: TrainState) -> None:
         """Save in the background; a second save waits for the first.
 
@@ -178,11 +183,9 @@ class Checkpoints:
             raise self._cannot_write(_reason(error)) from error
 
     def _cannot_write(self, reason: str) -> WorkdirError:
-        last = self._latest.latest_step()
         return WorkdirError(
-            f"cannot write a checkpoint into {self._workdir}: {reason}; "
-            + ("none was written before" if last is None else f"that of step {last} stands")
-            + ": make room or mend the disk, and run the same command to go on"
+            f"cannot write a checkpoint into {self._workdir}: {reason}; {self.standing()}: "
+            "make room or mend the disk, and run the same command to go on"
         )
 
 

@@ -63,9 +63,8 @@ def load_case(folder: Path, recipe: Recipe) -> tuple[TrainState, Batch]:
 
 def replay(recipe: Recipe, seed: int, state: TrainState, batch: Batch) -> tuple[bool, list[Finding]]:
     """Take a step again on one device; return whether it is applied now, and what its parts hold, in their order."""
-    key = jax.random.key(seed)
-    _, metrics = jax.jit(make_train_step(recipe, key))(state, batch)
-    findings = [finding(name, tree) for name, tree in _parts(recipe, key, state, batch)]
+    _, metrics = jax.jit(make_train_step(recipe, jax.random.key(seed)))(state, batch)
+    findings = [finding(name, tree) for name, tree in _parts(recipe, jax.random.key(seed), state, batch)]
     findings += [finding(name, value) for name, value in sorted(metrics.items()) if not name.startswith("skipped")]
     return int(metrics["skipped"]) == int(state.skipped), findings
 

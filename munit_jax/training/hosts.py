@@ -1,5 +1,7 @@
 """Several processes, usually a host each, as one run: how they find each other and what they do in common."""
 
+import atexit
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ HEARTBEAT_SECONDS = 30
 # How long one that ends waits for the others to end as well: they may be scoring.
 SHUTDOWN_SECONDS = 300
 
+EXIT_CODE = 1
 # Words of the errors that the libraries raise when a process does not answer.
 SIGNS_OF_DEATH = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "heartbeat")
 
@@ -64,6 +67,8 @@ class Host:
             told = str(error).partition("\n")[0]
             if self.count == 1 or not any(sign in told for sign in SIGNS_OF_DEATH):
                 raise
+            # At the end JAX would wait for the dead, and abort when they do not come.
+            atexit.register(os._exit, EXIT_CODE)
             raise TrainingError(
                 f"another process of the run has died or cannot be reached ({told}): see its own messages; the newest "
                 "checkpoint stands: start all processes again with the same command to go on"

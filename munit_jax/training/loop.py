@@ -175,9 +175,8 @@ class Training:
                 state, metrics = take_step(state, to_devices(batch, run.devices))
                 # The scalars of the step before are fetched while this one is computed: the device never waits.
                 before, pending = pending, Taken(step, metrics, batch, example["time"])
-                if before is not None:
-                    self._report(before, bar)
-                    self._check_numbers(before, pending, state)
+                if before is not None and self._report(before, bar) > config.max_skipped_in_a_row:
+                    self._give_up_if_stuck(pending, state)
                 # Read once: a request that comes while this step is saved waits for the next.
                 stopping = run.stop.asked(step)
                 save = stopping or self._evaluated(step) or step % config.checkpoint_every == 0
@@ -188,7 +187,8 @@ class Training:
                 if not save:
                     run.checkpoints.check()
                     continue
-                self._report(pending, bar)
+                if self._report(pending, bar) > config.max_skipped_in_a_row:
+                    self._give_up_if_stuck(pending, state)
                 pending = None
                 run.writer.flush()
                 run.checkpoints.save(step, state)
@@ -215,7 +215,8 @@ class Training:
             run.checkpoints.keep_if_best(step, state.ema, best_by)
         run.writer.write_scores(step, scores)
 
-    def _report(self, taken: Taken, bar: tqdm) -> None:
+    def _report(self, taken: Taken, bar: tqdm) -> int:
+        """Tell of a step, and return how many in a row were not applied, this one the last."""
         scalars = {name: float(value) for name, value in jax.device_get(taken.metrics).items()}
         speed = self.images_per_second()
         if speed is not None:
@@ -234,15 +235,16 @@ class Training:
             self.health.watch_step(taken.step, scalars)
         bar.set_description(f"G {scalars['generator_total']:.3f} D {scalars['discriminator_total']:.3f}", refresh=False)
         bar.set_postfix_str(f"{speed:.1f} images/s" if speed else "", refresh=False)
+        return int(scalars["skipped_in_a_row"])
 
-    def _check_numbers(self, before: Taken, newest: Taken, state: TrainState) -> None:
+    def _give_up_if_stuck(self, newest: Taken, state: TrainState) -> None:
         """Stop a run that no longer gets ahead, with what is needed to see why.
 
         The state can be kept for it, since a step that is not applied leaves it as it was. So it is the newest step
         that must have failed, not only the one whose scalars have come.
         """
-        run, limit = self.run, self.run.config.max_skipped_in_a_row
-        if before.metrics["skipped_in_a_row"] <= limit or state.skipped_in_a_row <= limit:
+        run = self.run
+        if state.skipped_in_a_row <= run.config.max_skipped_in_a_row:
             return
         metrics = {name: float(value) for name, value in jax.device_get(newest.metrics).items()}
         folder = run.workdir / "diagnostics" / f"step_{newest.step:07d}"
@@ -251,8 +253,8 @@ class Training:
         diagnosis.save_case(folder, config_json, state, newest.batch, run.host.index, report)
         raise TrainingError(
             f"{int(metrics['skipped_in_a_row'])} steps in a row were not finite, the last of them {newest.step}: it is "
-            f"kept in {folder}, and `python -m munit_jax.replay --case={folder}` says where it goes wrong; the "
-            f"checkpoint of step {run.checkpoints.latest_step()} stands"
+            f"kept in {folder}, and `python -m munit_jax.replay --case={folder}` says where it goes wrong; "
+            f"{run.checkpoints.standing()}"
         )
 
     def _summary(self, state: TrainState) -> dict[str, Any]:

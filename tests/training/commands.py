@@ -1,7 +1,7 @@
 """Training commands in processes of their own, to be killed, signalled and starved.
 
-A fork server that has imported everything hands them out, so that each starts at once: what it runs is the command, from
-its flags to its exit code, with stderr in a file.
+A fork server that has imported everything hands them out, so that each starts at once. What it runs is the command,
+from its flags to its exit code, with stderr in a file.
 """
 
 import atexit

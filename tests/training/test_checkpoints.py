@@ -170,7 +170,7 @@ def test_no_room_for_a_save_is_told_before_it_begins(saved, states, tmp_path, mo
         monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1000))
         with pytest.raises(
             WorkdirError,
-            match=r"it takes \d MB and 0 MB are free; that of step 30 stands: make room .* run the same command",
+            match=r"it takes \d MB and 0 MB are free; the checkpoint of step 30 stands: make room or mend",
         ):
             checkpoints.save(40, states[40])
 

@@ -84,7 +84,7 @@ def test_the_death_of_one_host_ends_the_other_with_an_explanation(start):
     survivor.until(lambda: survivor.steps_logged() >= 3)
     begin = time.monotonic()
     victim.kill()
-    assert survivor.end(within=60) != 0
+    assert survivor.end(within=60) not in (0, None)
     assert time.monotonic() - begin < 60
     # The one finds out by itself, or is ended by JAX and explains it behind its back.
     assert "another process of the run has died" in survivor.said()

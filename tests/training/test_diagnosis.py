@@ -1,0 +1,126 @@
+"""A run whose numbers go wrong: what it says, what it keeps, and the command that looks into it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from munit_jax import configuration
+from munit_jax.data.pipeline import training_batches
+from munit_jax.errors import DataError, TrainingError
+from munit_jax.training.diagnosis import finding, load_case, replay, table
+from munit_jax.training.loop import train_and_evaluate
+from tests.training.test_loop import compiled_once, lines, tiny_config  # noqa: F401 (a fixture of this module too)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def gone_wrong(small_sun_builder, tmp_path_factory):
+    """A run whose learning rate sends the parameters out of all bounds at once; its folder and its error."""
+    workdir = tmp_path_factory.mktemp("gone") / "wrong"
+    config = tiny_config(
+        **{
+            "steps": 50,
+            "checkpoint_every": 50,
+            "eval_every": 50,
+            "optimizer.learning_rate": 1e16,
+            "max_skipped_in_a_row": 3,
+        }
+    )
+    config.data.data_dir = str(small_sun_builder._data_dir_root)
+    with pytest.raises(TrainingError) as error:
+        train_and_evaluate(config, workdir)
+    return workdir, str(error.value)
+
+
+def test_a_run_that_no_longer_gets_ahead_stops_and_keeps_the_step(gone_wrong):
+    workdir, message = gone_wrong
+    metrics = lines(workdir)
+    assert [line["skipped_in_a_row"] for line in metrics] == [0, 1, 2, 3, 4]
+    assert message.endswith("no checkpoint was written yet")
+    assert metrics[1]["generator_gradient_norm"] is None, "JSON has no NaN"
+    (case,) = (workdir / "diagnostics").iterdir()
+    # Step 5 was the one too many; step 6 was under way when its scalars came, and is kept since it failed too.
+    assert case.name == "step_0000006"
+    assert message.startswith(f"5 steps in a row were not finite, the last of them 6: it is kept in {case}")
+    assert f"`python -m munit_jax.replay --case={case}` says where" in message
+    report = json.loads((case / "report.json").read_text())
+    assert report["step"] == 6
+    assert "generator_total" in report["not_finite"]
+    assert report["times"][0].startswith("201")
+
+
+def test_the_kept_step_is_the_run_s_own(gone_wrong):
+    """Its batch is that of the data, its state that after the first step, and taken again it fails again."""
+    workdir, _ = gone_wrong
+    (case,) = (workdir / "diagnostics").iterdir()
+    config = ConfigDict(json.loads((case / "config.json").read_text()))
+    recipe = configuration.recipe(config)
+    state, batch = load_case(case, recipe)
+    assert (int(state.step), int(state.skipped), int(state.skipped_in_a_row)) == (5, 4, 4)
+    expected = next(training_batches(configuration.data_settings(config), 4, config.seed, first=5))
+    for domain, image in expected["images"].items():
+        np.testing.assert_array_equal(batch.images[domain], image)
+    np.testing.assert_array_equal(batch.index, np.arange(4))
+    applied, findings = replay(recipe, config.seed, state, batch)
+    assert not applied
+    by_name = {f.name: f for f in findings}
+    assert by_name["images, euv"].not_finite == 0
+    assert by_name["generator parameters, euv"].largest > 1e15
+    assert by_name["translation, magnetogram"].not_finite > 0
+    assert by_name["generator_total"].not_finite == 1
+
+
+def test_a_step_that_is_saved_is_looked_at_too(small_sun, tmp_path):
+    """With a save every step no scalars come late."""
+    changes = {"checkpoint_every": 1, "optimizer.learning_rate": 1e16, "max_skipped_in_a_row": 1}
+    with pytest.raises(
+        TrainingError, match=r"^2 steps in a row .* the last of them 3: .*; the checkpoint of step 2 stands"
+    ):
+        train_and_evaluate(tiny_config(**changes), tmp_path)
+
+
+def test_the_command_says_where_it_goes_wrong(gone_wrong, tmp_path):
+    workdir, _ = gone_wrong
+    (case,) = (workdir / "diagnostics").iterdir()
+
+    def run(*flags):
+        command = [sys.executable, "-m", "munit_jax.replay", *flags]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+    result = run(f"--case={case}")
+    assert result.returncode == 0, result.stderr
+    assert "step 6, not applied; examples of 201" in result.stderr
+    assert "taken again, the step is not applied, as in the run" in result.stderr
+    marked = [line for line in result.stderr.splitlines() if line.endswith("<--")]
+    assert marked
+    assert marked[0].startswith("style, euv"), "the first part in which a number is not finite"
+    for flags, message in (
+        ((), "no case: give --case="),
+        ((f"--case={tmp_path}",), "give a folder of RUN/diagnostics"),
+    ):
+        result = run(*flags)
+        assert result.returncode == 2
+        (line,) = result.stderr.strip().splitlines()
+        assert message in line
+
+
+def test_a_folder_without_a_step(tmp_path, recipe):
+    with pytest.raises(DataError, match="holds no step to replay: give a folder of RUN/diagnostics"):
+        load_case(tmp_path, recipe)
+
+
+def test_findings_by_hand():
+    found = finding("x", {"a": jnp.array([1.0, -3.0, jnp.nan]), "b": jnp.array([jnp.inf, 2.0])})
+    assert found == ("x", 5, 2, 3.0)
+    assert finding("y", jnp.array(jnp.nan)) == ("y", 1, 1, 0.0)
+    first, second, third = table([found, finding("fine", jnp.array([2.0]))]).splitlines()
+    assert first.split() == ["values", "not", "finite", "largest"]
+    assert second.split() == ["x", "5", "2", "3", "<--"]
+    assert third.split() == ["fine", "1", "0", "2"]

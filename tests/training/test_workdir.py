@@ -1,0 +1,54 @@
+"""A run's folder: claimed once, given free by the dead, refused where there is no room."""
+
+import errno
+import os
+import shutil
+
+import pytest
+
+from munit_jax.errors import WorkdirError
+from munit_jax.training.workdir import check_space, claimed, full_disk_told
+
+
+def test_a_folder_is_claimed_once_and_free_again(tmp_path):
+    workdir = tmp_path / "runs" / "one"
+    with claimed(workdir, {}):
+        with (
+            pytest.raises(WorkdirError, match=rf"another run is at work in {workdir} \(process {os.getpid()} on "),
+            claimed(workdir, {}),
+        ):
+            pytest.fail("claimed twice")
+        with claimed(workdir, {}, writes=False):
+            pass  # another process of the same run
+    with claimed(workdir, {}):
+        pass
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(WorkdirError, match=r"cannot write the workdir .*: Not a directory; choose another --workdir"),
+        claimed(tmp_path / "file" / "run", {}),
+    ):
+        pytest.fail("claimed a file")
+
+
+def test_room_is_asked_for_before_the_work(tmp_path, monkeypatch):
+    """1000 bytes are free and 600 hold checkpoints already: 1600 will do, 1601 will not."""
+    (tmp_path / "checkpoints" / "step_1").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "step_1" / "state").write_bytes(bytes(600))
+    (tmp_path / "other").write_bytes(bytes(300))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(5000, 4000, 1000))
+    check_space(tmp_path, 1600)
+    with pytest.raises(WorkdirError, match=r"will take up to 0 MB and 0 MB are there: make room, or choose another"):
+        check_space(tmp_path, 1601)
+
+
+def test_a_full_disk_is_told_and_other_errors_are_not_hidden(tmp_path):
+    with (
+        pytest.raises(WorkdirError, match="No space left on device; the newest checkpoint there stands"),
+        full_disk_told(tmp_path),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(FileNotFoundError), full_disk_told(tmp_path):
+        raise FileNotFoundError(errno.ENOENT, "gone")
