@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from munit_jax.errors import DataError
@@ -54,17 +55,26 @@ def load_case(folder: Path, recipe: Recipe) -> tuple[TrainState, Batch]:
     loaded = [dict(np.load(part)) for part in parts]
     whole = {key: np.concatenate([part[key].reshape(-1, *part[key].shape[2:]) for part in loaded]) for key in loaded[0]}
     order = np.argsort(whole["index"])
-    images = {key.removeprefix("images_"): whole[key][order] for key in whole if key.startswith("images_")}
+    images = {key.removeprefix("images_"): jnp.asarray(whole[key][order]) for key in whole if key.startswith("images_")}
     abstract = jax.eval_shape(lambda: init_state(recipe.architecture, make_optimizers(recipe.optimizer), 0))
     after = load_tree(folder / "state", abstract)
     before = after.replace(step=after.step - 1, skipped=after.skipped - 1, skipped_in_a_row=after.skipped_in_a_row - 1)
-    return before, Batch(images=images, index=whole["index"][order])  # pyright: ignore[reportArgumentType]
+    return before, Batch(images=images, index=jnp.asarray(whole["index"][order]))  # pyright: ignore[reportArgumentType]
 
 
 def replay(recipe: Recipe, seed: int, state: TrainState, batch: Batch) -> tuple[bool, list[Finding]]:
     """Take a step again on one device; return whether it is applied now, and what its parts hold, in their order."""
     _, metrics = jax.jit(make_train_step(recipe, jax.random.key(seed)))(state, batch)
-    findings = [finding(name, tree) for name, tree in _parts(recipe, jax.random.key(seed), state, batch)]
+    names: list[str] = []
+
+    @jax.jit
+    def values(state: TrainState, batch: Batch) -> list[Any]:
+        parts = list(_parts(recipe, jax.random.key(seed), state, batch))
+        names.extend(name for name, _ in parts)
+        return [value for _, value in parts]
+
+    computed = values(state, batch)
+    findings = [finding(name, value) for name, value in zip(names, computed, strict=True)]
     findings += [finding(name, value) for name, value in sorted(metrics.items()) if not name.startswith("skipped")]
     return int(metrics["skipped"]) == int(state.skipped), findings
 
