@@ -147,9 +147,8 @@ def resample(
     factor = max(1, round(ratio / SAMPLES))
     points = max(1, round(ratio / factor))  # along a side of a new pixel; 1 where the input is as coarse as that
     image, source = block_mean(image, factor), source.binned(factor)
-    step = np.linalg.solve(
-        points * target.pixels.T, source.pixels.T
-    ).T  # a quotient: by an inverse, 1 would be 1 - 1e-16
+    scale = target.radius  # taken out first: the inverse of the turn that is left is exact where nothing is turned
+    step = source.pixels / (scale * points) @ np.linalg.inv(target.pixels / scale)
     start = source.centre - step @ ((target.centre + 0.5) * points - 0.5)
     # scipy counts (row, column), so both axes are reversed. grid-constant: without it, a pixel that rounding puts 1e-14
     # outside the image would be 0.
