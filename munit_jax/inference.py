@@ -194,7 +194,7 @@ def style_of(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> 
 
 
 def random_styles(run: TrainedRun, seed: int, count: int) -> StyleCode:
-    """Return `count` styles drawn from N(0, I): the same for a seed, of which a larger count does not keep the first."""
+    """Return `count` styles drawn from N(0, I), the same for a seed and a count."""
     return draw_style(run.architecture, jax.random.key(seed), count)
 
 
