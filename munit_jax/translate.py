@@ -1,4 +1,4 @@
-"""Translate EUV images into magnetograms: `python -m munit_jax.translate --workdir=RUN --input='a*.fits' --output=OUT`."""
+"""Translate EUV images into magnetograms: `python -m munit_jax.translate --workdir=RUN --input='*.fits' --output=DIR`."""
 
 import glob
 import sys
@@ -64,17 +64,18 @@ PNG = flags.DEFINE_flag(_Picture())
 
 def main(_: Sequence[str]) -> None:
     """Translate as the flags say."""
-    for flag, what in ((WORKDIR, "RUN, the folder of a training run"), (OUTPUT, "FOLDER for the translations")):
-        if not flag.value:
-            raise UserError(f"no {flag.name}: give --{flag.name}={what}")
+    if not WORKDIR.value:
+        raise UserError("no run: give --workdir=RUN, the folder of a training run")
+    if not OUTPUT.value:
+        raise UserError("no output: give --output=FOLDER, where the translations go")
     inputs = matching("input", INPUT.value)
     references = matching("calibrate_to", CALIBRATE_TO.value) if CALIBRATE_TO.value else []
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.translation.many import TABLE, translate_files
 
     command_line.keep_compiled(COMPILATION_CACHE.value)
+    translation = _translation(Path(WORKDIR.value), references)
     output = Path(OUTPUT.value)
-    translation = _translation(references)
     rows = translate_files(translation, inputs, output, resume=RESUME.value, draw=_draw(translation))
     count = Counter(row.status for row in rows)
     command_line.logger.info(
@@ -101,7 +102,7 @@ def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
     return sorted(found)
 
 
-def _translation(references: Sequence[Path]) -> "Translation":
+def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     from munit_jax.inference import open_run
     from munit_jax.translation.instruments import Preparation, observe
     from munit_jax.translation.settings import Settings, reference_of
@@ -116,7 +117,7 @@ def _translation(references: Sequence[Path]) -> "Translation":
             open_table(table)
         except (FileNotFoundError, ValueError) as error:
             raise DataError(f"degradation_table: {error}") from None
-    run = open_run(Path(WORKDIR.value), CHECKPOINT.value, size=SIZE.value, convolution=CONVOLUTION.value)
+    run = open_run(workdir, CHECKPOINT.value, size=SIZE.value, convolution=CONVOLUTION.value)
     command_line.logger.info(
         "%s, step %d, images of %d pixels of AIA %s", run.name, run.step, run.size, ", ".join(run.channels)
     )

@@ -123,9 +123,9 @@ def as_hdus(
         header[key] = _ascii(value) if isinstance(value, str) else value, comment
     header["COMMENT"] = "SYNTHETIC: made by a neural network (MUNIT) from another kind of image."
     if product.field:
-        header["COMMENT"] = "An EUV image does not tell the sign of the field: see POLARITY, and do not"
-        header["COMMENT"] = "read the signs as a measurement. The ring near the limb is unreliable."
-    header["COMMENT"] = "HDUs: mean, STD over the realisations, POLARITY (fields), REALISATIONS."
+        header["COMMENT"] = "An EUV image does not tell the sign of the field: do not read signs as a"
+        header["COMMENT"] = "measurement, see POLARITY. The ring near the limb is unreliable."
+    header["COMMENT"] = "This image is the mean of those in REALISATIONS, STD their deviation."
     hdus = fits.HDUList([fits.PrimaryHDU(mean, header)])
     layers = [("STD", realisations.std(axis=0), product.unit)]
     if product.field:

@@ -178,7 +178,7 @@ def _prepare_aia(seen: Observation, how: Preparation) -> Prepared:
         np.maximum(image / np.float32(seconds * factor), 0),
         (
             ("MJEXPT", seconds, "[s] exposure that the image was divided by"),
-            ("MJDEGR", factor, "sensitivity since 2010 it was divided by, 1: none"),
+            ("MJDEGR", factor, "sensitivity (2010: 1) it was divided by"),
         ),
     )
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from munit_jax.evaluation.figures import draw_euv, draw_magnetogram
+from munit_jax.evaluation.figures import FIELD_RANGE, draw_euv, draw_magnetogram
 from munit_jax.solar.disk import DiskGeometry, heliographic_to_pixel, on_disk
 from munit_jax.translation.fits_output import MAGNETOGRAM, Product, polarity
 from munit_jax.translation.many import Draw
@@ -20,17 +20,28 @@ from tfds_sdoml.sources.fits_headers import text
 Picture = Literal["map", "grid"]
 
 GRID_STEP = 30  # degrees between the lines
+LEAST_RANGE = 5.0  # gauss
 MOST = 16  # realisations in a picture
 COLUMNS = 4
 OFF_DISK = "#404040"
 
 
-def draw_product(axes: Axes, image: Float[np.ndarray, "size size"], product: Product, geometry: DiskGeometry) -> Any:
-    """Draw an image in the geometry of the training with the colours of what it is."""
+def draw_product(
+    axes: Axes, image: Float[np.ndarray, "size size"], product: Product, geometry: DiskGeometry, gauss: float
+) -> Any:
+    """Draw an image in the geometry of the training with the colours of what it is, a field from -gauss to gauss."""
     if product.channel is not None:
         return draw_euv(axes, image, product.channel)
     axes.set_facecolor(OFF_DISK)
-    return draw_magnetogram(axes, _on_disk(image, geometry))
+    drawn = draw_magnetogram(axes, _on_disk(image, geometry))
+    drawn.set_clim(-gauss, gauss)
+    return drawn
+
+
+def field_range(images: Float[np.ndarray, "n size size"], geometry: DiskGeometry) -> float:
+    """Return the gauss up to which fields are drawn: as usual, or less where all are weak."""
+    strong = float(np.percentile(np.abs(images[:, on_disk(geometry)]), 99.8))
+    return float(np.clip(strong, LEAST_RANGE, FIELD_RANGE))
 
 
 def draw_grid(axes: Axes, geometry: DiskGeometry, labels: bool = False) -> None:
@@ -70,8 +81,8 @@ def quick_look(
     figure.suptitle(title, fontsize=10)
     row = figure.subplots(1, len(panels), squeeze=False)[0]
     drawn = [
-        draw_product(row[0], source, source_product, geometry),
-        draw_product(row[1], realisations.mean(axis=0), product, geometry),
+        draw_product(row[0], source, source_product, geometry, FIELD_RANGE),
+        draw_product(row[1], realisations.mean(axis=0), product, geometry, field_range(realisations, geometry)),
         _draw_plain(row[2], _on_disk(realisations.std(axis=0), geometry), "magma"),
     ]
     units = [_unit(source_product), _unit(product), product.unit]
@@ -100,18 +111,20 @@ def grid_of_styles(
     figure = Figure(figsize=(2.6 * COLUMNS, 2.8 * rows + 0.8), layout="constrained")
     figure.suptitle(title, fontsize=10)
     cells = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
-    draw_product(cells[0], source, source_product, geometry)
+    draw_product(cells[0], source, source_product, geometry, FIELD_RANGE)
     cells[0].set_title(_panel_name(source_product), fontsize=8)
-    image = None
-    for number, (axes, realisation) in enumerate(zip(cells[1:], shown, strict=False), 1):
-        image = draw_product(axes, realisation, product, geometry)
+    gauss = field_range(shown, geometry)
+    drawn = [draw_product(axes, image, product, geometry, gauss) for axes, image in zip(cells[1:], shown, strict=False)]
+    for number, axes in enumerate(cells[1 : len(shown) + 1], 1):
         axes.set_title(f"style {number}", fontsize=8)
     used = cells[: len(shown) + 1]
     for axes in used:
         draw_grid(axes, geometry)
     for axes in cells[len(used) :]:
         axes.set_axis_off()
-    figure.colorbar(image, ax=cells, location="bottom", fraction=0.03, aspect=60).set_label(_unit(product), fontsize=8)
+    figure.colorbar(drawn[-1], ax=cells, location="bottom", fraction=0.03, aspect=60).set_label(
+        _unit(product), fontsize=8
+    )
     figure.savefig(path, dpi=110)
 
 

@@ -36,7 +36,7 @@ class Settings:
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
     """
 
-    direction: Direction = "euv_to_magnetogram"
+    direction: str = "euv_to_magnetogram"
     style: str = "random"
     samples: int = 16
     seed: int = 0

@@ -35,7 +35,7 @@ COMMENTS = {
     "HGLT_OBS": "[deg] heliographic latitude of the observer",
     "CRLN_OBS": "[deg] Carrington longitude of the observer",
     "CRLT_OBS": "[deg] Carrington latitude of the observer",
-    "DSUN_OBS": "[m] distance of the observer from the Sun's centre",
+    "DSUN_OBS": "[m] from the observer to the Sun's centre",
     "RSUN_OBS": "[arcsec] angular radius of the Sun",
     "RSUN_REF": "[m] radius of the Sun",
 }
@@ -45,7 +45,7 @@ def view_cards(header: fits.Header) -> fits.Header:
     """Return the cards of the grid, the time and the observer of an image, the same as in its own header.
 
     What readers of images of any instrument look for is added where the instrument has a way of its own to say it:
-    DATE-AVG (SDO: T_OBS), HGLN_OBS and HGLT_OBS (SDO: CRLN_OBS and CRLT_OBS), RSUN_OBS (EUVI: RSUN).
+    DATE-AVG (SDO: T_OBS), RSUN_OBS (EUVI: RSUN), HGLN_OBS and HGLT_OBS (AIA: HAEX_OBS).
 
     Raises:
         FrameError: a keyword that is missing, and with it where the Sun or the observer is.
@@ -54,7 +54,7 @@ def view_cards(header: fits.Header) -> fits.Header:
     turned = CD if any(key in header for key in CD) else PC if any(key in header for key in PC) else ("CROTA2",)
     for key in (*GRID, *turned, *MORE_GRID, *TIMES, *PLACES, *VECTORS, *VELOCITIES, *WHO):
         if key in header and text(header, key) not in ("", "nan"):
-            cards[key] = header[key], COMMENTS.get(key) or header.comments[key]
+            cards[key] = header[key], COMMENTS.get(key, "")
     for axis, ctype in ((1, "HPLN-TAN"), (2, "HPLT-TAN")):
         cards.setdefault(f"CTYPE{axis}", ctype)
         cards.setdefault(f"CUNIT{axis}", "arcsec" if unit(header) == 1 else "deg")
@@ -96,22 +96,25 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
         if not sdo:
             raise FrameError("unreadable", "the header has no DSUN_OBS: the observer cannot be known")
         _set(cards, "DSUN_OBS", distance / ASTRONOMICAL_UNIT * AU)
-    carrington = number(header, "CRLN_OBS"), number(header, "CRLT_OBS")
-    if number(header, "HGLN_OBS") is None or number(header, "HGLT_OBS") is None:
-        if sdo and (number(header, "HAEX_OBS") is not None or None in carrington):
-            # SDO circles the Earth at 42 000 km: 0.02 degrees, seen from the Sun.
-            longitude, latitude = 0.0, carrington[1] if carrington[1] is not None else b0
-        elif carrington[0] is not None and carrington[1] is not None:
-            longitude, latitude = (carrington[0] - l0 + 180) % 360 - 180, carrington[1]
-        else:
-            raise FrameError("unreadable", "the header has neither HGLN_OBS nor CRLN_OBS: where it was taken from?")
-        _set(cards, "HGLN_OBS", longitude)
-        _set(cards, "HGLT_OBS", latitude)
-    if carrington[0] is None:
-        _set(cards, "CRLN_OBS", (float(cards["HGLN_OBS"]) + l0) % 360)  # pyright: ignore[reportArgumentType]
-    if carrington[1] is None:
-        _set(cards, "CRLT_OBS", cards["HGLT_OBS"])
+    stonyhurst, carrington = (_place(header, name) for name in ("HGLN_OBS HGLT_OBS", "CRLN_OBS CRLT_OBS"))
+    if stonyhurst is None and carrington is None and not sdo:
+        raise FrameError("unreadable", "the header has neither HGLN_OBS nor CRLN_OBS: the observer cannot be known")
+    if stonyhurst is None and sdo and (carrington is None or number(header, "HAEX_OBS") is not None):
+        # SDO circles the Earth at 42 000 km: 0.02 degrees, seen from the Sun. Where there is HAEX_OBS, programs that
+        # know AIA take the place from there; from CRLN_OBS, the others would be 0.1 degrees off.
+        stonyhurst = 0.0, carrington[1] if carrington else b0
+        _set(cards, "HGLN_OBS", stonyhurst[0])
+        _set(cards, "HGLT_OBS", stonyhurst[1])
+    if carrington is None:
+        assert stonyhurst is not None
+        _set(cards, "CRLN_OBS", (stonyhurst[0] + l0) % 360)
+        _set(cards, "CRLT_OBS", stonyhurst[1])
     cards.setdefault("RSUN_REF", SOLAR_RADIUS)
+
+
+def _place(header: fits.Header, keys: str) -> tuple[float, float] | None:
+    longitude, latitude = (number(header, key) for key in keys.split())
+    return None if longitude is None or latitude is None else (longitude, latitude)
 
 
 def _set(cards: fits.Header, key: str, value: object) -> None:
