@@ -1,4 +1,9 @@
-"""Translate EUV images into magnetograms: `python -m munit_jax.translate --workdir=RUN --input='*.fits' --output=DIR`."""
+"""Translate EUV images of the Sun into magnetograms, or back.
+
+    python -m munit_jax.translate --workdir=RUN --input='FOLDER/*.fits' --output=OUT
+
+docs/translate.md tells what is done to the images of each instrument and what the outputs hold.
+"""
 
 import glob
 import sys

@@ -22,7 +22,7 @@ Picture = Literal["map", "grid"]
 GRID_STEP = 30  # degrees between the lines
 LEAST_RANGE = 5.0  # gauss
 MOST = 16  # realisations in a picture
-COLUMNS = 4
+COLUMNS = 6
 OFF_DISK = "#404040"
 
 
