@@ -34,10 +34,13 @@ from munit_jax.model.munit import (
     Params,
     StyleCode,
     draw_style,
+    encode_content,
+    encode_style,
     generator_shapes,
     realisations,
 )
 from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
+from munit_jax.training.checkpoints import load_generators, sha256
 from tfds_sdoml.build import is_prepared
 from tfds_sdoml.config import registered_configs
 
@@ -101,8 +104,11 @@ def open_run(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WorkdirError(f"no run in {workdir}: {path.name}: {reason}; give --workdir as training had it") from None
+    if convolution not in configuration.CONVOLUTIONS:
+        raise ConfigError(f"convolution must be one of {', '.join(configuration.CONVOLUTIONS)}, got {convolution!r}")
     config.convolution = convolution
-    config = configuration.with_convolution(config, jax.local_devices()[0].platform)
+    device = jax.local_devices()[0]
+    config = configuration.with_convolution(config, device.platform)
     architecture = replace(configuration.architecture(config), recompute="nothing")  # there is no backward pass
     size = size or training_size(config)
     if size % architecture.size_divisor or size < architecture.smallest_size:
@@ -110,39 +116,24 @@ def open_run(
             f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
             f"at least {architecture.smallest_size}"
         )
-    step, generators = _load_generators(workdir, checkpoint, generator_shapes(architecture))
+    which = int(checkpoint) if str(checkpoint).isdigit() else checkpoint
+    # On one device, whatever the number of those that trained.
+    place = jax.sharding.SingleDeviceSharding(device)
+    shapes = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), generator_shapes(architecture)
+    )
+    step, generators = load_generators(workdir, which, shapes)
     return TrainedRun(
         name=workdir.absolute().name,
         step=step,
         channels=tuple(config.data.channels),
         size=size,
         architecture=architecture,
-        generators=generators,
+        generators=jax.device_put(generators, place),
         normalizations=configuration.normalizations(config),
-        parameters_sha256=tree_sha256(generators),
+        parameters_sha256=sha256(generators),
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
-
-
-def _load_generators(workdir: Path, which: str | int, abstract_generators: Params) -> tuple[int, Params]:
-    import orbax.checkpoint as ocp
-
-    manager = ocp.CheckpointManager(
-        (workdir / "checkpoints").absolute(),
-        options=ocp.CheckpointManagerOptions(step_prefix="step", read_only=True),
-        item_names=("state",),
-    )
-    step = manager.latest_step() if which in ("best", "latest") else int(which)
-    if step is None:
-        raise WorkdirError(f"no checkpoint in {workdir}")
-    restored = manager.restore(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.PyTreeRestore({"ema": abstract_generators}, partial_restore=True)  # pyright: ignore
-        ),
-    )
-    manager.close()
-    return step, restored["state"]["ema"]
 
 
 def training_size(config: Config) -> int:
@@ -165,32 +156,35 @@ def training_size(config: Config) -> int:
     return sizes[name]
 
 
-def tree_sha256(tree: Params) -> str:
-    """Return a checksum of a tree of arrays: equal for bit-identical trees."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.ascontiguousarray(leaf)
-        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
 def encode(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> ContentCode:
     """Return the content code of images in DN/s (`euv`) or gauss (`magnetogram`)."""
-    images = normalize(run.normalizations[domain], jnp.asarray(images))
-    return munit.encode_content(run.architecture, run.generators, domain, images)
+
+    @jax.jit
+    def apply(generators: Params, images: Float[Array, "b h w c"]) -> ContentCode:
+        return encode_content(run.architecture, generators, domain, normalize(run.normalizations[domain], images))
+
+    return apply(run.generators, images)
 
 
 def decode(run: TrainedRun, domain: Domain, content: ContentCode, styles: StyleCode) -> Float[Array, "b h w c"]:
     """Return images in DN/s or gauss of content codes with styles of the domain, one each."""
-    images = munit.decode(run.architecture, run.generators, domain, content, styles)
-    return denormalize(run.normalizations[domain], images)
+
+    @jax.jit
+    def apply(generators: Params, content: ContentCode, styles: StyleCode) -> Float[Array, "b h w c"]:
+        images = munit.decode(run.architecture, generators, domain, content, styles)
+        return denormalize(run.normalizations[domain], images)
+
+    return apply(run.generators, content, styles)
 
 
 def style_of(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> StyleCode:
     """Return the style codes of images in DN/s or gauss."""
-    images = normalize(run.normalizations[domain], jnp.asarray(images))
-    return munit.encode_style(run.architecture, run.generators, domain, images)
+
+    @jax.jit
+    def apply(generators: Params, images: Float[Array, "b h w c"]) -> StyleCode:
+        return encode_style(run.architecture, generators, domain, normalize(run.normalizations[domain], images))
+
+    return apply(run.generators, images)
 
 
 def random_styles(run: TrainedRun, seed: int, count: int) -> StyleCode:

@@ -30,7 +30,9 @@ STYLE = flags.DEFINE_string(
     "style", "random", "Where the styles come from: random, mean, or image:FILE for that of a real magnetogram."
 )
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
-DIRECTION = flags.DEFINE_string("direction", "euv_to_magnetogram", "euv_to_magnetogram or magnetogram_to_euv.")
+DIRECTION = flags.DEFINE_enum(
+    "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "What is made of what."
+)
 SIZE = flags.DEFINE_integer(
     "size", None, "Pixels across the images that the run was trained on. Default: what its dataset has."
 )
@@ -41,7 +43,9 @@ DEGRADATION_TABLE = flags.DEFINE_string(
     "degradation_table", None, "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy)."
 )
 RESUME = flags.DEFINE_bool("resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.")
-CONVOLUTION = flags.DEFINE_string("convolution", "auto", "How convolutions are computed: auto, direct or winograd.")
+CONVOLUTION = flags.DEFINE_enum(
+    "convolution", "auto", ("auto", "direct", "winograd"), "How convolutions are computed; auto chooses by the device."
+)
 COMPILATION_CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from munit_jax.solar.disk import DiskGeometry
 from munit_jax.translation.instruments import PROGRAM, Card
+from tfds_sdoml.sources.fits_headers import text
 from tfds_sdoml.sources.reprojection import SolarDisk, resample, upright
 
 RECIPE = "MJRECIPE"  # the card by which a second run knows an output
@@ -152,7 +153,7 @@ def write(path: Path, hdus: fits.HDUList) -> None:
 def recipe_of(path: Path) -> str | None:
     """Return the recipe of an output that is there; None where there is none that can be read."""
     try:
-        return str(fits.getheader(path, 0).get(RECIPE))
+        return text(fits.getheader(path, 0), RECIPE) or None
     except (OSError, ValueError):
         return None
 
