@@ -108,7 +108,7 @@ def grid_of_styles(
     """Save the input and up to 16 realisations, each of another style (the poster's figure)."""
     shown = realisations[:MOST]
     rows = -(-(len(shown) + 1) // COLUMNS)
-    figure = Figure(figsize=(2.6 * COLUMNS, 2.8 * rows + 0.8), layout="constrained")
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.5 * rows + 1.2), layout="compressed")
     figure.suptitle(title, fontsize=10)
     cells = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
     draw_product(cells[0], source, source_product, geometry, FIELD_RANGE)
