@@ -90,7 +90,7 @@ def polarity(realisations: Float[np.ndarray, "n y x"]) -> Float[np.ndarray, "y x
 def as_hdus(
     realisations: Float[np.ndarray, "n y x"], product: Product, view: fits.Header, provenance: Sequence[Card]
 ) -> fits.HDUList:
-    """Return the HDUs of an output.
+    """Return the HDUs of an output; STD and POLARITY are NaN where there is one realisation only.
 
     Args:
         realisations: on the grid of the input, in the unit of the product.
@@ -128,9 +128,11 @@ def as_hdus(
         header["COMMENT"] = "measurement, see POLARITY. The ring near the limb is unreliable."
     header["COMMENT"] = "This image is the mean of those in REALISATIONS, STD their deviation."
     hdus = fits.HDUList([fits.PrimaryHDU(mean, header)])
-    layers = [("STD", realisations.std(axis=0), product.unit)]
+    nothing = np.full_like(mean, np.nan)  # one realisation tells nothing of a spread
+    one = len(realisations) == 1
+    layers = [("STD", nothing if one else realisations.std(axis=0), product.unit)]
     if product.field:
-        layers.append(("POLARITY", polarity(realisations), ""))
+        layers.append(("POLARITY", nothing if one else polarity(realisations), ""))
     layers.append(("REALISATIONS", realisations, product.unit))
     for name, data, unit in layers:
         # With the coordinates in each: SunPy makes a Map of every HDU, and refuses a file with one that has none.

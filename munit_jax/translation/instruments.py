@@ -27,7 +27,7 @@ from tfds_sdoml.sources import npz_v1
 from tfds_sdoml.sources.degradation import degradation
 from tfds_sdoml.sources.fits import read_image
 from tfds_sdoml.sources.fits_headers import (
-    bad_quality,
+    HMI_HARMLESS,
     exposure,
     number,
     quality_of,
@@ -49,6 +49,10 @@ EUVI_CHANNELS = {171: "0171", 195: "0193", 304: "0304"}
 
 # AIA's images of the last hours: not final, not bad (SDO User Guide, section 7.7.6, table 2: bit 30).
 QUICKLOOK = 1 << 30
+
+# Fewer filtergrams than usual were averaged: noise, which does not matter for one image (QUAL_LOWINTERPNUM in
+# http://jsoc.stanford.edu/doc/data/hmi/Quality_Bits/QUALITY.txt).
+FEWER_AVERAGED = 0x10000
 
 # The darkest pixels of an EUVI image: within this share of BIASMEAN it is level 0, below it of 0 the bias is off.
 # Those of real level-0 images are 0.5 and 0.3 % under BIASMEAN.
@@ -162,8 +166,7 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
 
 
 def _prepare_aia(seen: Observation, how: Preparation) -> Prepared:
-    if flags := quality_of(seen.header) & ~QUICKLOOK & 0xFFFFFFFF:
-        raise FrameError("quality", f"QUALITY = {flags:#010x}")
+    _check_quality(seen.header, harmless=QUICKLOOK)
     seconds = exposure(seen.header)
     check_saturation(_counts(seen, seconds), seen.disk)
     check_blocks(seen.image, seen.disk)
@@ -203,10 +206,14 @@ def _prepare_euvi(seen: Observation, how: Preparation) -> Prepared:
 
 
 def _prepare_hmi(seen: Observation, how: Preparation) -> Prepared:
-    if flags := bad_quality(seen.header, seen.series):
-        raise FrameError("quality", flags)
+    _check_quality(seen.header, harmless=HMI_HARMLESS | FEWER_AVERAGED)
     image = register(seen.image, seen.disk, how.geometry)
     return Prepared(np.where(on_disk(how.geometry), image, np.float32(0)), ())
+
+
+def _check_quality(header: fits.Header, harmless: int) -> None:
+    if flags := quality_of(header) & ~harmless & 0xFFFFFFFF:
+        raise FrameError("quality", f"QUALITY = {flags:#010x}")
 
 
 def euvi_bias(header: fits.Header, image: Float[np.ndarray, "y x"]) -> float:

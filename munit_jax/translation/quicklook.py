@@ -72,23 +72,28 @@ def quick_look(
 ) -> None:
     """Save the input, the mean of the realisations, their standard deviation and the agreement of their signs.
 
-    All in the geometry of the training, seen from where `geometry` says.
+    One realisation has no deviation and no agreement. All in the geometry of the training, seen as `geometry` says.
     """
-    panels = [_panel_name(source_product), f"mean of {len(realisations)}", "standard deviation"]
-    if product.field:
+    count = len(realisations)
+    panels = [_panel_name(source_product), f"mean of {count}" if count > 1 else "realisation"]
+    units = [_unit(source_product), _unit(product)]
+    if count > 1:
+        panels.append("standard deviation")
+        units.append(product.unit)
+    if count > 1 and product.field:
         panels.append("agreement of the sign")
+        units.append("share of the realisations")
     figure = Figure(figsize=(4.0 * len(panels), 4.6), layout="constrained")
     figure.suptitle(title, fontsize=10)
     row = figure.subplots(1, len(panels), squeeze=False)[0]
     drawn = [
         draw_product(row[0], source, source_product, geometry, FIELD_RANGE),
         draw_product(row[1], realisations.mean(axis=0), product, geometry, field_range(realisations, geometry)),
-        _draw_plain(row[2], _on_disk(realisations.std(axis=0), geometry), "magma"),
     ]
-    units = [_unit(source_product), _unit(product), product.unit]
-    if product.field:
+    if count > 1:
+        drawn.append(_draw_plain(row[2], _on_disk(realisations.std(axis=0), geometry), "magma"))
+    if count > 1 and product.field:
         drawn.append(_draw_plain(row[3], _on_disk(polarity(realisations), geometry), "cividis", (0.5, 1.0)))
-        units.append("share of the realisations")
     for axes, name, image, unit in zip(row, panels, drawn, units, strict=True):
         axes.set_title(name, fontsize=9)
         draw_grid(axes, geometry, labels=True)

@@ -68,11 +68,16 @@ class Translation:
         Raises:
             FrameError: one that cannot be used.
         """
-        wanted = series_of_inputs(self.run, self.settings)
-        for observation, series in zip(seen, wanted, strict=True):
-            if observation.series != series:
-                raise FrameError("instrument", f"it is of {observation.series}: the run translates {series}")
-        prepared = [prepare(observation, self.how) for observation in seen]
+        prepared = []
+        for observation, series in zip(seen, series_of_inputs(self.run, self.settings), strict=True):
+            try:
+                if observation.series != series:
+                    raise FrameError("instrument", f"it is of {observation.series}: the run translates {series}")
+                prepared.append(prepare(observation, self.how))
+            except FrameError as error:
+                if len(seen) == 1:
+                    raise
+                raise FrameError(error.reason, f"{observation.name}: {error.detail}") from error
         first = seen[0]
         return Source(
             image=np.stack([p.image for p in prepared], axis=-1),

@@ -57,6 +57,13 @@ def test_the_layers_by_hand(tmp_path):
     assert recipe_of(tmp_path / "a.fits") == "abc"
 
 
+def test_one_realisation_tells_no_spread():
+    hdus = as_hdus(np.ones((1, 2, 2), np.float32), MAGNETOGRAM, VIEW, CARDS)
+    assert np.isnan(hdus["STD"].data).all()
+    assert np.isnan(hdus["POLARITY"].data).all()
+    np.testing.assert_array_equal(hdus[0].data, 1)
+
+
 def test_an_euv_image_has_no_polarity():
     hdus = as_hdus(np.ones((3, 2, 2), np.float32), euv_product("0171"), VIEW, CARDS)
     assert [hdu.name for hdu in hdus] == ["PRIMARY", "STD", "REALISATIONS"]

@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.errors import DataError, WorkdirError
+from munit_jax.translation import translator
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import TABLE, outputs_of, read_ahead, translate_files
 from munit_jax.translation.settings import Settings
@@ -138,6 +139,54 @@ def test_back_to_euv(run, tmp_path):
     with fits.open(tmp_path / "out" / row.output) as hdus:
         assert hdus[0].header["BUNIT"] == "DN/s"
         assert (hdus[0].data[np.isfinite(hdus[0].data)] >= 0).all()
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """A run of two channels whose translation to EUV is the field and its square."""
+    monkeypatch.setattr(
+        translator,
+        "make_translate",
+        lambda run, source, at_once: (
+            lambda images, styles: (
+                images[:, None].sum(axis=-1, keepdims=True)
+                if source == "euv"
+                else np.concatenate([images, images**2], axis=-1)[:, None]
+            )
+        ),
+    )
+    return untrained_run(64, ("0193", "0171"))
+
+
+def test_two_channels_of_one_time_make_one_magnetogram(both, tmp_path):
+    translation = Translation(both, Settings(samples=1), Preparation(both.geometry))
+    one = write_aia(tmp_path / "171.fits", seed=1)
+    two = write_aia(tmp_path / "193.fits", seed=2, WAVELNTH=193)
+    bad = write_aia(tmp_path / "later193.fits", WAVELNTH=193, T_OBS="2011-02-15T00:12:00Z")
+    good = write_aia(tmp_path / "later171.fits", QUALITY=1, T_OBS="2011-02-15T00:12:00Z")
+    lone = write_aia(tmp_path / "lone.fits", T_OBS="2011-02-15T12:00:00Z")
+    rows = translate_files(translation, [one, good, two, bad, lone], tmp_path / "out")
+    assert [(row.input.rpartition("/")[2], row.status, row.reason) for row in rows] == [
+        ("193.fits", "written", ""),
+        ("171.fits", "written", ""),
+        ("later193.fits", "refused", "quality"),
+        ("later171.fits", "refused", "quality"),
+        ("lone.fits", "refused", "no companion"),
+    ]
+    assert rows[2].detail == "later171.fits: QUALITY = 0x00000001"
+    with fits.open(tmp_path / "out" / "193_magnetogram.fits") as hdus:
+        header = hdus[0].header
+        assert np.nanmedian(hdus[0].data) == pytest.approx(300, rel=0.02)
+    assert (header["MJFILE1"], header["MJFILE2"], header["MJEXPT2"]) == ("193.fits", "171.fits", 2.0)
+
+
+def test_a_file_for_each_channel(both, tmp_path):
+    translation = Translation(both, Settings("magnetogram_to_euv", samples=1), Preparation(both.geometry))
+    write_hmi(tmp_path / "hmi.fits", np.random.default_rng(0).normal(0, 20, (64, 64)).astype(np.float32))
+    (row,) = translate_files(translation, [tmp_path / "hmi.fits"], tmp_path / "out")
+    assert row.output == "hmi_aia0193.fits hmi_aia0171.fits"
+    field, square = (fits.getdata(tmp_path / "out" / name) for name in row.output.split())
+    np.testing.assert_allclose(square, field**2, rtol=1e-3, atol=1e-2)
 
 
 def test_the_style_of_a_real_magnetogram(run, tmp_path):
