@@ -44,7 +44,8 @@ from munit_jax.training.checkpoints import load_generators, sha256
 from tfds_sdoml.build import is_prepared
 from tfds_sdoml.config import registered_configs
 
-# An accelerator decodes this many pixels at once: four images of 512, one of 1024 (of full width each takes 0.5 GB).
+# An accelerator decodes this many pixels at once: four images of 512, one of 1024. One of 512, full width and float32,
+# takes 0.3 GB (XLA's account of the program for CPUs with direct convolutions).
 PIXELS_AT_ONCE = 4 * 512**2
 
 # (images (b, h, w, c), styles (n, s) of the target) -> realisations (b, n, h, w, c2), both in physical units
