@@ -126,6 +126,8 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
             open_table(table)
         except (FileNotFoundError, ValueError) as error:
             raise DataError(f"degradation_table: {error}") from None
+    elif settings.source == "euv":
+        command_line.logger.info("AIA's loss of sensitivity is not corrected in FITS files: see --degradation_table")
     run = open_run(workdir, CHECKPOINT.value, size=SIZE.value, convolution=CONVOLUTION.value)
     command_line.logger.info(
         "%s, step %d, images of %d pixels of AIA %s", run.name, run.step, run.size, ", ".join(run.channels)

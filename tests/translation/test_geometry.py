@@ -53,13 +53,14 @@ def real_header(path):
 
 
 LAYOUTS = {
-    "AIA": (96, aia_header(96)),
-    "AIA, half a turn": (128, aia_header(**grid_cards(128, 50.0, AU, crpix=(60.3, 71.9), CROTA2=180.0135))),
-    "AIA, turned": (200, aia_header(**grid_cards(200, 70.0, AU, crpix=(90.25, 110.5), CROTA2=-25.0))),
-    "AIA, a large image": (512, aia_header(**grid_cards(512, 203.0, AU, crpix=(250.0, 260.0), CROTA2=12.0))),
-    "EUVI A": (128, euvi_header(**grid_cards(128, 39.0, 0.96 * AU, None, (-13.5, 156.0), **TURNED))),
+    "AIA": ((96, 96), aia_header(96)),
+    "AIA, half a turn": ((128, 128), aia_header(**grid_cards(128, 50.0, AU, crpix=(60.3, 71.9), CROTA2=180.0135))),
+    "AIA, turned": ((200, 200), aia_header(**grid_cards(200, 70.0, AU, crpix=(90.25, 110.5), CROTA2=-25.0))),
+    "AIA, a large image": ((512, 512), aia_header(**grid_cards(512, 203.0, AU, crpix=(250.0, 260.0), CROTA2=12.0))),
+    "AIA, not square": ((130, 170), aia_header(**grid_cards(130, 52.0, AU, crpix=(101.5, 62.0), CROTA2=3.0))),
+    "EUVI A": ((128, 128), euvi_header(**grid_cards(128, 39.0, 0.96 * AU, None, (-13.5, 156.0), **TURNED))),
     "EUVI B": (
-        128,
+        (128, 128),
         euvi_header(
             distance=1.03 * AU,
             **grid_cards(128, 36.0, 1.03 * AU, (70.0, 61.0), (-18.8, -35.5), **TURNED),
@@ -76,8 +77,8 @@ PLACES = [(0.0, 0.0), (35.0, 22.0), (-50.0, -18.0)]  # from the centre of the di
 @pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("place", PLACES, ids=str)
 def test_an_active_region_stays_where_it_is(identity_translation, tmp_path, name, place):
-    size, header = LAYOUTS[name]
-    check_place(identity_translation, tmp_path, header, (size, size), place)
+    shape, header = LAYOUTS[name]
+    check_place(identity_translation, tmp_path, header, shape, place)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=str)
@@ -131,10 +132,10 @@ def test_sunpy_finds_it_there_too(identity_translation, tmp_path, shared, name):
 
 
 def test_off_the_limb_is_nan_and_the_disk_is_not(identity_translation, tmp_path):
-    size, header = LAYOUTS["AIA, turned"]
-    image = rate(header, (size, size)) * header["EXPTIME"]
+    shape, header = LAYOUTS["AIA, turned"]
+    image = rate(header, shape) * header["EXPTIME"]
     output = translated(identity_translation, write(tmp_path / "in.fits", image, header), tmp_path / "out")
-    y, x = np.indices((size, size))
+    y, x = np.indices(shape)
     on_disk = np.hypot(x - 89.25, y - 109.5) < 70.0
     for name in (0, "STD", "POLARITY", "REALISATIONS"):
         finite = np.isfinite(fits.getdata(output, name))
@@ -144,8 +145,8 @@ def test_off_the_limb_is_nan_and_the_disk_is_not(identity_translation, tmp_path)
 def test_what_the_networks_see_is_the_disk_of_their_training(tmp_path):
     """North up, the radius and the centre of SDOML's geometry, whatever the instrument."""
     run = untrained_run(SIZE)
-    for number, (size, header) in enumerate(LAYOUTS.values()):
-        image = rate(header, (size, size)) * header["EXPTIME"] + header.get("BIASMEAN", 0)
+    for number, (shape, header) in enumerate(LAYOUTS.values()):
+        image = rate(header, shape) * header["EXPTIME"] + header.get("BIASMEAN", 0)
         seen = prepare(observe(write(tmp_path / f"{number}.fits", image, header)), Preparation(run.geometry)).image
         disk = seen > 75
         assert np.sqrt(np.count_nonzero(disk) / np.pi) == pytest.approx(203.3 / 512 * SIZE, rel=0.01)
