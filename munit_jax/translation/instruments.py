@@ -111,6 +111,8 @@ def observe(path: Path) -> Observation:
     """
     if match := npz_v1.FILE_NAME.fullmatch(path.name):
         series = match[3]
+        if series in ("bx", "by"):
+            raise FrameError("instrument", f"{series}: the networks are for the line of sight, bz")
         try:
             seconds = npz_v1.time_of(match)
         except ValueError as error:

@@ -49,7 +49,7 @@ class Source:
 
 
 class Translation:
-    """A run and what is asked of it, compiled once: `load` inputs, `translate` them, `save` what comes."""
+    """A run and what is asked of it, compiled once: `load` inputs, `translate` them, make `hdus` of what comes."""
 
     def __init__(self, run: TrainedRun, settings: Settings, how: Preparation):
         self.run, self.settings, self.how = run, settings, how

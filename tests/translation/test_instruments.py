@@ -158,6 +158,12 @@ def test_other_npz_files_are_refused(tmp_path):
         observe(tmp_path / "frame.npz")
 
 
+def test_the_other_components_of_the_field_are_refused(tmp_path):
+    np.savez(tmp_path / "HMI20110215_0000_bx.npz", x=np.ones((512, 512), np.float32))
+    with pytest.raises(FrameError, match="instrument: bx: the networks are for the line of sight, bz"):
+        observe(tmp_path / "HMI20110215_0000_bx.npz")
+
+
 def test_degradation_is_divided_by(tmp_path, monkeypatch):
     from munit_jax.translation import instruments
 
