@@ -112,6 +112,13 @@ def test_a_name_that_says_nothing(tmp_path):
         training_size(config)
 
 
+def test_a_run_in_double_precision_is_read_in_single(tmp_path, trained):
+    shutil.copytree(trained, tmp_path / "run")
+    config = json.loads((trained / "config.json").read_text()) | {"dtype": "float64"}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert open_run(tmp_path / "run", "latest", size=16).architecture.dtype == "float32"
+
+
 @pytest.mark.parametrize(
     ("which", "options", "error", "message"),
     [
