@@ -61,7 +61,7 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
     except UserError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        logger.info("interrupted: the last checkpoint stands; run the same command to go on")
+        logger.info("interrupted: what was written stands; run the same command to go on")
         sys.exit(INTERRUPTED)
 
 

@@ -66,3 +66,23 @@ def small_sun(small_sun_builder, monkeypatch):
 
     monkeypatch.setattr(pipeline, "open_dataset", open_dataset)
     return small_sun_builder
+
+
+@pytest.fixture
+def trained(small_sun, tmp_path_factory):
+    """The folder of a run on AIA 171 of the small synthetic Sun, trained once."""
+    from munit_jax.training.loop import train_and_evaluate
+    from tests.training.test_loop import tiny_config
+
+    workdir = tmp_path_factory.getbasetemp() / "trained_on_171"
+    if not workdir.exists():
+        train_and_evaluate(tiny_config(**{"data.channels": ("0171",), "steps": 2, "checkpoint_every": 1}), workdir)
+    return workdir
+
+
+@pytest.fixture
+def run(trained):
+    """That run, ready to translate."""
+    from munit_jax.inference import open_run
+
+    return open_run(trained, "latest", size=16)

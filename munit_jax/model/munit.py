@@ -112,7 +112,7 @@ def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
 def init_generators(architecture: Architecture, seed: int) -> Params:
     """Draw the parameters of both domains' encoders and decoders, in `parameter_dtype`."""
     rng = np.random.default_rng((seed, 0))
-    return draw_parameters(_generator_shapes(architecture), "generators", rng, architecture.parameter_dtype)
+    return draw_parameters(generator_shapes(architecture), "generators", rng, architecture.parameter_dtype)
 
 
 def init_discriminators(architecture: Architecture, seed: int) -> Params:
@@ -121,7 +121,9 @@ def init_discriminators(architecture: Architecture, seed: int) -> Params:
     return draw_parameters(_discriminator_shapes(architecture), "discriminators", rng, architecture.parameter_dtype)
 
 
-def _generator_shapes(a: Architecture) -> Params:
+def generator_shapes(architecture: Architecture) -> Params:
+    """Return the shapes of what `init_generators` draws, float32."""
+    a = architecture
     size, key = a.smallest_size, jax.random.key(0)
     code_size = size // a.size_divisor
     content = jax.ShapeDtypeStruct((1, code_size, code_size, a.width * a.size_divisor), jnp.float32)

@@ -22,7 +22,7 @@ def open_table(path: Path) -> Any:
     except ImportError as error:
         raise ValueError(f'correcting AIA by {path} needs the package aiapy: pip install "munit-jax[solar]"') from error
     try:
-        return get_correction_table(path)
+        return get_correction_table(path)  # pyright: ignore[reportArgumentType]
     except (KeyError, ValueError) as error:
         raise ValueError(
             f"{path}: not a table of AIA's degradation as SolarSoft's aia_V*_response_table.txt: {error}"

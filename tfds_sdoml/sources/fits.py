@@ -25,7 +25,7 @@ from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.sources.degradation import degradation, open_table
 from tfds_sdoml.sources.fits_headers import exposure, image_header, inspect, open_file, reason_of, time_of
 from tfds_sdoml.sources.interface import FrameError, Listing, Rejection
-from tfds_sdoml.sources.reprojection import missing_on_disk, reproject, solar_disk
+from tfds_sdoml.sources.reprojection import register, solar_disk
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
 BATCH = 4096  # files whose headers are read at a time
@@ -124,18 +124,8 @@ class Fits:
         is a mean over pixels, where SDOML took the nearest one, which is noise.
         """
         header, image = read_image(self.folder / place)
-        disk, geometry = solar_disk(header), sdoml_geometry(self.size)
-        if not disk.inside(image.shape):
-            x, y = disk.centre
-            raise FrameError(
-                "off-centre disk",
-                f"the disk (centre {x:.0f}, {y:.0f}, radius {disk.radius:.0f} pixels) is not all in the image "
-                f"of {image.shape[1]} x {image.shape[0]}",
-            )
-        if missing := missing_on_disk(image, disk, geometry):
-            raise FrameError("not finite", f"{missing:,} pixels of the disk are missing")
-        # What is still missing is off the disk or a dead pixel.
-        image = reproject(np.nan_to_num(image, copy=False), disk, geometry).astype(np.float32)
+        geometry = sdoml_geometry(self.size)
+        image = register(image, solar_disk(header), geometry)
         if series == "bz":
             return np.where(on_disk(geometry), image, np.float32(0))
         factor = 1.0

@@ -27,6 +27,10 @@ Reason = Literal[
     "off-disk level",
     "off-centre disk",
     "unlike its neighbours",
+    "saturated",
+    "missing blocks",
+    "instrument",
+    "no companion",
 ]
 
 

@@ -132,25 +132,59 @@ def missing_on_disk(image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: 
     return int(np.count_nonzero(np.hypot(west, north) < 0.98))
 
 
-def reproject(
-    image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry
-) -> Float[np.ndarray, "size size"]:
-    """Return the image in another geometry, 0 where the input has no pixels; the input has no NaN.
+def resample(
+    image: Float[np.ndarray, "y x"], source: SolarDisk, target: SolarDisk, shape: tuple[int, int]
+) -> Float[np.ndarray, "y2 x2"]:
+    """Return an image of the Sun as `target` has it on a grid of another shape (rows, columns); the input has no NaN.
 
-    A new pixel is the mean over the input that it covers (a point of a larger image would be noise and aliasing): the
-    input is binned to about a third of the new pixels, one linear interpolation turns, shifts and scales it to 3 x 3
-    points a pixel, and their mean is the pixel. So the mean is kept, not the sum: values are per pixel of the input. On
-    an HMI image of 4096 pixels this is within 4 % of the exact mean (rms over rms), where one point a pixel of an
-    image binned by 10 is 27 % off and a tenth too weak.
+    0 where the input has no pixels. A new pixel is the mean over the input that it covers (a point of a larger image
+    would be noise and aliasing): the input is binned to about a third of the new pixels, one linear interpolation
+    turns, shifts and scales it to 3 x 3 points a pixel, and their mean is the pixel. So the mean is kept, not the sum:
+    values are per pixel of the input. On an HMI image of 4096 pixels this is within 4 % of the exact mean (rms over
+    rms), where one point a pixel of an image binned by 10 is 27 % off and a tenth too weak.
     """
-    ratio = disk.radius / geometry.solar_radius
+    ratio = source.radius / target.radius
     factor = max(1, round(ratio / SAMPLES))
     points = max(1, round(ratio / factor))  # along a side of a new pixel; 1 where the input is as coarse as that
-    image, disk = block_mean(image, factor), disk.binned(factor)
-    step = disk.pixels / (geometry.solar_radius * points)
-    start = disk.centre - step @ ((np.array(geometry.centre) + 0.5) * points - 0.5)
+    image, source = block_mean(image, factor), source.binned(factor)
+    scale = target.radius  # taken out first: the inverse of the turn that is left is exact where nothing is turned
+    step = source.pixels / (scale * points) @ np.linalg.inv(target.pixels / scale)
+    start = source.centre - step @ ((target.centre + 0.5) * points - 0.5)
     # scipy counts (row, column), so both axes are reversed. grid-constant: without it, a pixel that rounding puts 1e-14
     # outside the image would be 0.
     transform = np.column_stack([step[::-1, ::-1], start[::-1]])
-    fine = (geometry.size * points, geometry.size * points)
+    fine = (shape[0] * points, shape[1] * points)
     return block_mean(affine_transform(image, transform, output_shape=fine, order=1, mode="grid-constant"), points)
+
+
+def upright(geometry: DiskGeometry) -> SolarDisk:
+    """Return the disk of a geometry: solar north is up."""
+    return SolarDisk(np.array(geometry.centre), geometry.solar_radius * np.eye(2))
+
+
+def reproject(
+    image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry
+) -> Float[np.ndarray, "size size"]:
+    """Return the image in another geometry; see `resample`."""
+    return resample(image, disk, upright(geometry), (geometry.size, geometry.size))
+
+
+def register(
+    image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry
+) -> Float[np.ndarray, "size size"]:
+    """Return the image in another geometry, float32; pixels off the disk that are missing (NaN) count as 0.
+
+    Raises:
+        FrameError: the disk is not all in the image, or pixels of it are missing.
+    """
+    if not disk.inside(image.shape):
+        x, y = disk.centre
+        raise FrameError(
+            "off-centre disk",
+            f"the disk (centre {x:.0f}, {y:.0f}, radius {disk.radius:.0f} pixels) is not all in the image "
+            f"of {image.shape[1]} x {image.shape[0]}",
+        )
+    if missing := missing_on_disk(image, disk, geometry):
+        raise FrameError("not finite", f"{missing:,} pixels of the disk are missing")
+    # What is still missing is off the disk or a dead pixel.
+    return reproject(np.nan_to_num(image), disk, geometry).astype(np.float32)

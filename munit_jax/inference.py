@@ -1,0 +1,228 @@
+"""A trained run ready for use: a run's folder -> encode, decode, translate in physical units.
+
+Nothing is needed but the folder: its config.json has the networks' sizes, channels and scaling, its checkpoints the
+weights, of which the moving average of the generators alone is read.
+
+The networks saw images in SDOML's geometry (`munit_jax.solar.disk.sdoml_geometry`), as all datasets of `tfds_sdoml`
+have it, at the size of the dataset that the config names; crops and flips of training do not change the scale.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from ml_collections import ConfigDict
+
+from munit_jax import configuration
+from munit_jax.configuration import Config
+from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.data.pipeline import open_dataset
+from munit_jax.errors import ConfigError, WorkdirError
+from munit_jax.model import munit
+from munit_jax.model.munit import (
+    OTHER,
+    Architecture,
+    ContentCode,
+    Domain,
+    Params,
+    StyleCode,
+    draw_style,
+    encode_content,
+    encode_style,
+    generator_shapes,
+    realisations,
+)
+from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
+from munit_jax.training.checkpoints import load_generators, sha256
+from tfds_sdoml.build import is_prepared
+from tfds_sdoml.config import registered_configs
+
+# An accelerator decodes this many pixels at once: four images of 512, one of 1024. One of 512, full width and float32,
+# takes 0.3 GB (XLA's account of the program for CPUs with direct convolutions).
+PIXELS_AT_ONCE = 4 * 512**2
+
+# (images (b, h, w, c), styles (n, s) of the target) -> realisations (b, n, h, w, c2), both in physical units
+Translate = Callable[[Float[np.ndarray, "b h w c"], StyleCode], Float[Array, "b n h w c2"]]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """The generators of a run, with all that is needed to use them.
+
+    Attributes:
+        name: of the run's folder.
+        step: of the checkpoint.
+        channels: the EUV channels, in their order.
+        size: width and height of the images that the networks saw, in pixels.
+        architecture: sizes of the networks and how they are computed here.
+        generators: the moving average of the generators' parameters.
+        normalizations: of each domain, between physical units and [-1, 1].
+        parameters_sha256, config_sha256: checksums.
+    """
+
+    name: str
+    step: int
+    channels: tuple[str, ...]
+    size: int
+    architecture: Architecture
+    generators: Params
+    normalizations: Mapping[str, Normalization]
+    parameters_sha256: str
+    config_sha256: str
+
+    @property
+    def geometry(self) -> DiskGeometry:
+        """Where the Sun was in the images of the training."""
+        return sdoml_geometry(self.size)
+
+
+def open_run(
+    workdir: Path, checkpoint: str | int = "best", *, size: int | None = None, convolution: str = "auto"
+) -> TrainedRun:
+    """Read a run's folder.
+
+    Args:
+        workdir: the folder that training left.
+        checkpoint: `best` by the held-out score, `latest`, or the number of a step.
+        size: pixels across the images that the networks saw; None for what the config's dataset has.
+        convolution: how convolutions are computed; `auto` chooses by this device, not by that of the training.
+
+    Raises:
+        WorkdirError: no such run or checkpoint.
+        ConfigError: a size that cannot be known or cannot be.
+    """
+    path = workdir / "config.json"
+    try:
+        text = path.read_text()
+        config: Config = ConfigDict(json.loads(text))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WorkdirError(f"no run in {workdir}: {path.name}: {reason}; give --workdir as training had it") from None
+    if convolution not in configuration.CONVOLUTIONS:
+        raise ConfigError(f"convolution must be one of {', '.join(configuration.CONVOLUTIONS)}, got {convolution!r}")
+    config.convolution = convolution
+    if config.dtype == "float64":  # for tests of the training; single precision is enough to translate
+        config.dtype = "float32"
+    config = configuration.with_convolution(config, jax.local_devices()[0].platform)
+    architecture = replace(configuration.architecture(config), recompute="nothing")  # there is no backward pass
+    size = size or training_size(config)
+    if size % architecture.size_divisor or size < architecture.smallest_size:
+        raise ConfigError(
+            f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
+            f"at least {architecture.smallest_size}"
+        )
+    which = int(checkpoint) if str(checkpoint).isdigit() else checkpoint
+    step, generators = load_generators(workdir, which, generator_shapes(architecture))
+    return TrainedRun(
+        name=workdir.absolute().name,
+        step=step,
+        channels=tuple(config.data.channels),
+        size=size,
+        architecture=architecture,
+        generators=generators,
+        normalizations=configuration.normalizations(config),
+        parameters_sha256=sha256(generators),
+        config_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def training_size(config: Config) -> int:
+    """Return the pixels across the images of the dataset that a run was trained on.
+
+    What the dataset itself says, where it is on this machine, else what its name stands for.
+
+    Raises:
+        ConfigError: a dataset without a name that says its size.
+    """
+    name, folder = config.data.euv, config.data.data_dir or None
+    try:
+        if is_prepared(name, folder):
+            return int(open_dataset(name, folder).builder_config.size)  # pyright: ignore[reportAttributeAccessIssue]
+    except ValueError:
+        pass  # no name that is known here
+    sizes = {f"sdoml/{known.name}": known.size for known in registered_configs()}
+    if name not in sizes:
+        raise ConfigError(f"the size of the images of {name} is not known here: give --size in pixels")
+    return sizes[name]
+
+
+def encode(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> ContentCode:
+    """Return the content code of images in DN/s (`euv`) or gauss (`magnetogram`)."""
+
+    @jax.jit
+    def apply(generators: Params, images: Float[Array, "b h w c"]) -> ContentCode:
+        return encode_content(run.architecture, generators, domain, normalize(run.normalizations[domain], images))
+
+    return apply(run.generators, images)
+
+
+def decode(run: TrainedRun, domain: Domain, content: ContentCode, styles: StyleCode) -> Float[Array, "b h w c"]:
+    """Return images in DN/s or gauss of content codes with styles of the domain, one each."""
+
+    @jax.jit
+    def apply(generators: Params, content: ContentCode, styles: StyleCode) -> Float[Array, "b h w c"]:
+        images = munit.decode(run.architecture, generators, domain, content, styles)
+        return denormalize(run.normalizations[domain], images)
+
+    return apply(run.generators, content, styles)
+
+
+def style_of(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> StyleCode:
+    """Return the style codes of images in DN/s or gauss."""
+
+    @jax.jit
+    def apply(generators: Params, images: Float[Array, "b h w c"]) -> StyleCode:
+        return encode_style(run.architecture, generators, domain, normalize(run.normalizations[domain], images))
+
+    return apply(run.generators, images)
+
+
+def random_styles(run: TrainedRun, seed: int, count: int) -> StyleCode:
+    """Return `count` styles drawn from N(0, I), the same for a seed and a count."""
+    return draw_style(run.architecture, jax.random.key(seed), count)
+
+
+def mean_style(run: TrainedRun) -> StyleCode:
+    """Return the mean of the styles' prior, the zero vector, as one style."""
+    return jnp.zeros((1, run.architecture.style_size))
+
+
+def together(run: TrainedRun, count: int) -> tuple[int, int]:
+    """Return how many images, and how many of the `count` realisations of each, a device should do in one pass.
+
+    One by one on CPUs, whose cores one image fills; up to PIXELS_AT_ONCE elsewhere.
+    """
+    if jax.local_devices()[0].platform == "cpu":
+        return 1, 1
+    fit = max(1, PIXELS_AT_ONCE // run.size**2)
+    return max(1, fit // count), min(fit, count)
+
+
+def make_translate(run: TrainedRun, source: Domain, at_once: int = 1) -> Translate:
+    """Return the compiled translation from a domain to the other: each image is encoded once, decoded with each style.
+
+    Args:
+        run: the generators.
+        source: what is translated, images in DN/s (`euv`) or gauss (`magnetogram`).
+        at_once: realisations of an image that are decoded in one pass; memory grows with it.
+    """
+
+    @jax.jit
+    def translate(
+        generators: Params, images: Float[Array, "b h w c"], styles: Float[Array, "n s"]
+    ) -> Float[Array, "b n h w c2"]:
+        def one(image: Float[Array, "h w c"]) -> Float[Array, "n h w c2"]:
+            return realisations(run.architecture, generators, source, image[None], styles, at_once)
+
+        images = normalize(run.normalizations[source], images)
+        translated = one(images[0])[None] if len(images) == 1 else jax.vmap(one)(images)
+        return denormalize(run.normalizations[OTHER[source]], translated)
+
+    return lambda images, styles: translate(run.generators, images, styles)

@@ -1,0 +1,154 @@
+"""Translate EUV images of the Sun into magnetograms, or back.
+
+    python -m munit_jax.translate --workdir=RUN --input='FOLDER/*.fits' --output=OUT
+
+docs/translate.md tells what is done to the images of each instrument and what the outputs hold.
+"""
+
+import glob
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from munit_jax import command_line
+from munit_jax.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from munit_jax.translation.many import Draw
+    from munit_jax.translation.translator import Translation
+
+WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.")
+INPUT = flags.DEFINE_multi_string("input", [], "Files, as a pattern in quotes ('a*.fits'); may be given again.")
+OUTPUT = flags.DEFINE_string("output", None, "The folder for the translations.")
+SAMPLES = flags.DEFINE_integer("samples", 16, "Realisations of each input.")
+SEED = flags.DEFINE_integer("seed", 0, "Of the random styles.")
+STYLE = flags.DEFINE_string(
+    "style", "random", "Where the styles come from: random, mean, or image:FILE for that of a real magnetogram."
+)
+CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
+DIRECTION = flags.DEFINE_enum(
+    "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "What is made of what."
+)
+SIZE = flags.DEFINE_integer(
+    "size", None, "Pixels across the images that the run was trained on. Default: what its dataset has."
+)
+CALIBRATE_TO = flags.DEFINE_multi_string(
+    "calibrate_to", [], "Files of AIA, as a pattern: EUVI is brought to the brightness of the one nearest in time."
+)
+DEGRADATION_TABLE = flags.DEFINE_string(
+    "degradation_table", None, "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy)."
+)
+RESUME = flags.DEFINE_bool("resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.")
+CONVOLUTION = flags.DEFINE_enum(
+    "convolution", "auto", ("auto", "direct", "winograd"), "How convolutions are computed; auto chooses by the device."
+)
+COMPILATION_CACHE = flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
+    "or the user's cache folder.",
+)
+
+REFUSED = 1  # the exit code where some inputs could not be used
+PICTURES = ("map", "grid")
+
+
+class _Picture(flags.Flag):
+    """A flag that may stand alone (`--png`) or have a value (`--png=grid`)."""
+
+    def __init__(self):
+        parser = flags.EnumParser((*PICTURES, "true", "false"), case_sensitive=False)
+        super().__init__(
+            parser, flags.ArgumentSerializer(), "png", None, "A picture of each output; =grid: of all styles."
+        )
+        self.boolean = True
+
+
+PNG = flags.DEFINE_flag(_Picture())
+
+
+def main(_: Sequence[str]) -> None:
+    """Translate as the flags say."""
+    if not WORKDIR.value:
+        raise UserError("no run: give --workdir=RUN, the folder of a training run")
+    if not OUTPUT.value:
+        raise UserError("no output: give --output=FOLDER, where the translations go")
+    inputs = matching("input", INPUT.value)
+    references = matching("calibrate_to", CALIBRATE_TO.value) if CALIBRATE_TO.value else []
+    # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
+    from munit_jax.translation.many import TABLE, translate_files
+
+    command_line.keep_compiled(COMPILATION_CACHE.value)
+    translation = _translation(Path(WORKDIR.value), references)
+    output = Path(OUTPUT.value)
+    rows = translate_files(translation, inputs, output, resume=RESUME.value, draw=_draw(translation))
+    count = Counter(row.status for row in rows)
+    command_line.logger.info(
+        "%d written, %d kept, %d refused: see %s", *(count[s] for s in ("written", "kept", "refused")), output / TABLE
+    )
+    if count["refused"]:
+        sys.exit(REFUSED)
+
+
+def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
+    """Return the files that match any of the patterns, each once, in order.
+
+    Raises:
+        UserError: no pattern, or one that matches nothing.
+    """
+    if not patterns:
+        raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
+    found = set()
+    for pattern in patterns:
+        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
+        if not paths:
+            raise UserError(f"no file matches --{flag}='{pattern}'")
+        found.update(paths)
+    return sorted(found)
+
+
+def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
+    from munit_jax.inference import open_run
+    from munit_jax.translation.instruments import Preparation, observe
+    from munit_jax.translation.settings import Settings, reference_of
+    from munit_jax.translation.translator import Translation
+    from tfds_sdoml.sources.degradation import open_table
+    from tfds_sdoml.sources.interface import FrameError
+
+    settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value)
+    table = Path(DEGRADATION_TABLE.value) if DEGRADATION_TABLE.value else None
+    if table is not None:
+        try:
+            open_table(table)
+        except (FileNotFoundError, ValueError) as error:
+            raise DataError(f"degradation_table: {error}") from None
+    elif settings.source == "euv":
+        command_line.logger.info("AIA's loss of sensitivity is not corrected in FITS files: see --degradation_table")
+    run = open_run(workdir, CHECKPOINT.value, size=SIZE.value, convolution=CONVOLUTION.value)
+    command_line.logger.info(
+        "%s, step %d, images of %d pixels of AIA %s", run.name, run.step, run.size, ", ".join(run.channels)
+    )
+    how = Preparation(run.geometry, degradation_table=table)
+    levels = []
+    for path in references:
+        try:
+            levels.append(reference_of(observe(path), how))
+        except FrameError as error:
+            raise DataError(f"calibrate_to: {path}: {error}") from None
+    return Translation(run, settings, Preparation(run.geometry, levels, table))
+
+
+def _draw(translation: "Translation") -> "Draw | None":
+    if PNG.value in (None, "false"):
+        return None
+    from munit_jax.translation.quicklook import make_draw  # matplotlib takes a second
+
+    return make_draw("grid" if PNG.value == "grid" else "map", translation)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,65 @@
+"""The brightness of another instrument on AIA's scale, by percentiles of the disk.
+
+One factor, so that ratios within the image stay as they are: the median of the ratios of the three quartiles. They are
+robust: active regions, which differ from one side of the Sun to the other, cover a few per cent of the disk.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from munit_jax.solar.disk import on_disk, sdoml_geometry
+from tfds_sdoml.sources.interface import FrameError
+
+WITHIN = 0.95  # solar radii: the limb is bright, and how bright depends on the resolution
+
+
+class Reference(NamedTuple):
+    """How bright AIA's disk is: the three quartiles in DN/s; `time` in seconds since 1970, None for a fixed one."""
+
+    series: str
+    time: int | None
+    quartiles: tuple[float, float, float]
+    name: str
+
+
+# Measured on level-1 images of AIA 171 of 2011-02-15 00:00 (107.2, 148.6, 218.2) and 2011-03-19 10:54 (111.6, 145.1,
+# 185.2), by the exposure and not corrected for degradation: their mean.
+BUILT_IN = (Reference("0171", None, (109.4, 146.9, 201.7), "AIA 171 of 2011-02-15 and 2011-03-19"),)
+
+
+def quartiles(image: Float[np.ndarray, "size size"]) -> tuple[float, float, float]:
+    """Return the quartiles of the disk of an image in SDOML's geometry."""
+    lower, middle, upper = np.percentile(image[on_disk(sdoml_geometry(len(image)), WITHIN)], (25, 50, 75))
+    return float(lower), float(middle), float(upper)
+
+
+def nearest_reference(series: str, time: int, references: Sequence[Reference]) -> Reference:
+    """Return the reference of a series that is nearest in time; the built-in one where there is no other.
+
+    Raises:
+        FrameError: none for the series.
+    """
+    dated = [r for r in references if r.series == series and r.time is not None]
+    if dated:
+        return min(dated, key=lambda r: abs((r.time or 0) - time))
+    for reference in BUILT_IN:
+        if reference.series == series:
+            return reference
+    raise FrameError(
+        "instrument", f"no AIA image of {series} to calibrate it by: name one of about its time with --calibrate_to"
+    )
+
+
+def gain(image: Float[np.ndarray, "size size"], reference: Reference) -> float:
+    """Return the factor that brings an image to the reference.
+
+    Raises:
+        FrameError: a disk that is not brighter than nothing.
+    """
+    own = quartiles(image)
+    if own[0] <= 0:
+        raise FrameError("constant", f"a quarter of the disk is dark ({own[0]:g} DN/s)")
+    return float(np.median(np.array(reference.quartiles) / own))

@@ -1,0 +1,171 @@
+"""Pictures of translations: solar north up, with the heliographic grid of the observer."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from munit_jax.evaluation.figures import FIELD_RANGE, draw_euv, draw_magnetogram
+from munit_jax.solar.disk import DiskGeometry, heliographic_to_pixel, on_disk
+from munit_jax.translation.fits_output import MAGNETOGRAM, Product, polarity
+from munit_jax.translation.many import Draw
+from munit_jax.translation.settings import series_of_inputs
+from munit_jax.translation.translator import Source, Translation
+from munit_jax.translation.view import heliographic_view
+from tfds_sdoml.sources.fits_headers import text
+
+Picture = Literal["map", "grid"]
+
+GRID_STEP = 30  # degrees between the lines
+LEAST_RANGE = 5.0  # gauss
+MOST = 16  # realisations in a picture
+COLUMNS = 6
+OFF_DISK = "#404040"
+
+
+def draw_product(
+    axes: Axes, image: Float[np.ndarray, "size size"], product: Product, geometry: DiskGeometry, gauss: float
+) -> Any:
+    """Draw an image in the geometry of the training with the colours of what it is, a field from -gauss to gauss."""
+    if product.channel is not None:
+        return draw_euv(axes, image, product.channel)
+    axes.set_facecolor(OFF_DISK)
+    drawn = draw_magnetogram(axes, _on_disk(image, geometry))
+    drawn.set_clim(-gauss, gauss)
+    return drawn
+
+
+def field_range(images: Float[np.ndarray, "n size size"], geometry: DiskGeometry) -> float:
+    """Return the gauss up to which fields are drawn: as usual, or less where all are weak."""
+    strong = float(np.percentile(np.abs(images[:, on_disk(geometry)]), 99.8))
+    return float(np.clip(strong, LEAST_RANGE, FIELD_RANGE))
+
+
+def draw_grid(axes: Axes, geometry: DiskGeometry, labels: bool = False) -> None:
+    """Draw meridians (Carrington) and parallels every 30 degrees, the equator stronger; the Sun's limb."""
+    fine = np.arange(-90.0, 91.0, 2.0)
+    around = np.arange(0.0, 361.0, 2.0)
+    for longitude in np.arange(0, 360, GRID_STEP):
+        _line(axes, geometry, fine, np.full_like(fine, longitude), 0.4)
+        x, y, visible = heliographic_to_pixel(geometry, np.zeros(1), np.array([float(longitude)]))
+        if labels and visible[0]:
+            axes.text(x[0], y[0], f"{longitude}°", fontsize=6, color="#ffd27f", ha="left", va="bottom")
+    for latitude in np.arange(-60, 61, GRID_STEP):
+        _line(axes, geometry, np.full_like(around, latitude), around, 0.4 if latitude else 0.9)
+    turn = np.deg2rad(around)
+    x, y = geometry.centre
+    axes.plot(x + geometry.solar_radius * np.cos(turn), y + geometry.solar_radius * np.sin(turn), "w", lw=0.5)
+    axes.set(xlim=(-0.5, geometry.size - 0.5), ylim=(-0.5, geometry.size - 0.5))
+
+
+def quick_look(
+    path: Path,
+    source: Float[np.ndarray, "size size"],
+    source_product: Product,
+    realisations: Float[np.ndarray, "n size size"],
+    product: Product,
+    geometry: DiskGeometry,
+    title: str,
+) -> None:
+    """Save the input, the mean of the realisations, their standard deviation and the agreement of their signs.
+
+    One realisation has no deviation and no agreement. All in the geometry of the training, seen as `geometry` says.
+    """
+    count = len(realisations)
+    panels = [_panel_name(source_product), f"mean of {count}" if count > 1 else "realisation"]
+    units = [_unit(source_product), _unit(product)]
+    if count > 1:
+        panels.append("standard deviation")
+        units.append(product.unit)
+    if count > 1 and product.field:
+        panels.append("agreement of the sign")
+        units.append("share of the realisations")
+    figure = Figure(figsize=(4.0 * len(panels), 4.6), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    drawn = [
+        draw_product(row[0], source, source_product, geometry, FIELD_RANGE),
+        draw_product(row[1], realisations.mean(axis=0), product, geometry, field_range(realisations, geometry)),
+    ]
+    if count > 1:
+        drawn.append(_draw_plain(row[2], _on_disk(realisations.std(axis=0), geometry), "magma"))
+    if count > 1 and product.field:
+        drawn.append(_draw_plain(row[3], _on_disk(polarity(realisations), geometry), "cividis", (0.5, 1.0)))
+    for axes, name, image, unit in zip(row, panels, drawn, units, strict=True):
+        axes.set_title(name, fontsize=9)
+        draw_grid(axes, geometry, labels=True)
+        figure.colorbar(image, ax=axes, location="bottom", fraction=0.045).set_label(unit, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def grid_of_styles(
+    path: Path,
+    source: Float[np.ndarray, "size size"],
+    source_product: Product,
+    realisations: Float[np.ndarray, "n size size"],
+    product: Product,
+    geometry: DiskGeometry,
+    title: str,
+) -> None:
+    """Save the input and up to 16 realisations, each of another style (the poster's figure)."""
+    shown = realisations[:MOST]
+    rows = -(-(len(shown) + 1) // COLUMNS)
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.5 * rows + 1.2), layout="compressed")
+    figure.suptitle(title, fontsize=10)
+    cells = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
+    draw_product(cells[0], source, source_product, geometry, FIELD_RANGE)
+    cells[0].set_title(_panel_name(source_product), fontsize=8)
+    gauss = field_range(shown, geometry)
+    drawn = [draw_product(axes, image, product, geometry, gauss) for axes, image in zip(cells[1:], shown, strict=False)]
+    for number, axes in enumerate(cells[1 : len(shown) + 1], 1):
+        axes.set_title(f"style {number}", fontsize=8)
+    used = cells[: len(shown) + 1]
+    for axes in used:
+        draw_grid(axes, geometry)
+    for axes in cells[len(used) :]:
+        axes.set_axis_off()
+    figure.colorbar(drawn[-1], ax=cells, location="bottom", fraction=0.03, aspect=60).set_label(
+        _unit(product), fontsize=8
+    )
+    figure.savefig(path, dpi=110)
+
+
+def make_draw(picture: Picture, translation: Translation) -> Draw:
+    """Return the function that draws a picture of an output: `map` for mean and spread, `grid` for all styles."""
+    series = series_of_inputs(translation.run, translation.settings)[0]
+    given = Product("", "DN/s", "", series) if series.isdigit() else MAGNETOGRAM
+    function = grid_of_styles if picture == "grid" else quick_look
+
+    def draw(path: Path, product: Product, source: Source, realisations: Float[np.ndarray, "n size size"]) -> None:
+        geometry = heliographic_view(source.view, translation.run.geometry)
+        name, time = source.inputs[0][0], text(source.view, "DATE-AVG")[:19]
+        title = f"{name}, {time}: synthetic, {translation.run.name} step {translation.run.step}"
+        function(path, source.image[..., 0], given, realisations, product, geometry, title)
+
+    return draw
+
+
+def _panel_name(product: Product) -> str:
+    return "magnetogram" if product.channel is None else f"EUV {int(product.channel)} Å"
+
+
+def _unit(product: Product) -> str:
+    return "line-of-sight field (G)" if product.field else product.unit
+
+
+def _line(axes: Axes, geometry: DiskGeometry, latitude: np.ndarray, longitude: np.ndarray, width: float) -> None:
+    x, y, visible = heliographic_to_pixel(geometry, latitude, longitude)
+    axes.plot(np.where(visible, x, np.nan), np.where(visible, y, np.nan), color="#ffd27f", lw=width, alpha=0.6)
+
+
+def _on_disk(image: Float[np.ndarray, "size size"], geometry: DiskGeometry) -> Float[np.ndarray, "size size"]:
+    return np.where(on_disk(geometry), image, np.nan)
+
+
+def _draw_plain(axes: Axes, image: np.ndarray, colors: str, limits: tuple[float, float] | None = None) -> Any:
+    low, high = limits or (0.0, None)
+    axes.set(xticks=[], yticks=[], facecolor=OFF_DISK)
+    return axes.imshow(image, origin="lower", cmap=colors, vmin=low, vmax=high, interpolation="nearest")

@@ -1,0 +1,156 @@
+"""What a translation is asked for, apart from the inputs."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import jax
+from jaxtyping import Float
+
+from munit_jax.errors import ConfigError, DataError
+from munit_jax.inference import TrainedRun, mean_style, random_styles, style_of
+from munit_jax.model.munit import OTHER, Domain, StyleCode
+from munit_jax.translation.fits_output import MAGNETOGRAM, Product, euv_product
+from munit_jax.translation.instruments import Card, Observation, Preparation, observe, prepare
+from munit_jax.translation.intensity import Reference, quartiles
+from tfds_sdoml.sources.fits_headers import time_of
+from tfds_sdoml.sources.interface import FrameError
+
+Direction = Literal["euv_to_magnetogram", "magnetogram_to_euv"]
+Inputs = Sequence[tuple[str, str]]  # name and checksum of each file
+IMAGE = "image:"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is made of each input.
+
+    Attributes:
+        direction: from what to what.
+        style: `random` (drawn from N(0, I)), `mean` (the prior's mean, one realisation), or `image:FILE` (the style
+            of a real image of the target, one realisation).
+        samples: realisations of each input, with random styles.
+        seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
+    """
+
+    direction: str = "euv_to_magnetogram"
+    style: str = "random"
+    samples: int = 16
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.direction not in get_args(Direction):
+            raise ConfigError(f"direction must be one of {', '.join(get_args(Direction))}, got {self.direction!r}")
+        if self.style not in ("random", "mean") and not self.style.startswith(IMAGE):
+            raise ConfigError(f"style must be random, mean or image:FILE, got {self.style!r}")
+        if self.samples < 1:
+            raise ConfigError(f"samples must be at least 1, got {self.samples}")
+
+    @property
+    def style_image(self) -> Path | None:
+        """The file whose style is taken."""
+        return Path(self.style.removeprefix(IMAGE)) if self.style.startswith(IMAGE) else None
+
+    @property
+    def source(self) -> Domain:
+        """The domain that is translated."""
+        return "euv" if self.direction == "euv_to_magnetogram" else "magnetogram"
+
+
+def series_of_inputs(run: TrainedRun, settings: Settings) -> tuple[str, ...]:
+    """Return the series of which each input needs an image, in the order of the networks' channels."""
+    return run.channels if settings.source == "euv" else ("bz",)
+
+
+def products(run: TrainedRun, settings: Settings) -> tuple[Product, ...]:
+    """Return what is written for each input, in the order of the networks' channels."""
+    return (MAGNETOGRAM,) if settings.source == "euv" else tuple(map(euv_product, run.channels))
+
+
+def styles(run: TrainedRun, settings: Settings, how: Preparation) -> StyleCode:
+    """Return the style codes of the realisations.
+
+    Raises:
+        DataError: an image of a style that cannot be read or is of something else.
+    """
+    if settings.style == "random":
+        return random_styles(run, settings.seed, settings.samples)
+    if settings.style == "mean":
+        return mean_style(run)
+    path, target = settings.style_image, OTHER[settings.source]
+    assert path is not None
+    needed = "bz" if target == "magnetogram" else run.channels[0]
+    if target == "euv" and len(run.channels) > 1:
+        raise ConfigError(f"style image: the run has {len(run.channels)} channels, one file cannot tell their style")
+    try:
+        seen = observe(path)
+        if seen.series != needed:
+            raise FrameError("instrument", f"it is of {seen.series}, not of {needed}")
+        image = prepare(seen, how).image
+    except FrameError as error:
+        raise DataError(f"style image {path}: {error}") from None
+    return style_of(run, target, image[None, ..., None])
+
+
+def reference_of(seen: Observation, how: Preparation) -> Reference:
+    """Return an image of AIA as what other instruments are calibrated by.
+
+    Raises:
+        FrameError: an image of another instrument, or one that cannot be used.
+    """
+    if seen.instrument != "AIA":
+        raise FrameError("instrument", f"it is of {seen.instrument}: give images of AIA")
+    return Reference(seen.series, time_of(seen.header), quartiles(prepare(seen, how).image), seen.name)
+
+
+def recipe(run: TrainedRun, settings: Settings, how: Preparation, styles: StyleCode, inputs: Inputs) -> str:
+    """Return a checksum of all that an output depends on."""
+    everything: dict[str, Any] = {
+        "parameters": run.parameters_sha256,
+        "config": run.config_sha256,
+        "size": run.size,
+        "settings": asdict(settings),
+        "styles": jax.device_get(styles).tolist(),
+        "references": list(how.references),
+        "degradation": how.degradation_table and file_sha256(how.degradation_table),
+        "inputs": list(inputs),
+    }
+    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the checksum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def provenance(
+    run: TrainedRun,
+    settings: Settings,
+    inputs: Inputs,
+    treatments: Sequence[Sequence[Card]],
+    recipe: str,
+    styles: Float[jax.Array, "n s"],
+) -> list[Card]:
+    """Return the cards that say how an output was made."""
+    image = settings.style_image
+    cards: list[Card] = [
+        ("MJRUN", run.name, "folder of the training run"),
+        ("MJSTEP", run.step, "training step of the checkpoint"),
+        ("MJSIZE", run.size, "[pixel] across the networks' images"),
+        ("MJDIRECT", settings.direction, ""),
+        ("MJSTYLE", settings.style if image is None else IMAGE + image.name, "where the styles come from"),
+        ("MJSAMPLE", len(styles), "realisations"),
+        ("MJSEED", settings.seed, "of the random styles"),
+        ("MJPARAM", run.parameters_sha256, ""),
+        ("MJCONFIG", run.config_sha256, ""),
+        ("MJRECIPE", recipe, ""),
+        ("JAXVERS", jax.__version__, ""),
+    ]
+    for number, ((name, checksum), treatment) in enumerate(zip(inputs, treatments, strict=True), 1):
+        cards += [(f"MJFILE{number}", name, "input"), (f"MJINSH{number}", checksum, "")]
+        cards += [(f"{key}{number}", value, comment) for key, value, comment in treatment]
+    return cards

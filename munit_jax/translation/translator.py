@@ -1,0 +1,113 @@
+"""A run put to work: images of an instrument in, realisations and their FITS files out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+from jaxtyping import Float
+
+from munit_jax.errors import DataError
+from munit_jax.inference import TrainedRun, make_translate, together
+from munit_jax.model.munit import StyleCode
+from munit_jax.translation import fits_output
+from munit_jax.translation.fits_output import Product
+from munit_jax.translation.instruments import Card, Observation, Preparation, prepare
+from munit_jax.translation.settings import (
+    Inputs,
+    Settings,
+    products,
+    provenance,
+    recipe,
+    series_of_inputs,
+    styles,
+)
+from munit_jax.translation.view import view_cards
+from tfds_sdoml.sources.interface import FrameError
+from tfds_sdoml.sources.reprojection import SolarDisk
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is translated, ready for the networks, and all that its output takes over.
+
+    Attributes:
+        image: (size, size, channels) in DN/s or gauss.
+        view: see `view_cards`; of the first file, as the disk and the shape of its grid.
+        inputs: names and checksums of the files.
+        treatments: what was done to each.
+        recipe: what the output will be known by.
+    """
+
+    image: Float[np.ndarray, "size size c"]
+    view: fits.Header
+    disk: SolarDisk
+    shape: tuple[int, int]
+    inputs: Inputs
+    treatments: tuple[tuple[Card, ...], ...]
+    recipe: str
+
+
+class Translation:
+    """A run and what is asked of it, compiled once: `load` inputs, `translate` them, make `hdus` of what comes."""
+
+    def __init__(self, run: TrainedRun, settings: Settings, how: Preparation):
+        self.run, self.settings, self.how = run, settings, how
+        self.styles: StyleCode = styles(run, settings, how)
+        self.batch, at_once = together(run, len(self.styles))
+        self.products = products(run, settings)
+        self._translate = make_translate(run, settings.source, at_once)
+
+    def recipe(self, inputs: Inputs) -> str:
+        """Return the checksum of all that an output depends on."""
+        return recipe(self.run, self.settings, self.how, self.styles, inputs)
+
+    def load(self, seen: Sequence[Observation], inputs: Inputs) -> Source:
+        """Prepare the images of one time.
+
+        Raises:
+            FrameError: one that cannot be used.
+        """
+        prepared = []
+        for observation, series in zip(seen, series_of_inputs(self.run, self.settings), strict=True):
+            try:
+                if observation.series != series:
+                    raise FrameError("instrument", f"it is of {observation.series}: the run translates {series}")
+                prepared.append(prepare(observation, self.how))
+            except FrameError as error:
+                if len(seen) == 1:
+                    raise
+                raise FrameError(error.reason, f"{observation.name}: {error.detail}") from error
+        first = seen[0]
+        return Source(
+            image=np.stack([p.image for p in prepared], axis=-1),
+            view=view_cards(first.header),
+            disk=first.disk,
+            shape=(first.image.shape[0], first.image.shape[1]),
+            inputs=inputs,
+            treatments=tuple(p.treatment for p in prepared),
+            recipe=self.recipe(inputs),
+        )
+
+    def translate(self, sources: Sequence[Source]) -> Float[np.ndarray, "b n size size c"]:
+        """Return the realisations of at most `batch` sources, DN/s or gauss, in the geometry of the training.
+
+        Raises:
+            DataError: values that are not finite.
+        """
+        images = [source.image for source in sources]
+        images += [images[-1]] * (self.batch - len(images))  # always one shape: another would be compiled anew
+        translated = np.asarray(self._translate(np.stack(images), self.styles))[: len(sources)]
+        if not np.isfinite(translated).all():
+            raise DataError(
+                f"step {self.run.step} of {self.run.name} makes values that are not finite: see --checkpoint"
+            )
+        return translated
+
+    def hdus(self, source: Source, realisations: Float[np.ndarray, "n size size"], product: Product) -> fits.HDUList:
+        """Return a product of a source as FITS."""
+        cards = provenance(self.run, self.settings, source.inputs, source.treatments, source.recipe, self.styles)
+        on_grid = fits_output.on_input_grid(
+            realisations, self.run.geometry, source.disk, source.shape, field=product.field
+        )
+        return fits_output.as_hdus(on_grid, product, source.view, cards)

@@ -1,0 +1,70 @@
+"""What a translation is asked for."""
+
+from dataclasses import replace
+
+import pytest
+
+from munit_jax.errors import ConfigError
+from munit_jax.translation.instruments import Preparation, observe
+from munit_jax.translation.intensity import BUILT_IN
+from munit_jax.translation.settings import Settings, products, recipe, reference_of, series_of_inputs, styles
+from tests.translation.suns import untrained_run, write_aia, write_euvi
+from tfds_sdoml.sources.interface import FrameError
+
+RUN = untrained_run(64, ("0193", "0171"))
+HOW = Preparation(RUN.geometry)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"direction": "back"}, "direction must be one of euv_to_magnetogram, magnetogram_to_euv, got 'back'"),
+        ({"style": "wild"}, "style must be random, mean or image:FILE, got 'wild'"),
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+    ],
+)
+def test_mistakes(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        Settings(**wrong)
+
+
+def test_what_goes_in_and_what_comes_out():
+    there, back = Settings(), Settings("magnetogram_to_euv")
+    assert series_of_inputs(RUN, there) == ("0193", "0171")
+    assert series_of_inputs(RUN, back) == ("bz",)
+    assert [product.suffix for product in products(RUN, there)] == ["magnetogram"]
+    assert [product.suffix for product in products(RUN, back)] == ["aia0193", "aia0171"]
+
+
+def test_one_file_has_no_style_of_two_channels():
+    with pytest.raises(ConfigError, match="the run has 2 channels, one file cannot tell their style"):
+        styles(RUN, Settings("magnetogram_to_euv", style="image:a.fits"), HOW)
+
+
+def test_a_recipe_is_of_all_that_an_output_depends_on():
+    inputs = (("a.fits", "1"), ("b.fits", "2"))
+
+    def made(settings=None, how=HOW, inputs=inputs, run=RUN):
+        settings = settings or Settings()
+        return recipe(run, settings, how, styles(run, settings, how), inputs)
+
+    others = [
+        made(Settings(seed=1)),
+        made(Settings(samples=3)),
+        made(Settings(style="mean")),
+        made(how=Preparation(RUN.geometry, BUILT_IN)),
+        made(inputs=inputs[::-1]),
+        made(run=untrained_run(128, ("0193", "0171"))),
+        made(run=replace(RUN, parameters_sha256="q" * 64)),
+    ]
+    assert made() == made()
+    assert len({made(), *others}) == len(others) + 1
+
+
+def test_a_reference_is_an_image_of_aia(tmp_path):
+    seen = observe(write_aia(tmp_path / "a.fits"))
+    reference = reference_of(seen, HOW)
+    assert (reference.series, reference.time, reference.name) == ("0171", 1297728001, "a.fits")
+    assert reference.quartiles[1] == pytest.approx(150, rel=0.02)
+    with pytest.raises(FrameError, match="it is of EUVI: give images of AIA"):
+        reference_of(observe(write_euvi(tmp_path / "b.fits")), HOW)

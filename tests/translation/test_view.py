@@ -1,0 +1,110 @@
+"""The cards that an output takes over from its input."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from munit_jax.solar.disk import sdoml_geometry
+from munit_jax.translation.view import heliographic_view, sdoml_header, view_cards
+from tests.translation.suns import AU, aia_header, euvi_header, wcs_of
+from tfds_sdoml.ephemeris import earth_view
+from tfds_sdoml.sources.interface import FrameError
+from tfds_sdoml.sources.reprojection import solar_disk
+
+TIME = 1297728001  # 2011-02-15 00:00:01 UTC
+
+
+def without(header, *keys):
+    for key in keys:
+        del header[key]
+    return header
+
+
+def test_the_grid_is_the_input_s():
+    header = aia_header(CROTA2=12.5, CRPIX1=30.25)
+    cards = view_cards(header)
+    for key in ("CTYPE1", "CUNIT2", "CRPIX1", "CRPIX2", "CRVAL1", "CDELT1", "CDELT2", "CROTA2", "RSUN_OBS"):
+        assert cards[key] == header[key]
+
+
+@pytest.mark.parametrize("turn", ["PC", "CD"])
+def test_one_way_to_turn_is_taken_over(turn):
+    header = aia_header(**{f"{turn}1_1": 1.0, f"{turn}1_2": 0.1, f"{turn}2_1": -0.1, f"{turn}2_2": 1.0})
+    cards = view_cards(header)
+    assert cards[f"{turn}1_2"] == 0.1
+    assert "CROTA2" not in cards
+
+
+def test_the_middle_of_the_exposure():
+    assert view_cards(aia_header())["DATE-AVG"] == "2011-02-15T00:00:01.34"
+    assert view_cards(euvi_header())["DATE-AVG"] == "2011-02-15T00:14:08.010"
+    hmi = aia_header(T_OBS="2011.12.17_05:59:52.156_TAI")
+    assert view_cards(hmi)["DATE-AVG"] == "2011-12-17T05:59:18.156"  # TAI - UTC was 34 s
+    assert view_cards(without(aia_header(), "T_OBS"))["DATE-AVG"] == "2011-02-15T00:00:00.000"
+    with pytest.raises(FrameError, match="no time"):
+        view_cards(without(aia_header(), "T_OBS", "DATE-OBS"))
+
+
+def test_the_radius_of_euvi_has_the_name_that_all_look_for():
+    header = euvi_header()
+    assert view_cards(header)["RSUN_OBS"] == header["RSUN"]
+
+
+def test_an_observer_that_is_told_is_taken_over():
+    cards = view_cards(euvi_header())
+    assert (cards["HGLN_OBS"], cards["CRLN_OBS"], cards["CRLT_OBS"]) == (10.0, 109.7, -2.8)
+    assert cards["DSUN_OBS"] == 0.96 * AU
+
+
+def test_carrington_alone_is_enough():
+    """As in HMI's headers: nothing is added that could contradict it."""
+    cards = view_cards(without(aia_header(), "HGLN_OBS", "HGLT_OBS"))
+    assert "HGLN_OBS" not in cards
+    assert cards["CRLN_OBS"] == 22.8
+
+
+def test_aia_with_a_position_in_space_is_on_the_sun_earth_line():
+    cards = view_cards(without(aia_header(HAEX_OBS=-1.2e11), "HGLN_OBS", "HGLT_OBS"))
+    assert (cards["HGLN_OBS"], cards["HGLT_OBS"]) == (0.0, -6.8)
+
+
+def test_the_earth_s_place_for_sdo_where_none_is_told():
+    header = without(aia_header(), "HGLN_OBS", "HGLT_OBS", "CRLN_OBS", "CRLT_OBS", "DSUN_OBS", "RSUN_REF")
+    cards = view_cards(header)
+    b0, l0, distance = earth_view(TIME)
+    assert (cards["HGLN_OBS"], cards["HGLT_OBS"]) == (0.0, b0)
+    assert (cards["CRLN_OBS"], cards["CRLT_OBS"]) == (l0, b0)
+    assert cards["DSUN_OBS"] == pytest.approx(distance / 215.03 * AU)
+    assert cards["RSUN_REF"] == 6.957e8
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (("HGLN_OBS", "CRLT_OBS"), "neither HGLN_OBS nor CRLN_OBS"),
+        (("DSUN_OBS",), "no DSUN_OBS: the observer cannot be known"),
+        (("CRPIX1",), "no CRPIX1"),
+    ],
+)
+def test_an_observer_elsewhere_must_be_told(missing, message):
+    with pytest.raises(FrameError, match=message):
+        view_cards(without(euvi_header(), *missing))
+
+
+def test_sdoml_has_the_geometry_of_its_paper_as_seen_from_the_earth():
+    header = sdoml_header("0193", TIME, 512)
+    geometry = sdoml_geometry(512)
+    disk = solar_disk(header)
+    np.testing.assert_allclose(disk.centre, geometry.centre)
+    assert disk.radius == pytest.approx(geometry.solar_radius)
+    assert header["CDELT1"] == pytest.approx(4.8 * header["RSUN_OBS"] / 976, rel=1e-3)
+    np.testing.assert_allclose(wcs_of(header).wcs_world2pix(0, 0, 0), (255.5, 255.5))
+    view = heliographic_view(view_cards(header), geometry)
+    assert (view.b0, view.l0) == pytest.approx(earth_view(TIME)[:2])
+    assert view.distance == pytest.approx(earth_view(TIME)[2], rel=1e-4)
+    assert sdoml_header("bz", TIME, 512)["CONTENT"] == "MAGNETOGRAM"
+
+
+def test_cards_fit_a_header(recwarn):
+    view_cards(fits.Header.fromstring(aia_header(DSUN_OBS=147724815128.0 + 1 / 3).tostring())).tostring()
+    assert not recwarn.list
