@@ -1,10 +1,11 @@
 """A trained run ready for use: a run's folder -> encode, decode, translate in physical units.
 
-Nothing is needed but the folder: its config.json has the networks' sizes, channels and scaling, its checkpoints the
-weights, of which the moving average of the generators alone is read.
+Nothing is needed but the folder: its config.json has the networks' sizes, channels and scaling, images.json the size
+and brightness of the images that they saw, its checkpoints the weights, of which the moving average of the generators
+alone is read.
 
 The networks saw images in SDOML's geometry (`munit_jax.solar.disk.sdoml_geometry`), as all datasets of `tfds_sdoml`
-have it, at the size of the dataset that the config names; crops and flips of training do not change the scale.
+have it; crops and flips of training do not change the scale.
 """
 
 import hashlib
@@ -23,7 +24,6 @@ from ml_collections import ConfigDict
 from munit_jax import configuration
 from munit_jax.configuration import Config
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import open_dataset
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.model import munit
 from munit_jax.model.munit import (
@@ -41,8 +41,6 @@ from munit_jax.model.munit import (
 )
 from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
 from munit_jax.training.checkpoints import load_generators, sha256
-from tfds_sdoml.build import is_prepared
-from tfds_sdoml.config import registered_configs
 
 # An accelerator decodes this many pixels at once: four images of 512, one of 1024. One of 512, full width and float32,
 # takes 0.3 GB (XLA's account of the program for CPUs with direct convolutions).
@@ -65,6 +63,7 @@ class TrainedRun:
         generators: the moving average of the generators' parameters.
         normalizations: of each domain, between physical units and [-1, 1].
         parameters_sha256, config_sha256: checksums.
+        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.pipeline.describe_images`.
     """
 
     name: str
@@ -76,6 +75,7 @@ class TrainedRun:
     normalizations: Mapping[str, Normalization]
     parameters_sha256: str
     config_sha256: str
+    disk_percentiles: Mapping[str, Mapping[str, float]]
 
     @property
     def geometry(self) -> DiskGeometry:
@@ -91,20 +91,15 @@ def open_run(
     Args:
         workdir: the folder that training left.
         checkpoint: `best` by the held-out score, `latest`, or the number of a step.
-        size: pixels across the images that the networks saw; None for what the config's dataset has.
+        size: pixels across the images to translate; None for what the networks saw in training.
         convolution: how convolutions are computed; `auto` chooses by this device, not by that of the training.
 
     Raises:
         WorkdirError: no such run or checkpoint.
-        ConfigError: a size that cannot be known or cannot be.
+        ConfigError: a size that cannot be.
     """
-    path = workdir / "config.json"
-    try:
-        text = path.read_text()
-        config: Config = ConfigDict(json.loads(text))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise WorkdirError(f"no run in {workdir}: {path.name}: {reason}; give --workdir as training had it") from None
+    text, images = _read(workdir, "config.json"), json.loads(_read(workdir, "images.json"))
+    config: Config = ConfigDict(json.loads(text))
     if convolution not in configuration.CONVOLUTIONS:
         raise ConfigError(f"convolution must be one of {', '.join(configuration.CONVOLUTIONS)}, got {convolution!r}")
     config.convolution = convolution
@@ -112,7 +107,7 @@ def open_run(
         config.dtype = "float32"
     config = configuration.with_convolution(config, jax.local_devices()[0].platform)
     architecture = replace(configuration.architecture(config), recompute="nothing")  # there is no backward pass
-    size = size or training_size(config)
+    size = size or int(images["size"])
     if size % architecture.size_divisor or size < architecture.smallest_size:
         raise ConfigError(
             f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
@@ -130,27 +125,19 @@ def open_run(
         normalizations=configuration.normalizations(config),
         parameters_sha256=sha256(generators),
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        disk_percentiles=images["disk_percentiles"],
     )
 
 
-def training_size(config: Config) -> int:
-    """Return the pixels across the images of the dataset that a run was trained on.
-
-    What the dataset itself says, where it is on this machine, else what its name stands for.
-
-    Raises:
-        ConfigError: a dataset without a name that says its size.
-    """
-    name, folder = config.data.euv, config.data.data_dir or None
+def _read(workdir: Path, name: str) -> str:
+    """Return a JSON file of a run's folder as text."""
     try:
-        if is_prepared(name, folder):
-            return int(open_dataset(name, folder).builder_config.size)  # pyright: ignore[reportAttributeAccessIssue]
-    except ValueError:
-        pass  # no name that is known here
-    sizes = {f"sdoml/{known.name}": known.size for known in registered_configs()}
-    if name not in sizes:
-        raise ConfigError(f"the size of the images of {name} is not known here: give --size in pixels")
-    return sizes[name]
+        text = (workdir / name).read_text()
+        json.loads(text)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WorkdirError(f"no run in {workdir}: {name}: {reason}; give --workdir as training had it") from None
+    return text
 
 
 def encode(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> ContentCode:

@@ -34,10 +34,13 @@ DIRECTION = flags.DEFINE_enum(
     "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "What is made of what."
 )
 SIZE = flags.DEFINE_integer(
-    "size", None, "Pixels across the images that the run was trained on. Default: what its dataset has."
+    "size", None, "Pixels across the images that the networks are given. Default: as in training."
 )
 CALIBRATE_TO = flags.DEFINE_multi_string(
-    "calibrate_to", [], "Files of AIA, as a pattern: EUVI is brought to the brightness of the one nearest in time."
+    "calibrate_to",
+    [],
+    "Files of AIA, as a pattern: EUVI is brought to the brightness of the one nearest in time. "
+    "Default: to that of the training images.",
 )
 DEGRADATION_TABLE = flags.DEFINE_string(
     "degradation_table", None, "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy)."
@@ -113,8 +116,8 @@ def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
 
 def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     from munit_jax.inference import open_run
-    from munit_jax.translation.instruments import Preparation, observe
-    from munit_jax.translation.settings import Settings, reference_of
+    from munit_jax.translation.instruments import observe
+    from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translator import Translation
     from tfds_sdoml.sources.degradation import open_table
     from tfds_sdoml.sources.interface import FrameError
@@ -132,14 +135,14 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     command_line.logger.info(
         "%s, step %d, images of %d pixels of AIA %s", run.name, run.step, run.size, ", ".join(run.channels)
     )
-    how = Preparation(run.geometry, degradation_table=table)
+    how = preparation(run, table=table)
     levels = []
     for path in references:
         try:
             levels.append(reference_of(observe(path), how))
         except FrameError as error:
             raise DataError(f"calibrate_to: {path}: {error}") from None
-    return Translation(run, settings, Preparation(run.geometry, levels, table))
+    return Translation(run, settings, preparation(run, levels, table))
 
 
 def _draw(translation: "Translation") -> "Draw | None":

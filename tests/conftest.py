@@ -85,4 +85,4 @@ def run(trained):
     """That run, ready to translate."""
     from munit_jax.inference import open_run
 
-    return open_run(trained, "latest", size=16)
+    return open_run(trained, "latest")

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from configs import aia193, unpaired
-from munit_jax import inference
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.evaluation.held_out import make_translator
 from munit_jax.inference import (
@@ -21,7 +19,6 @@ from munit_jax.inference import (
     random_styles,
     style_of,
     together,
-    training_size,
 )
 from tests.translation.suns import untrained_run
 
@@ -35,9 +32,11 @@ def test_what_a_folder_tells(run, trained):
     assert (run.name, run.step, run.channels, run.size) == ("trained_on_171", 2, ("0171",), 16)
     assert run.normalizations["euv"].limit == (9800.0,)
     assert run.architecture.recompute == "nothing"
+    assert set(run.disk_percentiles) == {"0171", "0193", "bz"}
+    assert 0 < run.disk_percentiles["0171"]["25"] < run.disk_percentiles["0171"]["75"]
     assert run.geometry.solar_radius == pytest.approx(203.3 / 512 * 16)
-    assert run.parameters_sha256 == open_run(trained, 2, size=16).parameters_sha256
-    assert run.parameters_sha256 != open_run(trained, "1", size=16).parameters_sha256
+    assert run.parameters_sha256 == open_run(trained, 2).parameters_sha256
+    assert run.parameters_sha256 != open_run(trained, "1").parameters_sha256
 
 
 def test_the_same_translation_as_evaluation_s(run, images):
@@ -85,49 +84,22 @@ def test_how_much_at_once(monkeypatch):
     assert together(untrained_run(256), 4) == (4, 4)
 
 
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [("sdoml/synthetic_64", 64), ("sdoml/aia0193_hmi", 512), ("sdoml/aia0193_hmi_1024", 1024), ("sdoml/aia0171", 512)],
-)
-def test_the_size_that_a_dataset_s_name_stands_for(tmp_path, name, size):
-    config = aia193.get_config()
-    config.data.update({"euv": name, "data_dir": str(tmp_path)})
-    assert training_size(config) == size
-
-
-def test_the_size_of_a_dataset_that_is_there(small_sun, monkeypatch):
-    """It may have been built in another size than its name stands for."""
-    opened = inference.open_dataset
-    monkeypatch.setattr(inference, "is_prepared", lambda name, folder: True)
-    monkeypatch.setattr(
-        inference, "open_dataset", lambda name, folder: small_sun if "0171" in name else opened(name, folder)
-    )
-    assert training_size(unpaired.get_config()) == 16
-
-
-def test_a_name_that_says_nothing(tmp_path):
-    config = aia193.get_config()
-    config.data.update({"euv": "sdoml/mine", "data_dir": str(tmp_path)})
-    with pytest.raises(ConfigError, match="the size of the images of sdoml/mine is not known here: give --size in"):
-        training_size(config)
-
-
 def test_a_run_in_double_precision_is_read_in_single(tmp_path, trained):
     shutil.copytree(trained, tmp_path / "run")
     config = json.loads((trained / "config.json").read_text()) | {"dtype": "float64"}
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
-    assert open_run(tmp_path / "run", "latest", size=16).architecture.dtype == "float32"
+    assert open_run(tmp_path / "run", "latest").architecture.dtype == "float32"
 
 
 @pytest.mark.parametrize(
     ("which", "options", "error", "message"),
     [
         ("latest", {"size": 15}, ConfigError, "size=15: the networks need a multiple of 2, at least 16"),
-        (7, {"size": 16}, WorkdirError, "no checkpoint 7"),
-        ("first", {"size": 16}, WorkdirError, "no checkpoint first"),
+        (7, {}, WorkdirError, "no checkpoint 7"),
+        ("first", {}, WorkdirError, "no checkpoint first"),
         (
             "latest",
-            {"size": 16, "convolution": "fast"},
+            {"convolution": "fast"},
             ConfigError,
             "convolution must be one of auto, direct, winograd",
         ),
@@ -145,13 +117,17 @@ def test_no_run(tmp_path, trained):
     with pytest.raises(WorkdirError, match=r"no run in .*: config\.json: Expecting"):
         open_run(tmp_path)
     shutil.copy(trained / "config.json", tmp_path)
+    with pytest.raises(WorkdirError, match=r"no run in .*: images\.json: No such file"):
+        open_run(tmp_path)
+    shutil.copy(trained / "images.json", tmp_path)
     with pytest.raises(WorkdirError, match="has no checkpoint"):
-        open_run(tmp_path, size=16)
+        open_run(tmp_path)
 
 
 def test_a_config_of_another_program(tmp_path, trained):
     config = json.loads((trained / "config.json").read_text())
     config["model"]["depth"] = 3
+    shutil.copy(trained / "images.json", tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(ConfigDict(config).to_dict()))
     with pytest.raises(ConfigError, match="model has no setting depth"):
-        open_run(tmp_path, size=16)
+        open_run(tmp_path)

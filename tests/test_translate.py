@@ -45,7 +45,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
 def test_exit_code_1_where_some_inputs_are_refused_and_0_where_none(trained, tmp_path):
     write_aia(tmp_path / "a.fits")
     (tmp_path / "b.fits").write_text("a letter")
-    flags = (f"--workdir={trained}", "--size=16", "--output=out", "--samples=2", "--resume", "--png")
+    flags = (f"--workdir={trained}", "--output=out", "--samples=2", "--resume", "--png")
     result = call(tmp_path, *flags, "--input=*.fits")
     assert result.returncode == 1, result.stderr
     assert "refused b.fits: unreadable: no FITS file: it does not begin with SIMPLE" in result.stderr

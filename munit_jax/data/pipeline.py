@@ -113,6 +113,16 @@ def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[
     return open_dataset(name, data_dir).statistics
 
 
+def describe_images(settings: DataSettings) -> dict[str, Any]:
+    """Return what has to be known of a run's images to translate others of their kind, as JSON holds it.
+
+    `size`: pixels across a frame. `disk_percentiles`: of each series of the EUV dataset, `{"0193": {"50": DN/s}}`, over
+    the disks of the train split; empty where the dataset has none.
+    """
+    builder: Any = open_dataset(settings.euv, settings.data_dir)
+    return {"size": int(builder.builder_config.size), "disk_percentiles": builder.statistics}
+
+
 def format_time(seconds: Any) -> str:
     """Return seconds since 1970 as an ISO time, UTC."""
     return f"{np.datetime64(int(seconds), 's')}Z"

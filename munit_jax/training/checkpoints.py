@@ -221,11 +221,10 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
     if step not in steps:
         raise WorkdirError(f"{workdir} has no checkpoint {which}: choose best, latest, {', '.join(map(str, steps))}")
     try:
+        folder = place / f"step_{step}"
         if place.name == "best":
-            with _manager(place, None, ("generators",), read_only=True) as manager:
-                items = ocp.args.Composite(generators=tree_restore(_on_one_device(abstract)))
-                return LoadedGenerators(int(step), manager.restore(int(step), args=items)["generators"])
-        return LoadedGenerators(int(step), _read_part(place, int(step), {"ema": abstract})["ema"])
+            return LoadedGenerators(int(step), load_tree(folder / "generators", abstract))
+        return LoadedGenerators(int(step), _load_part(folder / "state", {"ema": abstract})["ema"])
     except Exception as error:
         raise WorkdirError(f"cannot read checkpoint {step} of {workdir}: {_reason(error)}") from error
 
@@ -266,10 +265,8 @@ def put_aside(path: Path, folder: Path) -> None:
     path.rename(target)
 
 
-def _manager(folder: Path, keep: int | None, items: tuple[str, ...], read_only: bool = False) -> ocp.CheckpointManager:
-    options = ocp.CheckpointManagerOptions(
-        max_to_keep=keep, step_prefix="step", cleanup_tmp_directories=not read_only, read_only=read_only
-    )
+def _manager(folder: Path, keep: int, items: tuple[str, ...]) -> ocp.CheckpointManager:
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, step_prefix="step", cleanup_tmp_directories=True)
     return ocp.CheckpointManager(folder.absolute(), options=options, item_names=items)
 
 
@@ -282,14 +279,14 @@ def _on_one_device(abstract: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), abstract)
 
 
-def _read_part(folder: Path, step: int, abstract: dict[str, Any]) -> dict[str, Any]:
+def _load_part(folder: Path, abstract: dict[str, Any]) -> dict[str, Any]:
     """Return some of the fields of a saved state, on the first device."""
     abstract = _on_one_device(abstract)
     arguments = partial_restore(
         abstract, restore_args=ocp.checkpoint_utils.construct_restore_args(abstract), partial_restore=True
     )
-    with _manager(folder, None, ("state",), read_only=True) as manager:
-        return manager.restore(step, args=ocp.args.Composite(state=arguments))["state"]
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        return checkpointer.restore(folder.absolute(), args=arguments)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from munit_jax import configuration
 from munit_jax.configuration import Config
-from munit_jax.data.pipeline import DataSettings, format_time, training_batches
+from munit_jax.data.pipeline import DataSettings, describe_images, format_time, training_batches
 from munit_jax.errors import ConfigError, TrainingError
 from munit_jax.training import diagnosis
 from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
@@ -43,8 +43,8 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
     None if the process was asked to stop before the end; the same call then goes on. With several processes, joined
     before (see `munit_jax.training.hosts`), all of them make the same call.
 
-    Leaves checkpoints/, best/, tensorboard/, metrics.jsonl, scores.jsonl, samples/, config.json, sessions.jsonl and
-    summary.json.
+    Leaves checkpoints/, best/, tensorboard/, metrics.jsonl, scores.jsonl, samples/, config.json, images.json,
+    sessions.jsonl and summary.json.
 
     Raises:
         ConfigError, DataError, WorkdirError: before any work is done; for a frame with NaN when it is first read, for
@@ -72,6 +72,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
             first = int(state.step)
             if host.writes:
                 write_json(workdir / "config.json", config_json)
+                write_json(workdir / "images.json", describe_images(settings))
                 _record_session(workdir, first)
             _tell(state, host)
             if first:

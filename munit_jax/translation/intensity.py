@@ -4,7 +4,7 @@ One factor, so that ratios within the image stay as they are: the median of the 
 robust: active regions, which differ from one side of the Sun to the other, cover a few per cent of the disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +12,6 @@ from jaxtyping import Float
 
 from munit_jax.solar.disk import on_disk, sdoml_geometry
 from tfds_sdoml.sources.interface import FrameError
-
-WITHIN = 0.95  # solar radii: the limb is bright, and how bright depends on the resolution
 
 
 class Reference(NamedTuple):
@@ -25,19 +23,28 @@ class Reference(NamedTuple):
     name: str
 
 
-# Measured on level-1 images of AIA 171 of 2011-02-15 00:00 (107.2, 148.6, 218.2) and 2011-03-19 10:54 (111.6, 145.1,
-# 185.2), by the exposure and not corrected for degradation: their mean.
-BUILT_IN = (Reference("0171", None, (109.4, 146.9, 201.7), "AIA 171 of 2011-02-15 and 2011-03-19"),)
+# Measured on level-1 images of AIA 171 of 2011-02-15 00:00 (111.4, 157.2, 235.8) and 2011-03-19 10:54 (114.3, 149.7,
+# 197.0), by the exposure and not corrected for degradation: their mean.
+BUILT_IN = (Reference("0171", None, (112.8, 153.4, 216.4), "AIA 171 of 2011-02-15 and 2011-03-19"),)
 
 
 def quartiles(image: Float[np.ndarray, "size size"]) -> tuple[float, float, float]:
     """Return the quartiles of the disk of an image in SDOML's geometry."""
-    lower, middle, upper = np.percentile(image[on_disk(sdoml_geometry(len(image)), WITHIN)], (25, 50, 75))
+    lower, middle, upper = np.percentile(image[on_disk(sdoml_geometry(len(image)))], (25, 50, 75))
     return float(lower), float(middle), float(upper)
 
 
+def reference_of_training(disk_percentiles: Mapping[str, Mapping[str, float]]) -> list[Reference]:
+    """Return how bright the disks of a training were, by series; see `munit_jax.data.pipeline.describe_images`."""
+    return [
+        Reference(series, None, (values["25"], values["50"], values["75"]), "the run's training images")
+        for series, values in disk_percentiles.items()
+        if series.isdigit()
+    ]
+
+
 def nearest_reference(series: str, time: int, references: Sequence[Reference]) -> Reference:
-    """Return the reference of a series that is nearest in time; the built-in one where there is no other.
+    """Return the reference of a series that is nearest in time, else one without a time, the built-in one last.
 
     Raises:
         FrameError: none for the series.
@@ -45,7 +52,7 @@ def nearest_reference(series: str, time: int, references: Sequence[Reference]) -
     dated = [r for r in references if r.series == series and r.time is not None]
     if dated:
         return min(dated, key=lambda r: abs((r.time or 0) - time))
-    for reference in BUILT_IN:
+    for reference in (*references, *BUILT_IN):
         if reference.series == series:
             return reference
     raise FrameError(

@@ -18,7 +18,7 @@ def translate_map(translation: Translation, *sources: Map | Path | str) -> Map:
     """Return the mean translation of an image as a Map, with the deviation of the realisations as its uncertainty.
 
         run = open_run(Path("runs/aia193"))
-        translation = Translation(run, Settings(samples=16), Preparation(run.geometry))
+        translation = Translation(run, Settings(samples=16), preparation(run))
         magnetogram = translate_map(translation, "aia.lev1_euv_12s.193A.fits")
 
     Args:

@@ -15,7 +15,7 @@ from munit_jax.inference import TrainedRun, mean_style, random_styles, style_of
 from munit_jax.model.munit import OTHER, Domain, StyleCode
 from munit_jax.translation.fits_output import MAGNETOGRAM, Product, euv_product
 from munit_jax.translation.instruments import Card, Observation, Preparation, observe, prepare
-from munit_jax.translation.intensity import Reference, quartiles
+from munit_jax.translation.intensity import Reference, quartiles, reference_of_training
 from tfds_sdoml.sources.fits_headers import time_of
 from tfds_sdoml.sources.interface import FrameError
 
@@ -58,6 +58,17 @@ class Settings:
     def source(self) -> Domain:
         """The domain that is translated."""
         return "euv" if self.direction == "euv_to_magnetogram" else "magnetogram"
+
+
+def preparation(run: TrainedRun, references: Sequence[Reference] = (), table: Path | None = None) -> Preparation:
+    """Return how images are prepared for a run.
+
+    Args:
+        run: its geometry is taken, and what it was trained on stands for other instruments' brightness ...
+        references: ... where these do not tell it.
+        table: see `Preparation`.
+    """
+    return Preparation(run.geometry, [*references, *reference_of_training(run.disk_percentiles)], table)
 
 
 def series_of_inputs(run: TrainedRun, settings: Settings) -> tuple[str, ...]:

@@ -176,4 +176,5 @@ def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",)) -> Trai
         normalizations={"euv": linear, "magnetogram": linear},
         parameters_sha256="p" * 64,
         config_sha256="c" * 64,
+        disk_percentiles={},
     )

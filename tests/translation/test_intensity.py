@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from munit_jax.solar.disk import on_disk, sdoml_geometry
-from munit_jax.translation.intensity import BUILT_IN, Reference, gain, nearest_reference, quartiles
+from munit_jax.translation.intensity import (
+    BUILT_IN,
+    Reference,
+    gain,
+    nearest_reference,
+    quartiles,
+    reference_of_training,
+)
 from tfds_sdoml.sources.interface import FrameError
 
 DISK = on_disk(sdoml_geometry(64), 0.95)
@@ -39,11 +46,16 @@ def test_a_dark_disk_is_an_error():
 
 def test_the_reference_nearest_in_time_counts():
     early, late = (Reference("0193", time, (1.0, 2.0, 3.0), str(time)) for time in (1000, 9000))
+    trained_on = {"25": 1.0, "50": 2.0, "75": 3.0}
     other = Reference("0171", 4000, (1.0, 2.0, 3.0), "171")
     assert nearest_reference("0193", 4000, (early, late, other)) == early
     assert nearest_reference("0193", 6000, (early, late, other)) == late
     assert nearest_reference("0171", 0, (early, other)) == other
     assert nearest_reference("0171", 0, (early, late)) == BUILT_IN[0]
+    trained = reference_of_training({"0304": {"25": 1.0, "50": 2.0, "75": 3.0, "99": 9.0}, "bz": {"50": 4.0}})
+    assert [(r.series, r.time, r.quartiles) for r in trained] == [("0304", None, (1.0, 2.0, 3.0))]
+    assert nearest_reference("0304", 0, (early, *trained)) == trained[0]
+    assert nearest_reference("0193", 0, (*trained, *reference_of_training({"0193": trained_on}), late)) == late
     with pytest.raises(FrameError, match=r"no AIA image of 0304 to calibrate it by: name one .* with --calibrate_to"):
         nearest_reference("0304", 0, (early, late, other))
 
