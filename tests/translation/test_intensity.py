@@ -12,7 +12,7 @@ from munit_jax.translation.intensity import (
 )
 from tfds_sdoml.sources.interface import FrameError
 
-DISK = on_disk(sdoml_geometry(64), 0.95)
+DISK = on_disk(sdoml_geometry(64))
 
 
 def image_of(values):
