@@ -28,7 +28,8 @@ import numpy as np
 from configs import aia193
 from munit_jax import configuration
 from munit_jax.model.munit import DOMAINS
-from munit_jax.training.checkpoints import Checkpoints, sha256
+from munit_jax.training.checkpoints import Checkpoints
+from munit_jax.training.checksum import sha256
 from munit_jax.training.compilation import StepFunction, compile_step
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch, to_devices
 from munit_jax.training.state import TrainState, init_state, make_optimizers

@@ -40,7 +40,8 @@ from munit_jax.model.munit import (
     realisations,
 )
 from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
-from munit_jax.training.checkpoints import load_generators, sha256
+from munit_jax.training.checkpoints import load_generators
+from munit_jax.training.checksum import sha256
 
 # An accelerator decodes this many pixels at once: four images of 512, one of 1024. One of 512, full width and float32,
 # takes 0.3 GB (XLA's account of the program for CPUs with direct convolutions).
@@ -103,7 +104,7 @@ def open_run(
     if convolution not in configuration.CONVOLUTIONS:
         raise ConfigError(f"convolution must be one of {', '.join(configuration.CONVOLUTIONS)}, got {convolution!r}")
     config.convolution = convolution
-    if config.dtype == "float64":  # for tests of the training; single precision is enough to translate
+    if config.dtype == "float64":  # single precision is enough to translate
         config.dtype = "float32"
     config = configuration.with_convolution(config, jax.local_devices()[0].platform)
     architecture = replace(configuration.architecture(config), recompute="nothing")  # there is no backward pass

@@ -141,7 +141,7 @@ def discriminator_accuracy(real: Logits, fake: Logits, form: Adversarial) -> Sca
     border = 0.5 if _check_form(form) == "lsgan" else 0.0
 
     def share(r: Array, f: Array) -> Scalar:
-        return ((r > border).mean() + (f < border).mean()) / 2
+        return ((r > border).mean() + (f <= border).mean()) / 2
 
     return _sum_over_scales(share, real, fake) / len(real)
 

@@ -28,7 +28,7 @@ def main(_: Sequence[str]) -> None:
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {folder}: {error}; give a folder of RUN/diagnostics") from None
     recipe = configuration.recipe(config)
-    state, batch = load_case(folder, recipe)
+    state, batch = load_case(folder, recipe, config.batch_size)
     command_line.logger.info(
         "step %d, not applied; examples of %s\nnot finite were: %s\n",
         report["step"],

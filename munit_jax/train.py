@@ -25,8 +25,8 @@ COMPILATION_CACHE = flags.DEFINE_string(
 DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
     False,
-    "This is one of several processes of one run, usually one a host: SLURM, Open MPI and Kubernetes say which; else "
-    "give the three flags below.",
+    "This is one of several processes of one run: SLURM, Open MPI (both a process a device) and Kubernetes say which; "
+    "elsewhere give the three flags below, usually to a process a host.",
 )
 COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of the first process, with a free port.")
 NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
@@ -34,7 +34,7 @@ PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, fr
 
 LAST_WORDS = (
     "This process has died before its end: it was killed, or another process of the run has died (its own messages, "
-    "and those above, say more). The newest checkpoint stands: start all processes again with the same command."
+    "and those above, say more). What was saved stands: start all processes again with the same command."
 )
 
 

@@ -5,25 +5,23 @@ A run's folder keeps the latest whole states in `checkpoints/`, so that it can g
 never costs the other.
 """
 
-import errno
 import gc
-import hashlib
+import json
 import logging
-import os
 import shutil
-import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 
 from munit_jax.errors import WorkdirError
 from munit_jax.model.munit import Params
+from munit_jax.training.checksum import sha256
+from munit_jax.training.damage import libraries_silenced, put_aside, reason_of
+from munit_jax.training.hosts import ALONE, Host
 from munit_jax.training.state import TrainState
 
 logger = logging.getLogger(__name__)
@@ -44,11 +42,11 @@ class Checkpoints:
     With several processes every method is called by all of them, at the same step.
     """
 
-    def __init__(self, workdir: Path, config: Mapping[str, Any]):
+    def __init__(self, workdir: Path, config: Mapping[str, Any], host: Host = ALONE):
         """Open the folders; what a save that was killed has left behind is removed."""
-        self._workdir, self._config = workdir, dict(config)
+        self._workdir, self._config, self._host = workdir, dict(config), host
         self._latest = _manager(workdir / "checkpoints", KEEP, ("state", "config", "checksum"))
-        self._best = _manager(workdir / "best", 1, ("generators", "score", "config"))
+        self._best = _manager(workdir / "best", 1, ("generators", "config", "checksum", "score"))
 
     def latest_step(self) -> int | None:
         """Return the step of the newest whole checkpoint, None if there is none."""
@@ -56,8 +54,8 @@ class Checkpoints:
 
     def standing(self) -> str:
         """Return in words what a run that ends now can go on from."""
-        step = self.latest_step()
-        return "no checkpoint was written yet" if step is None else f"the checkpoint of step {step} stands"
+        steps = _steps(self._workdir / "checkpoints")  # what is whole on the disk: a save may be under way, or failed
+        return f"the checkpoint of step {steps[-1]} stands" if steps else "no checkpoint was written yet"
 
     def save(self, step: int, state: TrainState) -> None:
         """Save in the background; a second save waits for the first.
@@ -69,13 +67,16 @@ class Checkpoints:
             return
         self._check_space(_size(state))
         items = ocp.args.Composite(
-            state=tree_save(state), config=json_save(self._config), checksum=json_save({"sha256": sha256(state)})
+            state=tree_save(state),
+            config=json_save(self._config),
+            checksum=json_save({"sha256": sha256(state), "ema_sha256": sha256(state.ema)}),
         )
         self._guard(lambda: self._latest.save(step, args=items))
 
     def check(self) -> None:
-        """Raise WorkdirError if a save in the background has failed."""
-        self._guard(self._latest.check_for_errors)
+        """Raise WorkdirError if a save in the background has failed; never waits."""
+        if not self._latest.is_saving_in_progress():  # a failed one is told by waiting for its end alone
+            self.wait()
 
     def restore(self, state: TrainState) -> TrainState | None:
         """Return the state of the newest checkpoint that can be read, None if there is no checkpoint.
@@ -109,7 +110,10 @@ class Checkpoints:
         if best is not None and (best >= step or score <= self._score(best)):
             return False
         items = ocp.args.Composite(
-            generators=tree_save(ema), score=json_save({"score": score}), config=json_save(self._config)
+            generators=tree_save(ema),
+            config=json_save(self._config),
+            checksum=json_save({"ema_sha256": sha256(ema)}),
+            score=json_save({"score": score}),
         )
 
         def write() -> None:
@@ -139,20 +143,25 @@ class Checkpoints:
                     raise
 
     def _read(self, step: int, abstract: TrainState) -> TrainState | str:
-        """Return a saved state, or the reason why it cannot be read."""
+        """Return a saved state, or the reason why it cannot be read; all processes the one or all the other."""
         items = ocp.args.Composite(state=tree_restore(abstract), checksum=json_restore())
-        with _libraries_silenced():
+        with libraries_silenced():
             try:
-                restored = self._latest.restore(step, args=items)
+                restored: Any = self._latest.restore(step, args=items)
+                reason = ""
+            except (jax.errors.JaxRuntimeError, TimeoutError):
+                raise  # not of the disk
             except Exception as error:  # whatever the libraries below make of damaged files
-                reason = _reason(error)
-            else:
-                good = sha256(restored["state"]) == restored["checksum"]["sha256"]
-                return restored["state"] if good else "its numbers are not those that were saved"
-            # What reads are still under way, and what is left of them, would speak up later.
-            time.sleep(0.5)
-            gc.collect()
-        return reason
+                restored, reason = None, reason_of(error)
+            if restored is None:
+                # What reads are still under way, and what is left of them, would speak up later.
+                time.sleep(0.5)
+                gc.collect()
+        if restored is not None and sha256(restored["state"]) != restored["checksum"]["sha256"]:
+            reason = "its numbers are not those that were saved"
+        if not self._host.all_say(not reason):
+            return reason or "another process cannot read it"
+        return restored["state"]
 
     def _put_aside(self, failures: Mapping[int, str], good: int) -> None:
         for step, reason in failures.items():
@@ -163,9 +172,10 @@ class Checkpoints:
                 self._workdir / DAMAGED,
                 good,
             )
-            if jax.process_index() == 0:
+            if self._host.writes:
                 put_aside(self._workdir / "checkpoints" / f"step_{step}", self._workdir / DAMAGED)
         if failures:
+            self._host.wait("put aside")
             self._latest.reload()
 
     def _score(self, step: int) -> float:
@@ -179,8 +189,10 @@ class Checkpoints:
     def _guard(self, write: Callable[[], object]) -> None:
         try:
             write()
+        except (jax.errors.JaxRuntimeError, TimeoutError):
+            raise  # of what the processes do in common, or of the device: not of the disk
         except Exception as error:  # tensorstore and orbax wrap what the system says in errors of many kinds
-            raise self._cannot_write(_reason(error)) from error
+            raise self._cannot_write(reason_of(error)) from error
 
     def _cannot_write(self, reason: str) -> WorkdirError:
         return WorkdirError(
@@ -222,11 +234,18 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
         raise WorkdirError(f"{workdir} has no checkpoint {which}: choose best, latest, {', '.join(map(str, steps))}")
     try:
         folder = place / f"step_{step}"
-        if place.name == "best":
-            return LoadedGenerators(int(step), load_tree(folder / "generators", abstract))
-        return LoadedGenerators(int(step), _load_part(folder / "state", {"ema": abstract})["ema"])
+        with libraries_silenced():
+            if place.name == "best":
+                generators = load_tree(folder / "generators", abstract)
+            else:
+                generators = _load_part(folder / "state", {"ema": abstract})["ema"]
+        if sha256(generators) != json.loads((folder / "checksum" / "metadata").read_text())["ema_sha256"]:
+            raise ValueError("its numbers are not those that were saved")
     except Exception as error:
-        raise WorkdirError(f"cannot read checkpoint {step} of {workdir}: {_reason(error)}") from error
+        raise WorkdirError(
+            f"cannot read checkpoint {step} of {workdir}: {reason_of(error)}; choose another with --checkpoint"
+        ) from error
+    return LoadedGenerators(int(step), generators)
 
 
 def save_tree(folder: Path, tree: Any) -> None:
@@ -246,27 +265,14 @@ def bytes_kept(state: TrainState) -> int:
     return (KEEP + 1) * _size(state) + 2 * _size(state.ema)
 
 
-def sha256(tree: Any) -> str:
-    """Return a checksum of a tree's names, dtypes, shapes and bits."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.asarray(leaf)
-        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def put_aside(path: Path, folder: Path) -> None:
-    """Move a file or folder into another folder, under a name that is free there."""
-    folder.mkdir(exist_ok=True)
-    target, number = folder / path.name, 1
-    while target.exists():
-        target, number = folder / f"{path.name}.{number}", number + 1
-    path.rename(target)
-
-
 def _manager(folder: Path, keep: int, items: tuple[str, ...]) -> ocp.CheckpointManager:
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, step_prefix="step", cleanup_tmp_directories=True)
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep,
+        step_prefix="step",
+        cleanup_tmp_directories=True,
+        # Two managers may write at one time, and orbax's barriers are called by the step alone.
+        multiprocessing_options=ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=folder.name),
+    )
     return ocp.CheckpointManager(folder.absolute(), options=options, item_names=items)
 
 
@@ -289,29 +295,6 @@ def _load_part(folder: Path, abstract: dict[str, Any]) -> dict[str, Any]:
         return checkpointer.restore(folder.absolute(), args=arguments)
 
 
-@contextmanager
-def _libraries_silenced() -> Iterator[None]:
-    """Keep off the terminal what the libraries' threads print of a damaged file: pages for every array in it."""
-    terminal = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
-
-
 def _steps(folder: Path) -> list[int]:
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return sorted(int(name.removeprefix("step_")) for name in names if name.removeprefix("step_").isdigit())
-
-
-def _reason(error: BaseException) -> str:
-    """Return in a line what went wrong: what the system said, if it is in there."""
-    told = str(error)
-    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO):
-        if os.strerror(number) in told:
-            return os.strerror(number)
-    line = next((line for line in told.splitlines() if line.strip()), type(error).__name__)
-    return textwrap.shorten(line.partition(" [")[0], 200)  # the libraries put their whole settings into brackets

@@ -43,7 +43,7 @@ def save_case(
     save_tree(folder / "state", state)
 
 
-def load_case(folder: Path, recipe: Recipe) -> tuple[TrainState, Batch]:
+def load_case(folder: Path, recipe: Recipe, batch_size: int) -> tuple[TrainState, Batch]:
     """Return the state before a step that was kept by `save_case` and its global batch, leaves (b, ...).
 
     Raises:
@@ -55,6 +55,8 @@ def load_case(folder: Path, recipe: Recipe) -> tuple[TrainState, Batch]:
     loaded = [dict(np.load(part)) for part in parts]
     whole = {key: np.concatenate([part[key].reshape(-1, *part[key].shape[2:]) for part in loaded]) for key in loaded[0]}
     order = np.argsort(whole["index"])
+    if whole["index"][order].tolist() != list(range(batch_size)):
+        raise DataError(f"{folder} does not hold the whole batch of {batch_size}: a host's part is missing")
     images = {key.removeprefix("images_"): jnp.asarray(whole[key][order]) for key in whole if key.startswith("images_")}
     abstract = jax.eval_shape(lambda: init_state(recipe.architecture, make_optimizers(recipe.optimizer), 0))
     after = load_tree(folder / "state", abstract)
@@ -90,12 +92,17 @@ def _parts(recipe: Recipe, key: Any, state: TrainState, batch: Batch) -> Iterato
     yield "generators' optimiser", state.generator_optimizer
     yield "discriminators' optimiser", state.discriminator_optimizer
 
-    styles = draw_styles(a, jax.random.split(key)[0], state.step, batch.index)
+    style_key, fresh_key = jax.random.split(key)  # as `make_train_step` does
+    styles = draw_styles(a, style_key, state.step, batch.index)
     made, pull_back = jax.vjp(lambda p: generate(a, objective, p, images, styles), state.generators)
     for name in made.__dataclass_fields__:
         for domain, value in (getattr(made, name) or {}).items():
             yield f"{name.replace('_', ' ')}, {domain}", value
-    d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, made.translation), has_aux=True)(
+    translation = made.translation
+    if recipe.fresh_styles_for_d:
+        fresh = draw_styles(a, fresh_key, state.step, batch.index)
+        translation = translate_both(a, state.generators, images, fresh)
+    d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True)(
         state.discriminators
     )[0]
     for domain, gradient in d_gradient.items():

@@ -47,11 +47,9 @@ class Health:
                 "generator learns nothing from it: lower optimizer.discriminator_learning_rate",
             )
 
-    def watch_scores(self, step: int, scores: Mapping[str, float | None]) -> None:
+    def watch_scores(self, step: int, scores: Mapping[str, float]) -> None:
         """Look at held-out scores, for styles that make no difference."""
         spread, rms = scores["spread"], scores["rms"]
-        assert spread is not None
-        assert rms is not None
         self._tell(
             "style collapse",
             spread < COLLAPSED_SPREAD * rms,

@@ -36,12 +36,14 @@ class Host:
 
     @contextmanager
     def first_alone(self, what: str) -> Iterator[None]:
-        """Let the first process do this before the others, who then find it done."""
-        if self.count > 1 and not self.writes:
-            multihost_utils.sync_global_devices(what)
-        yield
-        if self.count > 1 and self.writes:
-            multihost_utils.sync_global_devices(what)
+        """Let the first process do this before the others, who then find it done, or find the same mistake."""
+        if not self.writes:
+            self.wait(what)
+        try:
+            yield
+        finally:
+            if self.writes:
+                self.wait(what)
 
     def agree(self, value: float) -> float:
         """Return the first process's value, in single precision, in all of them."""
@@ -54,25 +56,35 @@ class Host:
         if self.count > 1:
             multihost_utils.sync_global_devices(what)
 
+    def all_say(self, yes: bool) -> bool:
+        """Return whether it is so in every process."""
+        return yes if self.count == 1 else bool(multihost_utils.process_allgather(np.int32(yes)).all())
+
     @contextmanager
-    def death_told(self) -> Iterator[None]:
-        """Tell the death of another process, where it shows as an error of what they do in common.
+    def ends_alone(self) -> Iterator[None]:
+        """Let an error end this process at once, whatever the others do.
+
+        JAX would wait for them at the end, and they for this one: so they see that it is gone, and end too.
 
         Raises:
-            TrainingError: in place of JAX's error.
+            TrainingError: in place of JAX's error where it is another process that is gone.
         """
         try:
             yield
-        except jax.errors.JaxRuntimeError as error:
-            told = str(error).partition("\n")[0]
-            if self.count == 1 or not any(sign in told for sign in SIGNS_OF_DEATH):
+        except BaseException as error:
+            if self.count == 1:
                 raise
-            # At the end JAX would wait for the dead, and abort when they do not come.
             atexit.register(os._exit, EXIT_CODE)
-            raise TrainingError(
-                f"another process of the run has died or cannot be reached ({told}): see its own messages; the newest "
-                "checkpoint stands: start all processes again with the same command to go on"
-            ) from error
+            told = str(error).partition("\n")[0]
+            if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in told for sign in SIGNS_OF_DEATH):
+                raise TrainingError(
+                    f"another process of the run has died or cannot be reached ({told}): see its own messages; what "
+                    "was saved stands: start all processes again with the same command to go on"
+                ) from error
+            raise
+
+
+ALONE = Host(0, 1)
 
 
 def this_host() -> Host:
@@ -80,12 +92,12 @@ def this_host() -> Host:
     return Host(jax.process_index(), jax.process_count())
 
 
-def join(coordinator: str | None, processes: int | None, process: int | None) -> Host:
+def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
     """Join the other processes of the run; to be called before anything else of JAX.
 
     Args:
         coordinator: host:port of the first process; None to ask the environment, as for the others: SLURM, Open MPI
-            and Kubernetes are known to JAX.
+            and Kubernetes are known to JAX. Under SLURM and Open MPI a process has one device, that of its local rank.
         processes: how many there are.
         process: which of them this is, from 0.
 
@@ -99,4 +111,3 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
         heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
         shutdown_timeout_seconds=SHUTDOWN_SECONDS,
     )
-    return this_host()

@@ -9,7 +9,7 @@ def leave(words: str) -> None:
     """Have words said on stderr should this process die without coming to its end, killed or aborted.
 
     JAX aborts a process whose fellows have died, from a thread of its own: no code of ours runs then. So a child waits
-    for it, which has to be made before there are threads, that is before JAX is imported.
+    for it, which does nothing that a process with threads should not do after a fork.
     """
     reading, writing = os.pipe()
     if os.fork() == 0:

@@ -18,7 +18,8 @@ from munit_jax.configuration import Config
 from munit_jax.data.pipeline import DataSettings, describe_images, format_time, training_batches
 from munit_jax.errors import ConfigError, TrainingError
 from munit_jax.training import diagnosis
-from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
+from munit_jax.training.checkpoints import Checkpoints, bytes_kept
+from munit_jax.training.checksum import sha256
 from munit_jax.training.compilation import compile_step
 from munit_jax.training.health import Health
 from munit_jax.training.hosts import Host, this_host
@@ -34,6 +35,7 @@ from munit_jax.training.writers import ScalarWriter, write_json
 logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 2  # the first step compiles; they do not count in images per second
+BYTES_LOGGED = 3000  # a step, in metrics.jsonl and for TensorBoard
 BEST_BY = "abs_correlation"  # the held-out score of the checkpoint that is kept as the best; higher is better
 
 
@@ -57,47 +59,46 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
         raise ConfigError(f"every process needs the same number of devices, this has {local} of {len(devices)}")
     configuration.validate(config, len(devices))
     stop = StopRequest(host.count)
-    with host.first_alone("data"):  # it may have to make the synthetic Sun
-        config = configuration.with_numbers(configuration.with_convolution(config, devices[0].platform))
-        recipe, settings = configuration.recipe(config), configuration.data_settings(config)
-        monitor = Monitor(config, settings, recipe.architecture, stop.until_asked)
-    if not config.data.crop:
-        configuration.check_image_size(config, monitor.frames.size, f"image size of {settings.euv}")
-    config_json = configuration.to_json(config)
-    with claimed(workdir, config_json, host.writes), full_disk_told(workdir), host.death_told(), stop:
-        state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
-        check_space(workdir, bytes_kept(state))
-        with Checkpoints(workdir, config_json) as checkpoints:
-            state = checkpoints.restore(state) or state
-            first = int(state.step)
-            if host.writes:
-                write_json(workdir / "config.json", config_json)
-                write_json(workdir / "images.json", describe_images(settings))
-                _record_session(workdir, first)
-            _tell(state, host)
-            if first:
-                logger.info("going on from step %d of the run in %s", first, workdir)
-            with ScalarWriter(workdir, first, host.writes) as writer:
-                run = Run(config, recipe, settings, workdir, host, devices, checkpoints, monitor, writer, stop)
-                try:
-                    return Training(run)(state)
-                except Stopped:
-                    checkpoints.wait()
-                    saved = checkpoints.latest_step() or 0
-                    logger.info("stopped at step %d of %d: run the same command to go on", saved, config.steps)
-                    return None
+    with host.ends_alone():
+        with host.first_alone("data"):  # it may have to make the synthetic Sun
+            config = configuration.with_numbers(configuration.with_convolution(config, devices[0].platform))
+            recipe, settings = configuration.recipe(config), configuration.data_settings(config)
+            monitor = Monitor(config, settings, recipe.architecture, stop.until_asked)
+        if not config.data.crop:
+            configuration.check_image_size(config, monitor.frames.size, f"image size of {settings.euv}")
+        config_json = configuration.to_json(config)
+        with claimed(workdir, config_json, host.writes), full_disk_told(workdir), stop:
+            state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
+            check_space(workdir, bytes_kept(state) + BYTES_LOGGED * config.steps)
+            with Checkpoints(workdir, config_json, host) as checkpoints:
+                state = checkpoints.restore(state) or state
+                first = int(state.step)
+                stop.begin(first)
+                if host.writes:
+                    write_json(workdir / "config.json", config_json)
+                    write_json(workdir / "images.json", describe_images(settings))
+                    _tell(state, workdir)
+                with ScalarWriter(workdir, first, host.writes) as writer:
+                    run = Run(config, recipe, settings, workdir, host, devices, checkpoints, monitor, writer, stop)
+                    try:
+                        return Training(run)(state)
+                    except Stopped:
+                        checkpoints.wait()
+                        saved = checkpoints.latest_step() or 0
+                        logger.info("stopped at step %d of %d: run the same command to go on", saved, config.steps)
+                        return None
 
 
-def _record_session(workdir: Path, first: int) -> None:
-    for difference in add_session(workdir / "sessions.jsonl", session(first)):
-        logger.warning("not as when this run was last started: %s; the last digits may differ", difference)
-
-
-def _tell(state: TrainState, host: Host) -> None:
+def _tell(state: TrainState, workdir: Path) -> None:
     parameters = {"generators": state.generators, "discriminators": state.discriminators}
     logger.info("parameters:\n%s", parameter_overview.get_parameter_overview(parameters, include_stats=False))
     names = ", ".join(f"{d.device_kind} {d.id}" for d in jax.devices())
-    logger.info("%d devices: %s; process %d of %d", jax.device_count(), names, host.index + 1, host.count)
+    logger.info("%d devices in %d processes: %s", jax.device_count(), jax.process_count(), names)
+    first = int(state.step)
+    if first:
+        logger.info("going on from step %d of the run in %s", first, workdir)
+    for difference in add_session(workdir / "sessions.jsonl", session(first)):
+        logger.warning("not as when this run was last started: %s; the last digits may differ", difference)
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,10 @@ class Training:
             TrainingError, WorkdirError: see `train_and_evaluate`.
         """
         run, first = self.run, int(state.step)
-        if first and self._evaluated(first) and run.writer.scores.last.get("step") != first:
+        due = first and self._evaluated(first) and run.writer.scores.last.get("step") != first
+        if run.host.agree(bool(due)):
             self._evaluate(state, first)  # the run was stopped before it was done
         state = self._take_steps(state, first)
-        if int(state.step) < run.config.steps:
-            raise Stopped
         run.checkpoints.wait()
         summary = self._summary(state) if run.host.writes else None
         run.host.wait("summary")
@@ -194,7 +194,7 @@ class Training:
                 run.writer.flush()
                 run.checkpoints.save(step, state)
                 if stopping:
-                    break
+                    raise Stopped
                 if self._evaluated(step):
                     self._evaluate(state, step)
         return state

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+
+from munit_jax.training.writers import write_text
 
 # What the numbers of a run depend on.
 PACKAGES = ("munit-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "tensorflow-datasets")
@@ -24,13 +27,21 @@ def session(first_step: int) -> dict[str, Any]:
         "first_step": first_step,
         "command": sys.argv,
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
+        "environment": {key: value for key, value in os.environ.items() if key.startswith(("JAX_", "XLA_"))},
         "revision": revision(Path(__file__).parent),
         "platform": devices[0].platform,
         "device_kind": devices[0].device_kind,
         "devices": len(devices),
         "hosts": jax.process_count(),
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # a checkout that is not installed
 
 
 def revision(folder: Path) -> str | None:
@@ -49,13 +60,12 @@ def revision(folder: Path) -> str | None:
 
 def add_session(path: Path, now: Mapping[str, Any]) -> list[str]:
     """Add a line to a run's sessions and return in what the last one differs that numbers depend on, in words."""
-    earlier = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    with path.open("a") as file:
-        file.write(json.dumps(now) + "\n")
+    earlier = path.read_text().splitlines() if path.exists() else []
+    write_text(path, "\n".join([*earlier, json.dumps(now)]) + "\n")
     if not earlier:
         return []
-    then = earlier[-1]
-    keys = ("python", "revision", "device_kind", "devices", "hosts")
+    then = json.loads(earlier[-1])
+    keys = ("python", "revision", "device_kind", "devices", "hosts", "environment")
     pairs = [(key, then.get(key), now[key]) for key in keys]
     pairs += [(name, then["packages"].get(name), version) for name, version in now["packages"].items()]
     return [f"{name} {old} then, {new} now" for name, old, new in pairs if old != new]

@@ -31,6 +31,19 @@ class StopRequest:
     def __init__(self, hosts: int = 1):
         self._alone = hosts == 1
 
+    def begin(self, first: int) -> None:
+        """Begin behind `first` steps; for several hosts together.
+
+        Raises:
+            Stopped: one of them was asked to stop before.
+        """
+        if self._alone:
+            self.check()
+        # The hosts stop at the step behind the largest that any has told so far, and none was told before: 1 shows a
+        # request of earlier, `first` makes those that follow come to a step that is still ahead.
+        elif self.asked(1) or (first > 1 and self.asked(first)):
+            raise Stopped
+
     def asked(self, step: int) -> bool:
         """Return whether to stop after this step; to be called once after every step."""
         return self.signal_name is not None if self._alone else multihost_utils.reached_preemption_sync_point(step)

@@ -57,7 +57,12 @@ def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
     path = workdir / "config.json"
     if not path.exists():
         return
-    there = json.loads(path.read_text())
+    try:
+        there = json.loads(path.read_text())
+    except ValueError as error:
+        raise WorkdirError(
+            f"{path} cannot be read ({error}): put a good copy there, or choose another --workdir"
+        ) from None
     if keys := configuration.differing_keys(there, config):
         raise WorkdirError(
             f"{workdir} holds a run with another config, differing in {', '.join(keys)}: "
@@ -98,6 +103,6 @@ def full_disk_told(workdir: Path) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise WorkdirError(
-            f"cannot write into {workdir}: {error.strerror}; the newest checkpoint there stands: make room, and run "
-            "the same command to go on from it"
+            f"cannot write into {workdir}: {error.strerror}; what was saved stands: make room, and run the same "
+            "command to go on from it"
         ) from error

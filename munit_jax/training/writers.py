@@ -2,12 +2,20 @@
 
 import json
 import os
+import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto import event_pb2, summary_pb2
+
+events: Any = event_pb2  # generated: without static types
+summaries: Any = summary_pb2
+
+LINE = re.compile(rb'\{"step": (\d+)[,}].*\n')  # a whole line as it is written here
 
 
 class JsonLines:
@@ -15,11 +23,10 @@ class JsonLines:
 
     def __init__(self, path: Path, first_step: int, writes: bool):
         """Go on behind `first_step` steps: what an interrupted run wrote of later ones is taken back."""
-        kept = _lines_up_to(path, first_step)
-        self.last: dict[str, Any] = kept[-1] if kept else {}  # the newest line, with its step
-        if writes:
-            write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+        self.last, end = _last_up_to(path, first_step)  # the newest line, with its step
         self._file = (path if writes else Path(os.devnull)).open("a")
+        if writes:
+            self._file.truncate(end)
 
     def add(self, step: int, scalars: Mapping[str, float]) -> None:
         """Add a line; values that are not finite, which JSON does not have, are null."""
@@ -35,10 +42,24 @@ class JsonLines:
         self._file.close()
 
 
+def _last_up_to(path: Path, step: int) -> tuple[dict[str, Any], int]:
+    """Return the last whole line of no later step, empty if there is none, and the bytes up to its end."""
+    last, end = b"{}", 0
+    if path.exists():
+        with path.open("rb") as file:
+            for line in file:
+                found = LINE.match(line)
+                if not found or int(found[1]) > step:
+                    break
+                last, end = line, end + len(line)
+    return json.loads(last), end
+
+
 class ScalarWriter:
     """Writes a run's scalars to files of lines of JSON and to TensorBoard; a context manager.
 
-    `metrics.jsonl` has those of every step, `scores.jsonl` the held-out scores of every evaluation.
+    `metrics.jsonl` has those of every step, `scores.jsonl` the held-out scores of every evaluation. TensorBoard's file
+    is written here and now: in a thread, as is usual, a full disk would go unseen until the run hangs.
     """
 
     def __init__(self, workdir: Path, first_step: int, writes: bool = True):
@@ -51,9 +72,12 @@ class ScalarWriter:
         """
         self.metrics = JsonLines(workdir / "metrics.jsonl", first_step, writes)
         self.scores = JsonLines(workdir / "scores.jsonl", first_step, writes)
-        self._tensorboard = SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=first_step + 1, flush_secs=10, write_to_disk=writes
-        )
+        self._tensorboard = None
+        if writes:
+            (workdir / "tensorboard").mkdir(exist_ok=True)
+            self._tensorboard = EventsWriter(str(workdir / "tensorboard" / "events"))
+            begin = events.SessionLog(status=events.SessionLog.START)  # later steps of earlier files do not count
+            self._event(first_step + 1, session_log=begin)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Write the scalars of a step."""
@@ -66,16 +90,24 @@ class ScalarWriter:
         self._plot(step, {f"held_out_{name}": value for name, value in scores.items()})
         self.flush()
 
-    def _plot(self, step: int, scalars: Mapping[str, float]) -> None:
-        for name, value in scalars.items():
-            if np.isfinite(value):
-                self._tensorboard.add_scalar(name, value, step)
-
     def flush(self) -> None:
         """Bring everything written so far to the disk."""
         self.metrics.flush()
         self.scores.flush()
-        self._tensorboard.flush()
+        if self._tensorboard is not None:
+            self._tensorboard.flush()
+
+    def _plot(self, step: int, scalars: Mapping[str, float]) -> None:
+        values = [
+            summaries.Summary.Value(tag=name, simple_value=value)
+            for name, value in scalars.items()
+            if np.isfinite(value)
+        ]
+        self._event(step, summary=summaries.Summary(value=values))
+
+    def _event(self, step: int, **content: Any) -> None:
+        if self._tensorboard is not None:
+            self._tensorboard.write_event(events.Event(wall_time=time.time(), step=step, **content))
 
     def __enter__(self) -> "ScalarWriter":
         return self
@@ -83,21 +115,8 @@ class ScalarWriter:
     def __exit__(self, *_: object) -> None:
         self.metrics.close()
         self.scores.close()
-        self._tensorboard.close()
-
-
-def _lines_up_to(path: Path, step: int) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    kept = []
-    for line in path.read_text().splitlines():
-        try:
-            scalars = json.loads(line)
-        except json.JSONDecodeError:
-            break  # the run was stopped in the middle of this line
-        if scalars["step"] <= step:
-            kept.append(scalars)
-    return kept
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

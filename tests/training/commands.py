@@ -102,6 +102,13 @@ class Command:
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.002)
 
+    def until_said(self, words: str) -> None:
+        """Wait until the log has the words: what comes by way of another process may be late."""
+        deadline = time.monotonic() + 10
+        while words not in self.said():
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
     def end(self, within: float = PATIENCE) -> int:
         """Wait for the end and return the exit code."""
         self.process.join(within)

@@ -15,8 +15,8 @@ from munit_jax.training.checkpoints import (
     load_generators,
     load_tree,
     save_tree,
-    sha256,
 )
+from munit_jax.training.checksum import sha256
 from munit_jax.training.parallel import replicate
 from munit_jax.training.state import init_state, make_optimizers
 

@@ -1,6 +1,8 @@
 """A run whose numbers go wrong: what it says, what it keeps, and the command that looks into it."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +64,7 @@ def test_the_kept_step_is_the_run_s_own(gone_wrong):
     (case,) = (workdir / "diagnostics").iterdir()
     config = ConfigDict(json.loads((case / "config.json").read_text()))
     recipe = configuration.recipe(config)
-    state, batch = load_case(case, recipe)
+    state, batch = load_case(case, recipe, 4)
     assert (int(state.step), int(state.skipped), int(state.skipped_in_a_row)) == (5, 4, 4)
     expected = next(training_batches(configuration.data_settings(config), 4, config.seed, first=5))
     for domain, image in expected["images"].items():
@@ -77,13 +79,16 @@ def test_the_kept_step_is_the_run_s_own(gone_wrong):
     assert by_name["generator_total"].not_finite == 1
 
 
-def test_a_step_that_is_saved_is_looked_at_too(small_sun, tmp_path):
+def test_a_step_that_is_saved_is_looked_at_too(small_sun, tmp_path, caplog):
     """With a save every step no scalars come late."""
     changes = {"checkpoint_every": 1, "optimizer.learning_rate": 1e16, "max_skipped_in_a_row": 1}
     with pytest.raises(
         TrainingError, match=r"^2 steps in a row .* the last of them 3: .*; the checkpoint of step 2 stands"
     ):
         train_and_evaluate(tiny_config(**changes), tmp_path)
+    (warning, _) = (record.message for record in caplog.records if "is not applied" in record.message)
+    assert warning.startswith("step 2 is not applied, since these are not finite: adversarial_euv, ")
+    assert re.search(r"\(1 in a row, 1 in all\); examples of 201\d-\d\d-\d\dT00:00:00Z, 201", warning)
 
 
 def test_the_command_says_where_it_goes_wrong(gone_wrong, tmp_path):
@@ -111,9 +116,20 @@ def test_the_command_says_where_it_goes_wrong(gone_wrong, tmp_path):
         assert message in line
 
 
+def test_a_case_without_the_part_of_a_host(gone_wrong, tmp_path):
+    workdir, _ = gone_wrong
+    (case,) = (workdir / "diagnostics").iterdir()
+    shutil.copytree(case, tmp_path / "case")
+    part = dict(np.load(case / "batch_host0.npz"))
+    np.savez(tmp_path / "case" / "batch_host0.npz", **{key: value[:2] for key, value in part.items()})
+    recipe = configuration.recipe(ConfigDict(json.loads((case / "config.json").read_text())))
+    with pytest.raises(DataError, match="does not hold the whole batch of 4: a host's part is missing"):
+        load_case(tmp_path / "case", recipe, 4)
+
+
 def test_a_folder_without_a_step(tmp_path, recipe):
     with pytest.raises(DataError, match="holds no step to replay: give a folder of RUN/diagnostics"):
-        load_case(tmp_path, recipe)
+        load_case(tmp_path, recipe, 4)
 
 
 def test_findings_by_hand():

@@ -36,5 +36,5 @@ def test_a_discriminator_that_gives_one_answer_is_told(caplog):
 @pytest.mark.parametrize(("spread", "told"), [(0.0, True), (0.19, True), (0.21, False)])
 def test_realisations_that_are_all_equal_are_told(caplog, spread, told):
     """Less than a hundredth of a field of 20 G."""
-    Health().watch_scores(400, {"spread": spread, "rms": 20.0, "correlation": None})
+    Health().watch_scores(400, {"spread": spread, "rms": 20.0})
     assert [record.message.split(":")[0] for record in caplog.records] == ["style collapse"] * told

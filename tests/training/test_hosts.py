@@ -12,7 +12,9 @@ import pytest
 from munit_jax import configuration
 from munit_jax.training.checkpoints import load_tree
 from munit_jax.training.state import init_state, make_optimizers
+from munit_jax.training.workdir import LOCK
 from tests.training.commands import Command, config_of, saved_steps
+from tfds_sdoml.locking import sole_holder
 
 FIVE = ("--config.steps=5", "--config.batch_size=4", "--config.eval_every=5", "--config.checkpoint_every=5")
 ENDLESS = ("--config.steps=1000000", "--config.batch_size=4", "--config.eval_every=1000000")
@@ -57,6 +59,13 @@ def parameters(command: Command, step: int):
         return jax.device_get({"g": state.generators, "d": state.discriminators, "ema": state.ema})
 
 
+def assert_close(tree, other) -> None:
+    """Within 1e-5 of the largest entry of each array."""
+    for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(tree), jax.tree.leaves(other), strict=True):
+        assert a.dtype == np.float64
+        np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max(), rtol=0, err_msg=str(path))
+
+
 def test_two_hosts_with_two_devices_equal_one_with_four_and_one_with_one(start):
     runs = {}
     for hosts, devices in ((2, 2), (1, 4), (1, 1)):
@@ -65,13 +74,8 @@ def test_two_hosts_with_two_devices_equal_one_with_four_and_one_with_one(start):
             assert command.end() == 0, command.said()
         runs[hosts, devices] = commands[0]
     two, four, one = (parameters(run, 5) for run in runs.values())
-    for (path, a), b, c in zip(
-        jax.tree_util.tree_leaves_with_path(two), jax.tree.leaves(four), jax.tree.leaves(one), strict=True
-    ):
-        scale = np.abs(c).max()
-        assert a.dtype == np.float64
-        np.testing.assert_allclose(a, b, atol=1e-5 * scale, rtol=0, err_msg=str(path))
-        np.testing.assert_allclose(a, c, atol=1e-5 * scale, rtol=0, err_msg=str(path))
+    assert_close(two, one)
+    assert_close(four, one)
     losses = [json.loads((run.workdir / "metrics.jsonl").read_text().splitlines()[-1]) for run in runs.values()]
     assert losses[0]["generator_total"] == pytest.approx(losses[2]["generator_total"], rel=1e-9)
     assert (runs[2, 2].workdir / "summary.json").exists()
@@ -79,17 +83,20 @@ def test_two_hosts_with_two_devices_equal_one_with_four_and_one_with_one(start):
     assert (session["hosts"], session["devices"]) == (2, 4)
 
 
-def test_the_death_of_one_host_ends_the_other_with_an_explanation(start):
-    survivor, victim = start("death", 2, 1, *ENDLESS)
+@pytest.mark.parametrize("dying", [0, 1])
+def test_the_death_of_one_host_ends_the_other_with_an_explanation(start, dying):
+    """Of the first, whom the others report to, or of another."""
+    pair = start(f"death-{dying}", 2, 1, *ENDLESS)
+    victim, survivor = pair[dying], pair[1 - dying]
     survivor.until(lambda: survivor.steps_logged() >= 3)
     begin = time.monotonic()
     victim.kill()
     assert survivor.end(within=60) not in (0, None)
     assert time.monotonic() - begin < 60
-    # The one finds out by itself, or is ended by JAX and explains it behind its back.
-    assert "another process of the run has died" in survivor.said()
-    assert "checkpoint stands: start all processes again with the same command" in survivor.said()
-    assert "This process has died before its end: it was killed" in victim.said()
+    # It finds out by itself, or is ended by JAX and the words come from behind its back.
+    survivor.until_said("another process of the run has died")
+    survivor.until_said("saved stands: start all processes again with the same command")
+    victim.until_said("This process has died before its end: it was killed")
 
 
 def test_one_host_asked_to_stop_stops_both_at_the_same_step(start):
@@ -101,3 +108,26 @@ def test_one_host_asked_to_stop_stops_both_at_the_same_step(start):
     steps = [int(command.said().split("stopped at step ")[1].split()[0]) for command in (first, second)]
     assert steps[0] == steps[1] == saved_steps(first.workdir)[-1]
     assert "has died" not in first.said() + second.said()
+
+    # On one device alone the run goes on to where one that never had another comes to.
+    end = steps[0] + 3
+    to_the_end = (f"--config.steps={end}", "--config.batch_size=4", "--config.eval_every=1000000")
+    (alone,) = start("stopped", 1, 1, *to_the_end)
+    (never,) = start("never", 1, 1, *to_the_end)
+    assert [alone.end(), never.end()] == [0, 0], alone.said() + never.said()
+    assert f"going on from step {steps[0]} " in alone.said()
+    assert "devices 2 then, 1 now" in alone.said()
+    assert_close(parameters(alone, end), parameters(never, end))
+
+
+def test_a_mistake_of_one_host_ends_the_other(start, tmp_path):
+    """The first finds the folder taken: the second must not wait for it."""
+    workdir = tmp_path / "taken"
+    workdir.mkdir()
+    with sole_holder(workdir / LOCK, "a test"):
+        first, second = start("mistake", 2, 1, *FIVE, f"--workdir={workdir}")
+        ends = [command.end(within=60) for command in (first, second)]
+    assert ends[0] == 2
+    assert "another run is at work" in first.said()
+    assert ends[1] not in (0, None)
+    second.until_said("start all processes again with the same command")

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from munit_jax.errors import WorkdirError
-from munit_jax.training.workdir import check_space, claimed, full_disk_told
+from munit_jax.training.workdir import check_config, check_space, claimed, full_disk_told
 
 
 def test_a_folder_is_claimed_once_and_free_again(tmp_path):
@@ -33,6 +33,12 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         pytest.fail("claimed a file")
 
 
+def test_a_config_that_a_power_cut_left_empty(tmp_path):
+    (tmp_path / "config.json").write_text("")
+    with pytest.raises(WorkdirError, match=r"config.json cannot be read \(Expecting value.*\): put a good copy there"):
+        check_config(tmp_path, {})
+
+
 def test_room_is_asked_for_before_the_work(tmp_path, monkeypatch):
     """1000 bytes are free and 600 hold checkpoints already: 1600 will do, 1601 will not."""
     (tmp_path / "checkpoints" / "step_1").mkdir(parents=True)
@@ -46,7 +52,7 @@ def test_room_is_asked_for_before_the_work(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_told_and_other_errors_are_not_hidden(tmp_path):
     with (
-        pytest.raises(WorkdirError, match="No space left on device; the newest checkpoint there stands"),
+        pytest.raises(WorkdirError, match="No space left on device; what was saved stands"),
         full_disk_told(tmp_path),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
