@@ -12,7 +12,6 @@ from absl import logging as absl_logging
 
 from munit_jax.errors import UserError
 
-MISTAKE = 2
 INTERRUPTED = 128 + signal.SIGINT  # as shells count it
 
 logger = logging.getLogger("munit_jax")
@@ -82,4 +81,4 @@ def keep_compiled(folder: str | None) -> None:
 
 def _fail(message: str) -> NoReturn:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
-    sys.exit(MISTAKE)
+    sys.exit(UserError.exit_code)

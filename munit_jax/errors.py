@@ -4,6 +4,8 @@
 class UserError(Exception):
     """A mistake in what the program was given; the message is all that is shown."""
 
+    exit_code = 2
+
 
 class ConfigError(UserError):
     """A config value, or a combination of values, that cannot work."""

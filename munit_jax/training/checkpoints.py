@@ -144,15 +144,16 @@ class Checkpoints:
 
     def _read(self, step: int, abstract: TrainState) -> TrainState | str:
         """Return a saved state, or the reason why it cannot be read; all processes the one or all the other."""
+        restored: Any = None
         items = ocp.args.Composite(state=tree_restore(abstract), checksum=json_restore())
         with libraries_silenced():
             try:
-                restored: Any = self._latest.restore(step, args=items)
+                restored = self._latest.restore(step, args=items)
                 reason = ""
             except (jax.errors.JaxRuntimeError, TimeoutError):
                 raise  # not of the disk
             except Exception as error:  # whatever the libraries below make of damaged files
-                restored, reason = None, reason_of(error)
+                reason = reason_of(error)
             if restored is None:
                 # What reads are still under way, and what is left of them, would speak up later.
                 time.sleep(0.5)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from munit_jax.errors import DataError
-from munit_jax.objectives import discriminator_objective, generate, generator_objective
+from munit_jax.objectives import discriminator_objective, generate, generator_objective, translate_both
 from munit_jax.training.checkpoints import load_tree, save_tree
 from munit_jax.training.state import TrainState, init_state, make_optimizers
 from munit_jax.training.step import Batch, Recipe, draw_styles, make_train_step

@@ -17,7 +17,6 @@ HEARTBEAT_SECONDS = 30
 # How long one that ends waits for the others to end as well: they may be scoring.
 SHUTDOWN_SECONDS = 300
 
-EXIT_CODE = 1
 # Words of the errors that the libraries raise when a process does not answer.
 SIGNS_OF_DEATH = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "heartbeat")
 
@@ -74,7 +73,7 @@ class Host:
         except BaseException as error:
             if self.count == 1:
                 raise
-            atexit.register(os._exit, EXIT_CODE)
+            atexit.register(os._exit, getattr(error, "exit_code", 1))
             told = str(error).partition("\n")[0]
             if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in told for sign in SIGNS_OF_DEATH):
                 raise TrainingError(

