@@ -160,7 +160,8 @@ class Checkpoints:
                 gc.collect()
         if restored is not None and sha256(restored["state"]) != restored["checksum"]["sha256"]:
             reason = "its numbers are not those that were saved"
-        if not self._host.all_say(not reason):
+        agreed = self._host.all_say(not reason)
+        if restored is None or not agreed:
             return reason or "another process cannot read it"
         return restored["state"]
 

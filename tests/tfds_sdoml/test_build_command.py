@@ -132,7 +132,7 @@ def test_a_folder_that_may_not_be_read(tmp_path):
         "if os.geteuid() == 0: os.setuid(65534)\n"
         f"sys.exit(b.main(['aia0193', '--manual_dir={tmp_path / 'in'}', '--dry_run']))"
     )
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     (tmp_path / "in/2011").chmod(0o755)
