@@ -49,6 +49,7 @@ def make_run(folder: Path, width: int) -> Path:
     config.model.update({"width": width, "mlp_width": 4 * width, "discriminator_width": width})
     folder.mkdir()
     write_json(folder / "config.json", to_json(config))
+    write_json(folder / "images.json", {"size": 512, "disk_percentiles": {}})
     config.convolution = "direct"
     with Checkpoints(folder, to_json(config)) as checkpoints:
         checkpoints.keep_if_best(1, init_generators(architecture(config), 0), 0.0)
