@@ -73,7 +73,6 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
             with Checkpoints(workdir, config_json, host) as checkpoints:
                 state = checkpoints.restore(state) or state
                 first = int(state.step)
-                stop.begin(first)
                 if host.writes:
                     write_json(workdir / "config.json", config_json)
                     write_json(workdir / "images.json", describe_images(settings))
@@ -81,6 +80,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
                 with ScalarWriter(workdir, first, host.writes) as writer:
                     run = Run(config, recipe, settings, workdir, host, devices, checkpoints, monitor, writer, stop)
                     try:
+                        stop.begin(first)
                         return Training(run)(state)
                     except Stopped:
                         checkpoints.wait()

@@ -131,6 +131,15 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(uninterrupted, sma
     assert [line["first_step"] for line in lines(tmp_path, "sessions")] == [0, 2]
 
 
+def test_a_run_that_was_asked_to_stop_while_it_was_made_ready_takes_no_step(small_sun, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(loop, "check_space", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with caplog.at_level("INFO"):
+        assert train_and_evaluate(tiny_config(), tmp_path) is None
+    assert caplog.messages[-1] == "stopped at step 0 of 4: run the same command to go on"
+    assert lines(tmp_path) == []
+    assert os.listdir(tmp_path / "checkpoints") == []
+
+
 def test_a_finished_run_is_not_trained_again(uninterrupted, small_sun, monkeypatch):
     monkeypatch.setattr(loop, "make_parallel_step", lambda *_: None)
     before = json.loads((uninterrupted / "summary.json").read_text())

@@ -48,3 +48,11 @@ def test_what_goes_through_many_things_is_left_between_two():
     with StopRequest() as stop, pytest.raises(Stopped):
         go_through(stop)
     assert seen == [0, 1, 2]
+
+
+def test_a_request_of_before_the_first_step_is_not_lost():
+    with StopRequest() as stop:
+        stop.begin(7)
+        send(signal.SIGTERM)
+        with pytest.raises(Stopped):
+            stop.begin(7)
