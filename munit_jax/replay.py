@@ -27,6 +27,7 @@ def main(_: Sequence[str]) -> None:
         report = json.loads((folder / "report.json").read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {folder}: {error}; give a folder of RUN/diagnostics") from None
+    configuration.validate(config, devices=1)
     recipe = configuration.recipe(config)
     state, batch = load_case(folder, recipe, config.batch_size)
     command_line.logger.info(

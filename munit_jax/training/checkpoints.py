@@ -5,11 +5,9 @@ A run's folder keeps the latest whole states in `checkpoints/`, so that it can g
 never costs the other.
 """
 
-import gc
 import json
 import logging
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +18,7 @@ import orbax.checkpoint as ocp
 from munit_jax.errors import WorkdirError
 from munit_jax.model.munit import Params
 from munit_jax.training.checksum import sha256
-from munit_jax.training.damage import libraries_silenced, put_aside, reason_of
+from munit_jax.training.damage import UnreadableError, put_aside, read_quietly, reason_of
 from munit_jax.training.hosts import ALONE, Host
 from munit_jax.training.state import TrainState
 
@@ -28,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 KEEP = 3  # the latest checkpoints
 DAMAGED = "damaged"  # where checkpoints that cannot be read are put
+OTHER_NUMBERS = "its numbers are not those that were saved"
 
 json_save: Any = ocp.args.JsonSave  # orbax's dataclasses have no types for a static checker
 json_restore: Any = ocp.args.JsonRestore
@@ -49,7 +48,7 @@ class Checkpoints:
         self._best = _manager(workdir / "best", 1, ("generators", "config", "checksum", "score"))
 
     def latest_step(self) -> int | None:
-        """Return the step of the newest whole checkpoint, None if there is none."""
+        """Return the step of the newest checkpoint, one that is being written included; None if there is none."""
         return self._latest.latest_step()
 
     def standing(self) -> str:
@@ -144,22 +143,14 @@ class Checkpoints:
 
     def _read(self, step: int, abstract: TrainState) -> TrainState | str:
         """Return a saved state, or the reason why it cannot be read; all processes the one or all the other."""
-        restored: Any = None
         items = ocp.args.Composite(state=tree_restore(abstract), checksum=json_restore())
-        with libraries_silenced():
-            try:
-                restored = self._latest.restore(step, args=items)
-                reason = ""
-            except (jax.errors.JaxRuntimeError, TimeoutError):
-                raise  # not of the disk
-            except Exception as error:  # whatever the libraries below make of damaged files
-                reason = reason_of(error)
-            if restored is None:
-                # What reads are still under way, and what is left of them, would speak up later.
-                time.sleep(0.5)
-                gc.collect()
-        if restored is not None and sha256(restored["state"]) != restored["checksum"]["sha256"]:
-            reason = "its numbers are not those that were saved"
+        restored, reason = None, ""
+        try:
+            restored = read_quietly(lambda: self._latest.restore(step, args=items))
+            if sha256(restored["state"]) != restored["checksum"]["sha256"]:
+                reason = OTHER_NUMBERS
+        except UnreadableError as error:
+            reason = str(error)
         agreed = self._host.all_say(not reason)
         if restored is None or not agreed:
             return reason or "another process cannot read it"
@@ -234,19 +225,23 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
     step = steps[-1] if which in ("best", "latest") else which
     if step not in steps:
         raise WorkdirError(f"{workdir} has no checkpoint {which}: choose best, latest, {', '.join(map(str, steps))}")
-    try:
-        folder = place / f"step_{step}"
-        with libraries_silenced():
-            if place.name == "best":
-                generators = load_tree(folder / "generators", abstract)
-            else:
-                generators = _load_part(folder / "state", {"ema": abstract})["ema"]
+    folder = place / f"step_{step}"
+
+    def read() -> Params:
+        if place.name == "best":
+            generators = load_tree(folder / "generators", abstract)
+        else:
+            generators = _load_part(folder / "state", {"ema": abstract})["ema"]
         if sha256(generators) != json.loads((folder / "checksum" / "metadata").read_text())["ema_sha256"]:
-            raise ValueError("its numbers are not those that were saved")
-    except Exception as error:
+            raise ValueError(OTHER_NUMBERS)
+        return generators
+
+    try:
+        generators = read_quietly(read)
+    except UnreadableError as error:
         raise WorkdirError(
-            f"cannot read checkpoint {step} of {workdir}: {reason_of(error)}; choose another with --checkpoint"
-        ) from error
+            f"cannot read checkpoint {step} of {workdir}: {error}; choose another with --checkpoint"
+        ) from None
     return LoadedGenerators(int(step), generators)
 
 

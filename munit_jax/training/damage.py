@@ -1,11 +1,15 @@
 """Files that cannot be read or written: what is said of them, and where they are put."""
 
 import errno
+import gc
 import os
 import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import jax
 
 
 def put_aside(path: Path, folder: Path) -> None:
@@ -17,9 +21,32 @@ def put_aside(path: Path, folder: Path) -> None:
     path.rename(target)
 
 
+class UnreadableError(Exception):
+    """A file that cannot be read; the message is the reason in a line."""
+
+
+def read_quietly[T](read: Callable[[], T]) -> T:
+    """Return what is read; what the libraries' threads print of a damaged file, pages for every array, is kept back.
+
+    Raises:
+        UnreadableError: it cannot be read.
+        JaxRuntimeError, TimeoutError: the device or the processes in common have failed, not the disk.
+    """
+    with _terminal_silenced():
+        try:
+            return read()
+        except (jax.errors.JaxRuntimeError, TimeoutError):
+            raise
+        except Exception as error:  # whatever the libraries make of damaged files
+            reason = reason_of(error)
+        # What reads are still under way, and what is left of them, would speak up later.
+        time.sleep(0.5)
+        gc.collect()
+    raise UnreadableError(reason)
+
+
 @contextmanager
-def libraries_silenced() -> Iterator[None]:
-    """Keep off the terminal what the libraries' threads print of a damaged file: pages for every array in it."""
+def _terminal_silenced() -> Iterator[None]:
     terminal = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +53,10 @@ def load_case(folder: Path, recipe: Recipe, batch_size: int) -> tuple[TrainState
     parts = sorted(folder.glob(BATCH.format("*")))
     if not parts or not (folder / "state").is_dir():
         raise DataError(f"{folder} holds no step to replay: give a folder of RUN/diagnostics")
-    loaded = [dict(np.load(part)) for part in parts]
+    try:
+        loaded = [dict(np.load(part)) for part in parts]
+    except (OSError, ValueError, BadZipFile) as error:
+        raise DataError(f"{folder} cannot be read: {error}") from None
     whole = {key: np.concatenate([part[key].reshape(-1, *part[key].shape[2:]) for part in loaded]) for key in loaded[0]}
     order = np.argsort(whole["index"])
     if whole["index"][order].tolist() != list(range(batch_size)):

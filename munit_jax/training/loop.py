@@ -232,7 +232,7 @@ class Training:
                 scalars["skipped"],
                 ", ".join(_times(taken)),
             )
-        else:
+        elif self.run.host.writes:
             self.health.watch_step(taken.step, scalars)
         bar.set_description(f"G {scalars['generator_total']:.3f} D {scalars['discriminator_total']:.3f}", refresh=False)
         bar.set_postfix_str(f"{speed:.1f} images/s" if speed else "", refresh=False)

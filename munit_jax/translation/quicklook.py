@@ -1,11 +1,13 @@
 """Pictures of translations: solar north up, with the heliographic grid of the observer."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
 from munit_jax.evaluation.figures import FIELD_RANGE, draw_euv, draw_magnetogram
@@ -24,6 +26,26 @@ LEAST_RANGE = 5.0  # gauss
 MOST = 16  # realisations in a picture
 COLUMNS = 6
 OFF_DISK = "#404040"
+EUV_TICKS = (0, 10, 100, 1000, 10_000)  # DN/s
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a picture shows, all in the geometry of the training.
+
+    Attributes:
+        source, given: the input, DN/s or gauss, and what it is.
+        realisations, product: the output, and what it is.
+        geometry: with the direction from which the Sun was seen.
+        title: of the picture.
+    """
+
+    source: Float[np.ndarray, "size size"]
+    given: Product
+    realisations: Float[np.ndarray, "n size size"]
+    product: Product
+    geometry: DiskGeometry
+    title: str
 
 
 def draw_product(
@@ -61,22 +83,15 @@ def draw_grid(axes: Axes, geometry: DiskGeometry, labels: bool = False) -> None:
     axes.set(xlim=(-0.5, geometry.size - 0.5), ylim=(-0.5, geometry.size - 0.5))
 
 
-def quick_look(
-    path: Path,
-    source: Float[np.ndarray, "size size"],
-    source_product: Product,
-    realisations: Float[np.ndarray, "n size size"],
-    product: Product,
-    geometry: DiskGeometry,
-    title: str,
-) -> None:
+def quick_look(path: Path, shown: Shown) -> None:
     """Save the input, the mean of the realisations, their standard deviation and the agreement of their signs.
 
-    One realisation has no deviation and no agreement. All in the geometry of the training, seen as `geometry` says.
+    One realisation has no deviation and no agreement.
     """
+    realisations, product, geometry = shown.realisations, shown.product, shown.geometry
     count = len(realisations)
-    panels = [_panel_name(source_product), f"mean of {count}" if count > 1 else "realisation"]
-    units = [_unit(source_product), _unit(product)]
+    panels = [_panel_name(shown.given), f"mean of {count}" if count > 1 else "realisation"]
+    units = [_unit(shown.given), _unit(product)]
     if count > 1:
         panels.append("standard deviation")
         units.append(product.unit)
@@ -84,10 +99,10 @@ def quick_look(
         panels.append("agreement of the sign")
         units.append("share of the realisations")
     figure = Figure(figsize=(4.0 * len(panels), 4.6), layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(shown.title, fontsize=10)
     row = figure.subplots(1, len(panels), squeeze=False)[0]
     drawn = [
-        draw_product(row[0], source, source_product, geometry, FIELD_RANGE),
+        draw_product(row[0], shown.source, shown.given, geometry, FIELD_RANGE),
         draw_product(row[1], realisations.mean(axis=0), product, geometry, field_range(realisations, geometry)),
     ]
     if count > 1:
@@ -97,32 +112,30 @@ def quick_look(
     for axes, name, image, unit in zip(row, panels, drawn, units, strict=True):
         axes.set_title(name, fontsize=9)
         draw_grid(axes, geometry, labels=True)
-        figure.colorbar(image, ax=axes, location="bottom", fraction=0.045).set_label(unit, fontsize=8)
+        bar = figure.colorbar(image, ax=axes, location="bottom", fraction=0.045)
+        bar.set_label(unit, fontsize=8)
+        if isinstance(image.norm, AsinhNorm):  # its own ticks crowd near 0
+            bar.set_ticks([tick for tick in EUV_TICKS if tick <= (image.norm.vmax or 0)])
+            bar.ax.xaxis.set_major_formatter("{x:g}")
     figure.savefig(path, dpi=110)
 
 
-def grid_of_styles(
-    path: Path,
-    source: Float[np.ndarray, "size size"],
-    source_product: Product,
-    realisations: Float[np.ndarray, "n size size"],
-    product: Product,
-    geometry: DiskGeometry,
-    title: str,
-) -> None:
+def grid_of_styles(path: Path, shown: Shown) -> None:
     """Save the input and up to 16 realisations, each of another style (the poster's figure)."""
-    shown = realisations[:MOST]
-    rows = -(-(len(shown) + 1) // COLUMNS)
+    images, product, geometry = shown.realisations[:MOST], shown.product, shown.geometry
+    rows = -(-(len(images) + 1) // COLUMNS)
     figure = Figure(figsize=(2.2 * COLUMNS, 2.5 * rows + 1.2), layout="compressed")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(shown.title, fontsize=10)
     cells = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
-    draw_product(cells[0], source, source_product, geometry, FIELD_RANGE)
-    cells[0].set_title(_panel_name(source_product), fontsize=8)
-    gauss = field_range(shown, geometry)
-    drawn = [draw_product(axes, image, product, geometry, gauss) for axes, image in zip(cells[1:], shown, strict=False)]
-    for number, axes in enumerate(cells[1 : len(shown) + 1], 1):
+    draw_product(cells[0], shown.source, shown.given, geometry, FIELD_RANGE)
+    cells[0].set_title(_panel_name(shown.given), fontsize=8)
+    gauss = field_range(images, geometry)
+    drawn = [
+        draw_product(axes, image, product, geometry, gauss) for axes, image in zip(cells[1:], images, strict=False)
+    ]
+    for number, axes in enumerate(cells[1 : len(images) + 1], 1):
         axes.set_title(f"style {number}", fontsize=8)
-    used = cells[: len(shown) + 1]
+    used = cells[: len(images) + 1]
     for axes in used:
         draw_grid(axes, geometry)
     for axes in cells[len(used) :]:
@@ -143,7 +156,7 @@ def make_draw(picture: Picture, translation: Translation) -> Draw:
         geometry = heliographic_view(source.view, translation.run.geometry)
         name, time = source.inputs[0][0], text(source.view, "DATE-AVG")[:19]
         title = f"{name}, {time}: synthetic, {translation.run.name} step {translation.run.step}"
-        function(path, source.image[..., 0], given, realisations, product, geometry, title)
+        function(path, Shown(source.image[..., 0], given, realisations, product, geometry, title))
 
     return draw
 
