@@ -65,6 +65,7 @@ class TrainedRun:
         normalizations: of each domain, between physical units and [-1, 1].
         parameters_sha256, config_sha256: checksums.
         disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.pipeline.describe_images`.
+        config: of the training.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TrainedRun:
     parameters_sha256: str
     config_sha256: str
     disk_percentiles: Mapping[str, Mapping[str, float]]
+    config: Config
 
     @property
     def geometry(self) -> DiskGeometry:
@@ -127,6 +129,7 @@ def open_run(
         parameters_sha256=sha256(generators),
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         disk_percentiles=images["disk_percentiles"],
+        config=ConfigDict(json.loads(text)),
     )
 
 

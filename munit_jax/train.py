@@ -85,10 +85,11 @@ def score_table(summary: Mapping[str, Any]) -> str:
     rows = {"generated": summary["held_out"], **summary["baselines"]}
     lines = [f"{'held out':<12}{'RMSE (G)':>12}{'correlation':>14}{'|B| correlation':>18}"]
     for name, scores in rows.items():
-        signed, absolute = (
-            "-" if scores[key] is None else f"{scores[key]:.3f}" for key in ("correlation", "abs_correlation")
+        rmse, signed, absolute = (
+            "-" if scores[key] is None else f"{scores[key]:.{digits}f}"
+            for key, digits in (("rmse", 2), ("correlation", 3), ("abs_correlation", 3))
         )
-        lines.append(f"{name:<12}{scores['rmse']:>12.2f}{signed:>14}{absolute:>18}")
+        lines.append(f"{name:<12}{rmse:>12}{signed:>14}{absolute:>18}")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
+from munit_jax.solar.rotation import rotation_rate
 from tfds_sdoml.ephemeris import DAY
 
 SOLAR_RADIUS_CM = 6.957e10  # IAU 2015 resolution B3
@@ -43,8 +44,6 @@ SPOT_REMNANT = 0.02  # smaller parts of a spot are no spot
 FAINTEST_FLUX = 3.5e20  # Mx left of one polarity: below it a region has drowned in the network
 DIFFUSIVITY = 250.0  # km^2 / s, of supergranulation (Wang, Nash & Sheeley 1989)
 
-SNODGRASS = (14.38, -1.95, -2.17)  # degrees a day, sidereal, magnetic features (Snodgrass 1983): A + B sin^2 + C sin^4
-CARRINGTON_RATE = 360 / 25.38  # degrees a day, sidereal
 MERIDIONAL_SPEED = 0.011  # km / s, poleward, at latitude 45 (Hathaway & Rightmire 2010)
 
 
@@ -96,12 +95,6 @@ class Fragments:
     flux: Float[np.ndarray, "region fragment"]
     width: Float[np.ndarray, "region fragment"]
     compact: Float[np.ndarray, "region fragment"]
-
-
-def rotation_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day."""
-    sine2 = np.sin(np.deg2rad(latitude)) ** 2
-    return SNODGRASS[0] + SNODGRASS[1] * sine2 + SNODGRASS[2] * sine2**2 - CARRINGTON_RATE
 
 
 def meridional_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -10,6 +10,7 @@ import numpy as np
 from munit_jax.data.augment import Flip, random_crop, random_flip
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.solar.disk import DiskGeometry
 from tfds_sdoml.build import build, is_prepared
 from tfds_sdoml.sdoml_dataset_builder import Builder
 
@@ -17,6 +18,7 @@ from tfds_sdoml.sdoml_dataset_builder import Builder
 READ_THREADS = 2
 READ_AHEAD = 16
 
+GEOMETRY = ("solar_radius", "centre", "b0", "l0", "distance")  # of a frame
 LINE_OF_SIGHT = "bz"  # the component of the field that the networks make
 
 
@@ -46,7 +48,7 @@ class Frames:
 
     A frame holds `euv` (h, w, channels) in DN/s and `magnetogram` (h, w, 1) in gauss, float32, as far as the dataset
     has them and they are asked for, `time` in seconds since 1970, and the geometry: `solar_radius` and `centre` in
-    pixels.
+    pixels, `b0` and `l0` in degrees, `distance` in solar radii; see `geometry_of`.
     """
 
     def __init__(
@@ -76,12 +78,20 @@ class Frames:
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         example = self.source[index]
-        frame = {field: example[field] for field in (*self.domains, "time", "solar_radius", "centre")}
+        frame = {field: example[field] for field in (*self.domains, "time", *GEOMETRY)}
         for domain, layers in self.layers.items():
             # Datasets may store float16, in which sums overflow and small steps are lost.
             frame[domain] = frame[domain][..., layers].astype(np.float32)
             check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
         return frame
+
+
+def geometry_of(frame: Mapping[str, np.ndarray]) -> DiskGeometry:
+    """Return where the Sun is in a frame, and from where it is seen."""
+    x, y = (float(value) for value in frame["centre"])
+    size = next(frame[domain].shape[0] for domain in ("euv", "magnetogram") if domain in frame)
+    b0, l0, distance = (float(frame[name]) for name in ("b0", "l0", "distance"))
+    return DiskGeometry(size, float(frame["solar_radius"]), (x, y), b0, l0, distance)
 
 
 def open_dataset(name: str, data_dir: str | None) -> Builder:

@@ -1,71 +1,185 @@
-"""Scores of generated magnetograms on the disk: sums that add up exactly over frames, and what follows from them."""
+"""Scores of magnetograms, pixel by pixel: sums that add up exactly over frames, and what follows from them.
 
-from collections.abc import Mapping
+Sums are taken on the device, one frame and one magnetogram at a time, for each stratum; they are added up in double
+precision. A score is a function of sums, so it does not depend on how frames are batched or distributed, and the score
+of any subset of frames follows from the same sums. Fields are in gauss.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-# What is summed over the pixels: b the generated and t the true line-of-sight field in gauss.
-SUMS = ("n", "b", "t", "bb", "tt", "bt", "abs_b", "abs_t", "abs_bt", "pixels", "variance")
+# The moments are those of these quantities and of the EUV channels behind them: b generated, t true.
+ONE, B, T, ABS_B, ABS_T = range(5)
+FIRST_EUV = 5
+
+POLARITY_THRESHOLDS = (10.0, 50.0, 100.0)  # gauss of the true |B|, above which signs are compared
+GREY_RANGE = (
+    100.0  # gauss: the field that is white in the pictures of Kim et al. 2019, whose PSNR and SSIM are compared
+)
+PPE_TOLERANCE = 0.1  # of the true field
+
+Sums = Mapping[str, Float[np.ndarray, "..."]]
+Score = Float[np.ndarray, "..."]
 
 
 @jax.jit
 def pixel_sums(
-    generated: Float[Array, "*n h w"], true: Float[Array, "h w"], mask: Bool[Array, "h w"]
-) -> dict[str, Float[Array, ""]]:
-    """Sum what the scores need over the masked pixels of one frame and all its realisations; fields in gauss.
+    generated: Float[Array, "n h w"],
+    unsigned: Float[Array, "n h w"],
+    true: Float[Array, "h w"],
+    euv: Float[Array, "h w c"],
+    masks: Bool[Array, "s h w"],
+) -> dict[str, Float[Array, "n s ..."]]:
+    """Sum over the pixels of each stratum what the scores need, for each of n magnetograms of one frame.
 
-    Pixels outside the mask do not count, whatever they hold.
+    Pixels outside a mask do not count, whatever they hold.
+
+    Args:
+        generated: the line-of-sight field; NaN for a baseline that has none.
+        unsigned: its |B|, which a baseline may know better than by taking the modulus.
+        true: the true field.
+        euv: the EUV image, in any scaling.
+        masks: the strata.
     """
-    b = jnp.where(mask, generated, 0.0)
-    t = jnp.broadcast_to(jnp.where(mask, true, 0.0), b.shape)
-    abs_b, abs_t = jnp.abs(b), jnp.abs(t)
+    weights = masks.reshape(len(masks), -1).astype(jnp.float32)
+    anywhere = masks.any(axis=0)
+    t = jnp.where(anywhere, true, 0.0).ravel()
+    channels = jnp.where(anywhere[..., None], euv, 0.0).reshape(-1, euv.shape[-1]).T
+    strong = jnp.stack([jnp.abs(t) >= threshold for threshold in POLARITY_THRESHOLDS]).astype(jnp.float32)
+
+    def over_strata(x: Float[Array, "k pixels"]) -> Float[Array, "s k"]:
+        return jnp.matmul(weights, x.T, precision=jax.lax.Precision.HIGHEST)
+
+    def one(pair: tuple[Float[Array, "h w"], Float[Array, "h w"]]) -> dict[str, Float[Array, "s ..."]]:
+        b, abs_b = (jnp.where(anywhere, field, 0.0).ravel() for field in pair)
+        members = jnp.concatenate([jnp.stack([jnp.ones_like(t), b, t, abs_b, jnp.abs(t)]), channels])
+        products = jax.vmap(lambda x: over_strata(x * members))(members)
+        error = b - t
+        grey_error = jnp.clip(b, -GREY_RANGE, GREY_RANGE) - jnp.clip(t, -GREY_RANGE, GREY_RANGE)
+        near = jnp.where(jnp.isnan(b), jnp.nan, jnp.abs(error) <= PPE_TOLERANCE * jnp.abs(t))
+        rows = jnp.stack([error, jnp.abs(error), error**2, grey_error**2, (abs_b - jnp.abs(t)) ** 2, near])
+        sums = over_strata(rows)
+        return {
+            "moments": products.transpose(1, 0, 2),
+            "error": sums[:, 0],
+            "absolute_error": sums[:, 1],
+            "squared_error": sums[:, 2],
+            "squared_grey_error": sums[:, 3],
+            "squared_unsigned_error": sums[:, 4],
+            "near": sums[:, 5],
+            "agreeing": over_strata(strong * jnp.where(jnp.isnan(b), jnp.nan, jnp.sign(b) == jnp.sign(t))),
+            "strong": over_strata(strong),
+        }
+
+    return jax.lax.map(one, (generated, unsigned))
+
+
+def flux_sums(sums: Sums, gauss_to_maxwell: Float[np.ndarray, "frame"]) -> dict[str, Float[np.ndarray, "frame n ..."]]:
+    """Return sums over frames of what belongs to a whole frame: its fluxes through the scored disk, along the line of
+    sight.
+
+    The moments are those of (1, total unsigned flux, true total unsigned flux, net flux, true net flux), in maxwell;
+    errors are relative to the true total unsigned flux.
+
+    Args:
+        sums: of single frames, (frame, n, s, ...).
+        gauss_to_maxwell: the area of a pixel in square centimetres.
+    """
+    disk = sums["moments"][:, :, 0].astype(np.float64)
+    unsigned, true_unsigned, net, true_net = (
+        disk[:, :, ONE, member] * gauss_to_maxwell[:, None] for member in (ABS_B, ABS_T, B, T)
+    )
+    members = np.stack([np.ones_like(net), unsigned, true_unsigned, net, true_net], axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(true_unsigned > 0, (unsigned - true_unsigned) / true_unsigned, np.nan)
+        net_error = np.where(true_unsigned > 0, np.abs(net - true_net) / true_unsigned, np.nan)
     return {
-        "n": mask.sum() * jnp.ones(b.shape[:-2]).sum(),
-        "b": b.sum(),
-        "t": t.sum(),
-        "bb": (b * b).sum(),
-        "tt": (t * t).sum(),
-        "bt": (b * t).sum(),
-        "abs_b": abs_b.sum(),
-        "abs_t": abs_t.sum(),
-        "abs_bt": (abs_b * abs_t).sum(),
-        "pixels": mask.sum(),
-        "variance": b.reshape(-1, *t.shape[-2:]).var(axis=0).sum(),
+        "flux_moments": members[..., :, None] * members[..., None, :],
+        "flux_error": np.abs(relative),
+        "flux_bias": relative,
+        "net_flux_error": net_error,
     }
 
 
-def add_sums(total: Mapping[str, float] | None, more: Mapping[str, Float[Array, ""]]) -> dict[str, float]:
-    """Add the sums of another frame, in double precision."""
-    return {name: (total[name] if total else 0.0) + float(more[name]) for name in SUMS}
+def covariance(moments: Float[np.ndarray, "*any k k"]) -> Float[np.ndarray, "*any k k"]:
+    """Return the covariances of the members (the first one is the constant, with none); NaN for no pixels."""
+    count = moments[..., :1, :1]
+    mean = ratio(moments[..., 0, :], moments[..., :1, 0])
+    return ratio(moments, count) - mean[..., :, None] * mean[..., None, :]
 
 
-def scores(sums: Mapping[str, float]) -> dict[str, float | None]:
-    """Return the scores over everything that was summed.
+def correlation(moments: Float[np.ndarray, "*any k k"], i: int, j: int) -> Score:
+    """Return Pearson's correlation of two members, -1 to 1; NaN where one of them is constant."""
+    return partial_correlation(moments, i, j, ())
 
-    rmse: root mean square error in gauss.
-    correlation: Pearson's correlation of the signed field, -1 to 1; None where one side is constant.
-    abs_correlation: the same of |B|: right places and strengths, whatever the polarity.
-    rms: root mean square of the generated field in gauss.
-    spread: standard deviation among a frame's realisations in gauss (root mean square over the pixels); 0 where they
-        are all equal.
+
+def partial_correlation(moments: Float[np.ndarray, "*any k k"], i: int, j: int, given: Sequence[int]) -> Score:
+    """Return the correlation of two members that is left when both are fitted linearly by the given ones.
+
+    By inverting the covariance matrix, as in Whittaker 1990, Graphical Models in Applied Multivariate Statistics,
+    section 5.5; -1 to 1; NaN where a member is constant, or is fitted by the given ones exactly.
     """
-    n = sums["n"]
-    mean_square = (sums["bb"] - 2 * sums["bt"] + sums["tt"]) / n
-    return {
-        "rmse": float(np.sqrt(max(mean_square, 0.0))),
-        "correlation": _correlation(n, sums["b"], sums["t"], sums["bb"], sums["tt"], sums["bt"]),
-        "abs_correlation": _correlation(n, sums["abs_b"], sums["abs_t"], sums["bb"], sums["tt"], sums["abs_bt"]),
-        "rms": float(np.sqrt(sums["bb"] / n)),
-        "spread": float(np.sqrt(sums["variance"] / sums["pixels"])),
-    }
-
-
-def _correlation(n: float, x: float, y: float, xx: float, yy: float, xy: float) -> float | None:
-    variance_x, variance_y = xx / n - (x / n) ** 2, yy / n - (y / n) ** 2
+    all_covariances = covariance(moments)
+    members = [i, j, *given]
+    c = all_covariances[..., members, :][..., :, members]
+    scale = np.sqrt(np.maximum(np.diagonal(c, axis1=-2, axis2=-1), 0))
     # A constant leaves a variance of pure round-off.
-    if variance_x <= 1e-12 * max(xx / n, 1e-30) or variance_y <= 1e-12 * max(yy / n, 1e-30):
-        return None
-    return float((xy / n - x / n * y / n) / np.sqrt(variance_x * variance_y))
+    mean_square = ratio(np.diagonal(moments, axis1=-2, axis2=-1)[..., members], moments[..., :1, 0])
+    varies = scale**2 > 1e-11 * mean_square
+    c = ratio(c, scale[..., :, None] * scale[..., None, :])
+    usable = varies[..., 0] & varies[..., 1] & np.isfinite(c).all(axis=(-2, -1))
+    inside = np.where(usable[..., None, None], c, np.eye(len(members)))
+    # What is left of both by the given ones: Schur's complement. Given members may be as good as collinear.
+    a, across, d = inside[..., :2, :2], inside[..., :2, 2:], inside[..., 2:, 2:]
+    left = a - across @ np.linalg.pinv(d, rcond=1e-9, hermitian=True) @ np.swapaxes(across, -1, -2) if given else a
+    variance = left[..., 0, 0] * left[..., 1, 1]
+    usable &= (left[..., 0, 0] > 1e-6) & (left[..., 1, 1] > 1e-6)
+    value = left[..., 0, 1] / np.sqrt(np.where(usable, variance, 1.0))
+    return np.where(usable, np.clip(value, -1.0, 1.0), np.nan)
+
+
+def ratio(x: Float[np.ndarray, "..."], y: Float[np.ndarray, "..."]) -> Score:
+    """Return x / y, NaN where y is 0."""
+    x, y = np.broadcast_arrays(x, y)
+    return np.divide(x, y, out=np.full(x.shape, np.nan), where=y != 0)
+
+
+def pixels(sums: Sums) -> Score:
+    """Return the number of pixels."""
+    return sums["moments"][..., ONE, ONE]
+
+
+def mean_square_error(sums: Sums) -> Score:
+    """Return the mean square error in gauss squared."""
+    return ratio(sums["squared_error"], pixels(sums))
+
+
+def peak_signal_to_noise(sums: Sums) -> Score:
+    """Return the PSNR in dB of grey pictures of -100 G (black) to 100 G (white), infinite for a perfect one."""
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10((2 * GREY_RANGE) ** 2 / ratio(sums["squared_grey_error"], pixels(sums)))
+
+
+def polarity_agreement(sums: Sums, threshold: float) -> Score:
+    """Return the share of pixels with |B| of at least a threshold in truth whose sign is right: 0.5 by chance.
+
+    A field of 0 has no sign and is never right.
+
+    Raises:
+        ValueError: a threshold that was not summed.
+    """
+    which = POLARITY_THRESHOLDS.index(threshold)
+    return ratio(sums["agreeing"][..., which], sums["strong"][..., which])
+
+
+def given_euv(sums: Sums, i: int, j: int) -> Score:
+    """Return the partial correlation of two members given the EUV channels: the first reading of "cross-partial
+    correlations".
+
+    It asks what a magnetogram knows of the true one beyond what the brightness of the same pixel, linearly, tells.
+    """
+    return partial_correlation(sums["moments"], i, j, range(FIRST_EUV, sums["moments"].shape[-1]))

@@ -7,12 +7,36 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import AsinhNorm, ListedColormap, LogNorm, Normalize
+from matplotlib.colors import AsinhNorm, LinearSegmentedColormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+
+from munit_jax.solar.disk import DiskGeometry, heliographic_to_pixel
 
 FIELD_RANGE = 150.0  # gauss: magnetograms are drawn from black (-) to white (+) over this range, as HMI's usually are
 DIFFERENCE_RANGE = (1.0, 1000.0)  # gauss, the poster's difference map in log scale
 INTENSITY_PERCENTILES = (1.0, 99.7)
+GRID_STEP = 30  # degrees between the lines
+OFF_DISK = "#404040"
+
+HMI_RANGE = 1500.0  # gauss: the range of HMI's colour table
+# Its corners, from 0 for -1500 G to 255 for 1500 G: grey to 12 G, then yellow (negative) and green (positive) to 235 G,
+# red and blue beyond (JSOC, HMI_M.ColorTable).
+HMI_CORNERS = (
+    (0, (137, 0, 20)),
+    (36, (244, 56, 1)),
+    (48, (253, 82, 25)),
+    (107, (254, 218, 187)),
+    (108, (255, 103, 0)),
+    (125, (255, 255, 0)),
+    (127, (181, 181, 166)),
+    (128, (154, 154, 167)),
+    (130, (0, 120, 14)),
+    (149, (0, 239, 83)),
+    (150, (194, 196, 254)),
+    (216, (3, 58, 251)),
+    (240, (0, 17, 168)),
+    (255, (0, 0, 96)),
+)
 
 
 def aia_colors(channel: str) -> ListedColormap:
@@ -50,6 +74,39 @@ def draw_euv(axes: Axes, image: Float[np.ndarray, "h w"], channel: str) -> Any:
 def draw_magnetogram(axes: Axes, field: Float[np.ndarray, "h w"]) -> Any:
     """Draw a line-of-sight field in gauss, black towards the Sun and white towards us, north up."""
     return _draw(axes, field, "gray", Normalize(-FIELD_RANGE, FIELD_RANGE))
+
+
+def hmi_colors() -> LinearSegmentedColormap:
+    """Return HMI's colours of magnetograms, for -1500 to 1500 G."""
+    corners = [(place / 255, tuple(part / 255 for part in rgb)) for place, rgb in HMI_CORNERS]
+    return LinearSegmentedColormap.from_list("hmi", corners)
+
+
+def draw_hmi(axes: Axes, field: Float[np.ndarray, "h w"]) -> Any:
+    """Draw a line-of-sight field in gauss in HMI's colours, north up."""
+    return _draw(axes, field, hmi_colors(), Normalize(-HMI_RANGE, HMI_RANGE))
+
+
+def draw_grid(axes: Axes, geometry: DiskGeometry, labels: bool = False) -> None:
+    """Draw meridians (Carrington) and parallels every 30 degrees, the equator stronger; the Sun's limb."""
+    fine = np.arange(-90.0, 91.0, 2.0)
+    around = np.arange(0.0, 361.0, 2.0)
+    for longitude in np.arange(0, 360, GRID_STEP):
+        _line(axes, geometry, fine, np.full_like(fine, longitude), 0.4)
+        x, y, visible = heliographic_to_pixel(geometry, np.zeros(1), np.array([float(longitude)]))
+        if labels and visible[0]:
+            axes.text(x[0], y[0], f"{longitude}°", fontsize=6, color="#ffd27f", ha="left", va="bottom")
+    for latitude in np.arange(-60, 61, GRID_STEP):
+        _line(axes, geometry, np.full_like(around, latitude), around, 0.4 if latitude else 0.9)
+    turn = np.deg2rad(around)
+    x, y = geometry.centre
+    axes.plot(x + geometry.solar_radius * np.cos(turn), y + geometry.solar_radius * np.sin(turn), "w", lw=0.5)
+    axes.set(xlim=(-0.5, geometry.size - 0.5), ylim=(-0.5, geometry.size - 0.5))
+
+
+def _line(axes: Axes, geometry: DiskGeometry, latitude: np.ndarray, longitude: np.ndarray, width: float) -> None:
+    x, y, visible = heliographic_to_pixel(geometry, latitude, longitude)
+    axes.plot(np.where(visible, x, np.nan), np.where(visible, y, np.nan), color="#ffd27f", lw=width, alpha=0.6)
 
 
 def draw_difference(axes: Axes, generated: Float[np.ndarray, "h w"], true: Float[np.ndarray, "h w"]) -> Any:

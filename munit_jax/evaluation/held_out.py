@@ -1,27 +1,30 @@
-"""How a generator does on frames it never saw, beside the baselines that need no network."""
+"""The few scores of a generator that a run tells of while it trains and at its end, beside baselines.
 
-from collections.abc import Callable, Iterable, Mapping
+`python -m munit_jax.evaluate` has all the others.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import Frames
-from munit_jax.evaluation.disk import add_sums, pixel_sums, scores
+from munit_jax.data.pipeline import Frames, geometry_of
+from munit_jax.evaluation import disk
+from munit_jax.evaluation.baselines import Watch, learn_climate, spaced, without_others
+from munit_jax.evaluation.disk import ABS_B, ABS_T, B, T, correlation, pixel_sums, ratio
+from munit_jax.evaluation.strata import SCORED_RADIUS
 from munit_jax.model.munit import Architecture, Params, StyleCode, draw_style, realisations
-from munit_jax.solar.disk import DiskGeometry, on_disk
-
-# The limb ring of SDOML's magnetograms is an artefact of their resampling: score inside 200 of 203.3 pixels.
-SCORED_RADIUS = 200 / 203.3
+from munit_jax.solar.disk import on_disk
 
 WITHOUT_TRUTH = ("rms", "spread")  # the scores that need no true magnetogram
 
 # (generator parameters, EUV image (h, w, c) in DN/s, styles (n, s)) -> magnetograms (n, h, w) in gauss
 Translator = Callable[[Params, Float[np.ndarray, "h w c"], StyleCode], Float[Array, "n h w"]]
 Scores = dict[str, float | None]
-# What the frame numbers are gone through with: for a bar that shows progress, or to stop in between.
-Watch = Callable[[Iterable[int]], Iterable[int]]
 
 
 def make_translator(architecture: Architecture, normalizations: Mapping[str, Normalization]) -> Translator:
@@ -46,11 +49,9 @@ def frame_styles(architecture: Architecture, seed: int, frame: int, count: int) 
     return draw_style(architecture, jax.random.fold_in(jax.random.key(seed), frame), count)
 
 
-def scored_mask(frame: Mapping[str, np.ndarray]) -> np.ndarray:
+def scored_mask(frame: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "h w"]:
     """Return where a frame's disk is scored."""
-    size = frame["euv"].shape[0] if "euv" in frame else frame["magnetogram"].shape[0]
-    geometry = DiskGeometry(size, float(frame["solar_radius"]), (float(frame["centre"][0]), float(frame["centre"][1])))
-    return on_disk(geometry, SCORED_RADIUS)
+    return on_disk(geometry_of(frame), SCORED_RADIUS)
 
 
 def score_generator(
@@ -74,46 +75,72 @@ def score_generator(
         generated = translator(generators, frame["euv"], frame_styles(architecture, seed, i, styles))
         has_truth = "magnetogram" in frame
         true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
-        total = add_sums(total, pixel_sums(generated, true, scored_mask(frame)))
+        total = _add(total, _frame_sums(generated, jnp.abs(generated), true, scored_mask(frame)))
     assert total is not None
-    return {name: value for name, value in scores(total).items() if has_truth or name in WITHOUT_TRUTH}
+    return {name: value for name, value in _scores(total).items() if has_truth or name in WITHOUT_TRUTH}
 
 
-def score_baselines(train: Frames, held_out: Frames, limit: int, watch: Watch = iter) -> dict[str, Scores]:
-    """Score an empty magnetogram and the mean of the training split on the same held-out frames.
+def score_baselines(
+    train: Frames, held_out: Frames, euv: Normalization, limit: int, watch: Watch = iter
+) -> dict[str, Scores]:
+    """Score the baselines that need no other held-out frame on the same held-out frames; see `baselines`.
 
-    `mean` is the pixel's mean field for `rmse` and `correlation`, and its mean |B| for `abs_correlation`: the mean of
-    the signed field would be nearly empty and so too easy to beat.
+    Args:
+        train, held_out: the splits, with both domains.
+        euv: scaling of the EUV images.
+        limit, watch: as for `score_generator`.
     """
-    mean, mean_abs = _mean_magnetogram(train, watch)
-    zero_sums = mean_sums = abs_sums = None
+    climate = learn_climate(train, euv, watch)
+    totals: dict[str, Any] = dict.fromkeys(("zero", "mean", "euv_proxy"))
     for i in watch(spaced(len(held_out), limit)):
         frame = held_out[i]
         true, mask = frame["magnetogram"][..., 0], scored_mask(frame)
-        zero_sums = add_sums(zero_sums, pixel_sums(np.zeros_like(true), true, mask))
-        mean_sums = add_sums(mean_sums, pixel_sums(mean, true, mask))
-        abs_sums = add_sums(abs_sums, pixel_sums(mean_abs, true, mask))
-    assert zero_sums is not None
-    assert mean_sums is not None
-    assert abs_sums is not None
-    return {
-        "zero": scores(zero_sums),
-        "mean": {**scores(mean_sums), "abs_correlation": scores(abs_sums)["abs_correlation"]},
+        fields = without_others(climate, euv, frame["euv"])
+        for name in totals:
+            signed, unsigned = fields[name]
+            totals[name] = _add(totals[name], _frame_sums(signed[None], unsigned[None], true, mask))
+    return {name: _scores(total) for name, total in totals.items()}
+
+
+def _frame_sums(
+    generated: Float[Any, "n h w"],
+    unsigned: Float[Any, "n h w"],
+    true: Float[Any, "h w"],
+    mask: Bool[Any, "h w"],
+) -> dict[str, np.ndarray]:
+    no_euv = np.zeros((*true.shape, 0), np.float32)
+    sums = {
+        name: np.asarray(x, np.float64).sum(axis=0)
+        for name, x in pixel_sums(generated, unsigned, true, no_euv, mask[None]).items()
     }
+    return sums | {"variance": np.asarray(_variance(generated, mask), np.float64), "disk": np.float64(mask.sum())}
 
 
-def spaced(count: int, limit: int) -> Iterable[int]:
-    """Return at most `limit` (0: all) evenly spaced indices of `count`."""
-    if not limit or count <= limit:
-        return range(count)
-    return [int(i) for i in np.linspace(0, count - 1, limit).round()]
+@jax.jit
+def _variance(generated: Float[Array, "n h w"], mask: Bool[Array, "h w"]) -> Float[Array, ""]:
+    return jnp.where(mask, generated.var(axis=0), 0.0).sum()
 
 
-def _mean_magnetogram(frames: Frames, watch: Watch) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
-    total = np.zeros((frames.size, frames.size))
-    total_abs = np.zeros_like(total)
-    for i in watch(range(len(frames))):
-        field = frames[i]["magnetogram"][..., 0]
-        total += field
-        total_abs += np.abs(field)
-    return (total / len(frames)).astype(np.float32), (total_abs / len(frames)).astype(np.float32)
+def _add(total: Mapping[str, np.ndarray] | None, more: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: more[name] + (total[name] if total else 0.0) for name in more}
+
+
+def _scores(sums: Mapping[str, np.ndarray]) -> Scores:
+    """Return the scores of the summed frames, as `munit_jax.evaluation.metrics` has them; None where not defined.
+
+    rms: root mean square of the generated field in gauss.
+    spread: standard deviation among a frame's realisations in gauss (root mean square over the pixels); 0 where they
+        are all equal.
+    """
+    moments = sums["moments"]
+    values = {
+        "rmse": np.sqrt(disk.mean_square_error(sums)),
+        "mae": ratio(sums["absolute_error"], disk.pixels(sums)),
+        "correlation": correlation(moments, B, T),
+        "abs_correlation": correlation(moments, ABS_B, ABS_T),
+        "unsigned_field_ratio": ratio(moments[..., 0, ABS_B], moments[..., 0, ABS_T]),
+        "polarity_50": disk.polarity_agreement(sums, 50.0),
+        "rms": np.sqrt(ratio(moments[..., B, B], disk.pixels(sums))),
+        "spread": np.sqrt(ratio(sums["variance"], sums["disk"])),
+    }
+    return {name: float(x.item()) if np.isfinite(x) else None for name, x in values.items()}

@@ -6,15 +6,14 @@ import numpy as np
 
 from munit_jax.configuration import Config
 from munit_jax.data.pipeline import DataSettings, Frames, format_time
+from munit_jax.evaluation.baselines import Watch, spaced
 from munit_jax.evaluation.held_out import (
     Scores,
     Translator,
-    Watch,
     frame_styles,
     make_translator,
     score_baselines,
     score_generator,
-    spaced,
 )
 from munit_jax.model.munit import DOMAINS, Architecture, Params
 
@@ -54,8 +53,8 @@ class Monitor:
         """Return the scores of the baselines on all held-out frames, None where they have no truth."""
         if not self.has_truth:
             return None
-        train = Frames(self.settings.euv, "train", ("magnetogram",), self.settings.channels, self.settings.data_dir)
-        return score_baselines(train, self.frames, self.config.evaluation.limit, self.watch)
+        euv = self.settings.normalization["euv"]
+        return score_baselines(self._frames("train"), self.frames, euv, self.config.evaluation.limit, self.watch)
 
     def picture(self, ema: Params, path: Path, step: int) -> None:
         """Save a picture of a few frames and their realisations."""

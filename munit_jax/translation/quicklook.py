@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
-from munit_jax.evaluation.figures import FIELD_RANGE, draw_euv, draw_magnetogram
-from munit_jax.solar.disk import DiskGeometry, heliographic_to_pixel, on_disk
+from munit_jax.evaluation.figures import FIELD_RANGE, OFF_DISK, draw_euv, draw_grid, draw_magnetogram
+from munit_jax.solar.disk import DiskGeometry, on_disk
 from munit_jax.translation.fits_output import MAGNETOGRAM, Product, polarity
 from munit_jax.translation.many import Draw
 from munit_jax.translation.settings import series_of_inputs
@@ -21,11 +21,9 @@ from tfds_sdoml.sources.fits_headers import text
 
 Picture = Literal["map", "grid"]
 
-GRID_STEP = 30  # degrees between the lines
 LEAST_RANGE = 5.0  # gauss
 MOST = 16  # realisations in a picture
 COLUMNS = 6
-OFF_DISK = "#404040"
 EUV_TICKS = (0, 10, 100, 1000, 10_000)  # DN/s
 
 
@@ -64,23 +62,6 @@ def field_range(images: Float[np.ndarray, "n size size"], geometry: DiskGeometry
     """Return the gauss up to which fields are drawn: as usual, or less where all are weak."""
     strong = float(np.percentile(np.abs(images[:, on_disk(geometry)]), 99.8))
     return float(np.clip(strong, LEAST_RANGE, FIELD_RANGE))
-
-
-def draw_grid(axes: Axes, geometry: DiskGeometry, labels: bool = False) -> None:
-    """Draw meridians (Carrington) and parallels every 30 degrees, the equator stronger; the Sun's limb."""
-    fine = np.arange(-90.0, 91.0, 2.0)
-    around = np.arange(0.0, 361.0, 2.0)
-    for longitude in np.arange(0, 360, GRID_STEP):
-        _line(axes, geometry, fine, np.full_like(fine, longitude), 0.4)
-        x, y, visible = heliographic_to_pixel(geometry, np.zeros(1), np.array([float(longitude)]))
-        if labels and visible[0]:
-            axes.text(x[0], y[0], f"{longitude}°", fontsize=6, color="#ffd27f", ha="left", va="bottom")
-    for latitude in np.arange(-60, 61, GRID_STEP):
-        _line(axes, geometry, np.full_like(around, latitude), around, 0.4 if latitude else 0.9)
-    turn = np.deg2rad(around)
-    x, y = geometry.centre
-    axes.plot(x + geometry.solar_radius * np.cos(turn), y + geometry.solar_radius * np.sin(turn), "w", lw=0.5)
-    axes.set(xlim=(-0.5, geometry.size - 0.5), ylim=(-0.5, geometry.size - 0.5))
 
 
 def quick_look(path: Path, shown: Shown) -> None:
@@ -167,11 +148,6 @@ def _panel_name(product: Product) -> str:
 
 def _unit(product: Product) -> str:
     return "line-of-sight field (G)" if product.field else product.unit
-
-
-def _line(axes: Axes, geometry: DiskGeometry, latitude: np.ndarray, longitude: np.ndarray, width: float) -> None:
-    x, y, visible = heliographic_to_pixel(geometry, latitude, longitude)
-    axes.plot(np.where(visible, x, np.nan), np.where(visible, y, np.nan), color="#ffd27f", lw=width, alpha=0.6)
 
 
 def _on_disk(image: Float[np.ndarray, "size size"], geometry: DiskGeometry) -> Float[np.ndarray, "size size"]:

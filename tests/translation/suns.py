@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
+from ml_collections import ConfigDict
 
 from munit_jax.data.normalization import Normalization
 from munit_jax.inference import TrainedRun
@@ -177,4 +178,5 @@ def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",)) -> Trai
         parameters_sha256="p" * 64,
         config_sha256="c" * 64,
         disk_percentiles={},
+        config=ConfigDict(),
     )

@@ -1,0 +1,223 @@
+"""A run's generators taken over the frames of a split: the sums from which every score follows.
+
+Frames are read, translated and summed up in batches over all local devices. What is done is kept in parts on the disk,
+so that an evaluation that was stopped goes on; see `munit_jax.evaluation.parts`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Bool, Float, Int
+from tqdm import tqdm
+
+from munit_jax.data.normalization import denormalize, normalize
+from munit_jax.data.pipeline import Frames, geometry_of
+from munit_jax.evaluation.baselines import (
+    BASELINES,
+    Climate,
+    Watch,
+    another_date,
+    day_before,
+    digest,
+    persistence,
+    without_others,
+)
+from munit_jax.evaluation.disk import flux_sums, pixel_sums
+from munit_jax.evaluation.ensemble import ensemble_sums
+from munit_jax.evaluation.parts import FRAMES_A_PART, Parts
+from munit_jax.evaluation.strata import strata_by_place, with_strata_by_field
+from munit_jax.evaluation.structure import structure_sums
+from munit_jax.inference import TrainedRun
+from munit_jax.model.munit import Params, encode_style, realisations
+
+SOLAR_RADIUS_CM = 6.957e10  # IAU 2015 resolution B3
+
+# Single magnetograms beside the realisations. `model_mean`: their mean; `model_own_style`: the translation with the
+# style of the true magnetogram, a bound for what a style can do, not a prediction.
+SINGLES = ("model_mean", "model_own_style", *BASELINES)
+COLUMNS = ("model", *SINGLES)
+
+Tree = Any  # a tree of arrays, or of numpy arrays
+# a batch of frames as `Held` gives them -> their sums, each with the frames as leading axis
+Measure = Callable[[Mapping[str, np.ndarray]], Tree]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The sums over each frame.
+
+    Attributes:
+        times: seconds since 1970, increasing.
+        model: of the realisations, (frame, n, ...).
+        singles: of SINGLES, (frame, 7, ...).
+        available: whether a single magnetogram exists: the first frames have no day before.
+        ensemble: of the realisations together, (frame, ...).
+    """
+
+    times: Int[np.ndarray, " frame"]
+    model: dict[str, np.ndarray]
+    singles: dict[str, np.ndarray]
+    available: Bool[np.ndarray, "frame single"]
+    ensemble: dict[str, np.ndarray]
+
+    def of(self, column: str) -> dict[str, Float[np.ndarray, "frame n ..."]]:
+        """Return the sums of one of COLUMNS, in double precision; 0 for frames in which it does not exist.
+
+        The sums of the CRPS, which is of all realisations, are the same for each of them.
+        """
+        if column == "model":
+            sums = {name: x.astype(np.float64) for name, x in self.model.items()}
+            n = sums["absolute_error"].shape[1]
+            crps = np.repeat(self.ensemble["crps"].astype(np.float64)[:, None], n, axis=1)
+            return sums | {"crps": crps}
+        k = SINGLES.index(column)
+        there = self.available[:, k]
+        sums = {
+            name: np.where(there.reshape(-1, *(1,) * (x.ndim - 1)), x[:, k : k + 1].astype(np.float64), 0.0)
+            for name, x in self.singles.items()
+        }
+        return sums | {"crps": sums["absolute_error"]}
+
+
+class Held:
+    """The frames of a split that are evaluated, with the magnetograms that need no network.
+
+    Args:
+        frames: the split.
+        climate: of the training split.
+        run: for the scaling of its EUV images.
+        numbers: which frames of the split, in the order of time.
+        watch: shows progress.
+    """
+
+    def __init__(self, frames: Frames, climate: Climate, run: TrainedRun, numbers: Sequence[int], watch: Watch = iter):
+        self.frames, self.climate, self.euv = frames, climate, run.normalizations["euv"]
+        every = list(range(len(frames)))
+        looked_at = [self._look(i) for i in watch(every)]
+        all_times = np.array([time for time, _ in looked_at], np.int64)
+        self.numbers = sorted(numbers, key=lambda i: all_times[i])
+        self.times = all_times[self.numbers]
+        self._before = day_before(all_times)
+        self._other = another_date([digest for _, digest in looked_at])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, k: int) -> dict[str, Any]:
+        """Return the k-th frame as `measure` takes it."""
+        i = self.numbers[k]
+        frame = self.frames[i]
+        true = frame["magnetogram"][..., 0]
+        before, other = self._before[i], self._other[i]
+        fields = without_others(self.climate, self.euv, frame["euv"])
+        for name, field in (
+            ("persistence", None if before is None else persistence(self.frames[before], frame)),
+            ("shuffled", None if other is None else self.frames[other]["magnetogram"][..., 0]),
+        ):
+            field = np.full_like(true, np.nan) if field is None else field
+            fields[name] = field, np.abs(field)
+        geometry = geometry_of(frame)
+        return {
+            "euv": frame["euv"],
+            "true": true,
+            "places": strata_by_place(geometry),
+            "signed": np.stack([fields[name][0] for name in BASELINES]),
+            "unsigned": np.stack([fields[name][1] for name in BASELINES]),
+            "available": np.array([True, True, True, True, before is not None, other is not None, True]),
+            "square_centimetres": np.float64((SOLAR_RADIUS_CM / geometry.solar_radius) ** 2),
+        }
+
+    def _look(self, i: int) -> tuple[int, bytes]:
+        frame = self.frames[i]
+        return int(frame["time"]), digest(frame["magnetogram"][..., 0])
+
+
+def make_fields(run: TrainedRun, at_once: int) -> Callable[..., Float[Array, "n h w"]]:
+    """Return the translation of an EUV image in DN/s, in gauss, with n styles and last that of the true magnetogram."""
+
+    def fields(
+        generators: Params, euv: Float[Array, "h w c"], true: Float[Array, "h w"], styles: Float[Array, "n s"]
+    ) -> Float[Array, "n+1 h w"]:
+        scaled = normalize(run.normalizations["magnetogram"], true[None, ..., None])
+        own = encode_style(run.architecture, generators, "magnetogram", scaled)
+        image = normalize(run.normalizations["euv"], euv[None])
+        every = jnp.concatenate([styles, own])
+        made = realisations(run.architecture, generators, "euv", image, every, min(at_once, len(every)))
+        return denormalize(run.normalizations["magnetogram"], made)[..., 0]
+
+    return fields
+
+
+def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence[Any], at_once: int) -> Measure:
+    """Return the compiled function from a batch of `Held`'s frames to their sums, shared out over devices.
+
+    The batch must divide by the number of devices.
+    """
+    fields = make_fields(run, at_once)
+
+    def frame_sums(generators: Params, styles: Float[Array, "n s"], frame: Mapping[str, Array]) -> Tree:
+        made = fields(generators, frame["euv"], frame["true"], styles)
+        model, own = made[:-1], made[-1:]
+        signed = jnp.concatenate([model.mean(axis=0)[None], own, frame["signed"]])
+        unsigned = jnp.concatenate([jnp.abs(model).mean(axis=0)[None], jnp.abs(own), frame["unsigned"]])
+        masks = with_strata_by_field(frame["places"], frame["true"])
+        euv = normalize(run.normalizations["euv"], frame["euv"])
+
+        def sums(b: Float[Array, "n h w"], abs_b: Float[Array, "n h w"]) -> Tree:
+            return pixel_sums(b, abs_b, frame["true"], euv, masks) | structure_sums(b, abs_b, frame["true"], masks[0])
+
+        return {
+            "model": sums(model, jnp.abs(model)),
+            "singles": sums(signed, unsigned),
+            "ensemble": ensemble_sums(model, frame["true"], masks),
+        }
+
+    @jax.jit
+    @lambda f: jax.shard_map(
+        f, mesh=Mesh(np.array(devices), ("frames",)), in_specs=(P(), P(), P("frames")), out_specs=P("frames")
+    )
+    def batch_sums(generators: Params, styles: Float[Array, "n s"], frames: Mapping[str, Array]) -> Tree:
+        return jax.vmap(lambda frame: frame_sums(generators, styles, frame))(frames)
+
+    return lambda frames: batch_sums(run.generators, styles, frames)
+
+
+def assess(measure: Measure, held: Held, together: int, parts: Parts, name: str) -> Assessment:
+    """Measure every frame of `held`, but those that `parts` has.
+
+    Args:
+        measure: of `make_measure`.
+        held: the frames.
+        together: frames in one batch, a multiple of the devices.
+        parts: where sums are kept.
+        name: of the run, for the bar that shows progress.
+    """
+    numbers = [range(len(held))[start : start + FRAMES_A_PART] for start in range(0, len(held), FRAMES_A_PART)]
+    with tqdm(total=len(held), desc=name, unit="frame", dynamic_ncols=True) as bar:
+        for part, of_part in enumerate(numbers):
+            if part not in parts:
+                parts.keep(part, _measured(measure, held, of_part, together))
+            bar.update(len(of_part))
+    sums = parts.joined(len(numbers))
+    return Assessment(held.times, sums["model"], sums["singles"], sums["available"], sums["ensemble"])
+
+
+def _measured(measure: Measure, held: Held, numbers: Sequence[int], together: int) -> Iterator[dict[str, Any]]:
+    """Yield the sums of frames, measured in batches."""
+    for start in range(0, len(numbers), together):
+        frames = [held[k] for k in numbers[start : start + together]]
+        padded = frames + [frames[-1]] * (together - len(frames))
+        known = {name: np.stack([frame[name] for frame in padded]) for name in frames[0]}
+        area, available = known.pop("square_centimetres"), known.pop("available")
+        sums = jax.device_get(measure(known))
+        for part in ("model", "singles"):
+            sums[part] |= flux_sums(sums[part], area)
+        sums["available"] = available
+        for place in range(len(frames)):
+            yield jax.tree.map(lambda x, place=place: x[place], sums)

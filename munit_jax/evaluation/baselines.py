@@ -1,0 +1,149 @@
+"""Magnetograms that need no network: what every score stands beside.
+
+- `zero`: no field.
+- `mean`: the mean of the training magnetograms, pixel by pixel; as |B|, their mean |B|, since the mean field is nearly
+  empty and so too easy to beat.
+- `persistence`: the true magnetogram of a day before, turned along with the Sun.
+- `shuffled`: the true magnetogram of another date of the same split.
+- `euv_proxy`: |B| as a monotone function of the EUV intensity; it has no sign.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.optimize import isotonic_regression
+
+from munit_jax.data.normalization import Normalization, normalize
+from munit_jax.data.pipeline import Frames, geometry_of
+from munit_jax.evaluation.strata import SCORED_RADIUS
+from munit_jax.solar.disk import on_disk
+from munit_jax.solar.rotation import rotated
+
+BASELINES = ("zero", "mean", "persistence", "shuffled", "euv_proxy")
+
+DAY = 86400  # seconds
+DAY_TOLERANCE = 6 * 3600  # seconds: how much more or less than a day the frame before may be off
+INTENSITY_BINS = 256  # of the normalised intensity, -1 to 1
+MOST_TRAINING_FRAMES = 1000  # spread over the split: more change the mean of a pixel by less than a tenth of a gauss
+
+Watch = Callable[[Iterable[int]], Iterable[int]]
+Field = Float[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True)
+class Climate:
+    """What the training split tells of a pixel without looking at the Sun, and of |B| from one intensity alone.
+
+    Attributes:
+        mean: of the field in gauss.
+        mean_unsigned: of |B|.
+        channel: the EUV channel, by its place, whose intensity tells most of |B|.
+        unsigned_of_intensity: |B| in gauss of the bins of its normalised intensity, increasing.
+        frames: how many training frames were read.
+    """
+
+    mean: Field
+    mean_unsigned: Field
+    channel: int
+    unsigned_of_intensity: Float[np.ndarray, " bins"]
+    frames: int
+
+
+def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Climate:
+    """Read the training frames, MOST_TRAINING_FRAMES of them at most, evenly spaced."""
+    total = np.zeros((frames.size, frames.size))
+    total_unsigned = np.zeros_like(total)
+    counts, sums = np.zeros((2, euv.channels, INTENSITY_BINS))
+    numbers = list(spaced(len(frames), MOST_TRAINING_FRAMES))
+    for i in watch(numbers):
+        frame = frames[i]
+        field = frame["magnetogram"][..., 0]
+        unsigned = np.abs(field)
+        total += field
+        total_unsigned += unsigned
+        disk = on_disk(geometry_of(frame), SCORED_RADIUS)
+        for channel in range(euv.channels):
+            bins = _bins(normalize(euv, frame["euv"])[disk, channel])
+            counts[channel] += np.bincount(bins, minlength=INTENSITY_BINS)
+            sums[channel] += np.bincount(bins, unsigned[disk], INTENSITY_BINS)
+    fits = [_increasing(n, total) for n, total in zip(counts, sums, strict=True)]
+    # All fits have the same mean, so the one with the largest mean square leaves the least of the variance.
+    explained = [(n * fit**2).sum() for n, fit in zip(counts, fits, strict=True)]
+    channel = int(np.argmax(explained))
+    mean, mean_unsigned = ((x / len(numbers)).astype(np.float32) for x in (total, total_unsigned))
+    return Climate(mean, mean_unsigned, channel, fits[channel].astype(np.float32), len(numbers))
+
+
+def without_others(
+    climate: Climate, euv: Normalization, image: Float[np.ndarray, "h w c"]
+) -> dict[str, tuple[Field, Field]]:
+    """Return the field and |B| in gauss of the baselines that look at no other frame; NaN for a field without sign.
+
+    Args:
+        climate: of the training split.
+        euv: scaling of its EUV images.
+        image: the EUV image in DN/s.
+    """
+    nothing = np.zeros_like(climate.mean)
+    proxy = climate.unsigned_of_intensity[_bins(normalize(euv, image)[..., climate.channel])]
+    return {
+        "zero": (nothing, nothing),
+        "mean": (climate.mean, climate.mean_unsigned),
+        "euv_proxy": (np.full_like(nothing, np.nan), proxy),
+    }
+
+
+def _bins(normalised: Float[np.ndarray, "*any"]) -> Int[np.ndarray, "*any"]:
+    return np.clip((normalised + 1) / 2 * INTENSITY_BINS, 0, INTENSITY_BINS - 1).astype(int)
+
+
+def _increasing(counts: Float[np.ndarray, " bins"], sums: Float[np.ndarray, " bins"]) -> Float[np.ndarray, " bins"]:
+    """Return the increasing function with the least square error; empty bins lie between their neighbours."""
+    seen = counts > 0
+    fit: Any = isotonic_regression(sums[seen] / counts[seen], weights=counts[seen])
+    return np.interp(np.arange(len(counts)), np.flatnonzero(seen), fit.x)
+
+
+def day_before(times: Int[np.ndarray, " frame"]) -> list[int | None]:
+    """Return for each frame the one nearest to a day before it, within six hours; None where there is none."""
+    order = np.argsort(times, kind="stable")
+    partners: list[int | None] = []
+    for time in times:
+        gaps = np.abs(times[order] - (time - DAY))
+        nearest = int(gaps.argmin())
+        partners.append(int(order[nearest]) if gaps[nearest] <= DAY_TOLERANCE else None)
+    return partners
+
+
+def persistence(before: dict[str, np.ndarray], frame: dict[str, np.ndarray]) -> Field:
+    """Return the magnetogram of an earlier frame, turned to the time of a later one."""
+    days = float(frame["time"] - before["time"]) / DAY
+    return rotated(before["magnetogram"][..., 0], geometry_of(before), geometry_of(frame), days)
+
+
+def another_date(digests: Sequence[bytes]) -> list[int | None]:
+    """Return for each frame another one by chance: the next in the order of their digests; None for a single frame.
+
+    The order has nothing to do with time, and does not depend on that in which the frames come.
+    """
+    if len(digests) < 2:
+        return [None] * len(digests)
+    order = sorted(range(len(digests)), key=lambda i: digests[i])
+    following = dict(zip(order, (*order[1:], order[0]), strict=True))
+    return [following[i] for i in range(len(digests))]
+
+
+def digest(field: Field) -> bytes:
+    """Return a checksum of a magnetogram."""
+    return hashlib.sha256(np.ascontiguousarray(field).tobytes()).digest()
+
+
+def spaced(count: int, limit: int) -> Iterable[int]:
+    """Return at most `limit` (0: all) evenly spaced indices of `count`."""
+    if not limit or count <= limit:
+        return range(count)
+    return [int(i) for i in np.linspace(0, count - 1, limit).round()]
