@@ -6,12 +6,13 @@ so that an evaluation that was stopped goes on; see `munit_jax.evaluation.parts`
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
@@ -160,6 +161,7 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
     The batch must divide by the number of devices.
     """
     fields = make_fields(run, at_once)
+    mesh = Mesh(np.array(devices), ("frames",))
 
     def frame_sums(generators: Params, styles: Float[Array, "n s"], frame: Mapping[str, Array]) -> Tree:
         made = fields(generators, frame["euv"], frame["true"], styles)
@@ -179,13 +181,12 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
         }
 
     @jax.jit
-    @lambda f: jax.shard_map(
-        f, mesh=Mesh(np.array(devices), ("frames",)), in_specs=(P(), P(), P("frames")), out_specs=P("frames")
-    )
+    @partial(jax.shard_map, mesh=mesh, in_specs=(P(), P(), P("frames")), out_specs=P("frames"))
     def batch_sums(generators: Params, styles: Float[Array, "n s"], frames: Mapping[str, Array]) -> Tree:
         return jax.vmap(lambda frame: frame_sums(generators, styles, frame))(frames)
 
-    return lambda frames: batch_sums(run.generators, styles, frames)
+    everywhere = jax.device_put((run.generators, styles), NamedSharding(mesh, P()))
+    return lambda frames: batch_sums(*everywhere, frames)
 
 
 def assess(measure: Measure, held: Held, together: int, parts: Parts, name: str) -> Assessment:

@@ -50,7 +50,8 @@ def intervals(sums: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[
 def paired_intervals(sums: Sums, others: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[str, Interval]:
     """Return the interval of the difference of every score, the first less the second, on the same draws of dates."""
     first, second = (scores(resampled(x, blocks, seed)) for x in (sums, others))
-    return _between({name: first[name] - second[name] for name in first}, blocks)
+    with np.errstate(invalid="ignore"):  # two perfect PSNR are both infinite
+        return _between({name: first[name] - second[name] for name in first}, blocks)
 
 
 def _between(drawn: Mapping[str, Float[np.ndarray, "resample parts"]], blocks: Int[np.ndarray, " frame"]):

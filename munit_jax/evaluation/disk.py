@@ -48,7 +48,7 @@ def pixel_sums(
     weights = masks.reshape(len(masks), -1).astype(jnp.float32)
     anywhere = masks.any(axis=0)
     t = jnp.where(anywhere, true, 0.0).ravel()
-    channels = jnp.where(anywhere[..., None], euv, 0.0).reshape(-1, euv.shape[-1]).T
+    channels = jnp.where(anywhere[..., None], euv, 0.0).reshape(true.size, euv.shape[-1]).T
     strong = jnp.stack([jnp.abs(t) >= threshold for threshold in POLARITY_THRESHOLDS]).astype(jnp.float32)
 
     def over_strata(x: Float[Array, "k pixels"]) -> Float[Array, "s k"]:
@@ -57,7 +57,7 @@ def pixel_sums(
     def one(pair: tuple[Float[Array, "h w"], Float[Array, "h w"]]) -> dict[str, Float[Array, "s ..."]]:
         b, abs_b = (jnp.where(anywhere, field, 0.0).ravel() for field in pair)
         members = jnp.concatenate([jnp.stack([jnp.ones_like(t), b, t, abs_b, jnp.abs(t)]), channels])
-        products = jax.vmap(lambda x: over_strata(x * members))(members)
+        products = jax.vmap(lambda x: over_strata(x[None] * members))(members)
         error = b - t
         grey_error = jnp.clip(b, -GREY_RANGE, GREY_RANGE) - jnp.clip(t, -GREY_RANGE, GREY_RANGE)
         near = jnp.where(jnp.isnan(b), jnp.nan, jnp.abs(error) <= PPE_TOLERANCE * jnp.abs(t))
@@ -71,7 +71,7 @@ def pixel_sums(
             "squared_grey_error": sums[:, 3],
             "squared_unsigned_error": sums[:, 4],
             "near": sums[:, 5],
-            "agreeing": over_strata(strong * jnp.where(jnp.isnan(b), jnp.nan, jnp.sign(b) == jnp.sign(t))),
+            "agreeing": over_strata(strong * jnp.where(jnp.isnan(b), jnp.nan, jnp.sign(b) == jnp.sign(t))[None]),
             "strong": over_strata(strong),
         }
 

@@ -37,7 +37,7 @@ def ensemble_sums(
     flat = masks.reshape(len(masks), -1).astype(jnp.float32)
     anywhere = masks.any(axis=0)
     t = jnp.where(anywhere, true, 0.0).ravel()
-    x = jnp.where(anywhere, realisations, 0.0).reshape(n, -1)
+    x = jnp.where(anywhere[None], realisations, 0.0).reshape(n, -1)
     ordered = jnp.sort(x, axis=0)
     variance = x.var(axis=0, ddof=1)
     squared_error = (x.mean(axis=0) - t) ** 2
@@ -46,14 +46,14 @@ def ensemble_sums(
         return jnp.matmul(flat, rows.T, precision=jax.lax.Precision.HIGHEST)
 
     # E|x - t| - E|x - x'| / 2 (Gneiting and Raftery 2007, equation 20); the fair one has no bias from n being finite.
-    distance = jnp.abs(x - t).mean(axis=0)
+    distance = jnp.abs(x - t[None]).mean(axis=0)
     half_spacing = (jnp.arange(n)[:, None] * 2.0 - n + 1).T @ ordered  # half the sum of |x_i - x_j| over all pairs
     crps, fair_crps = distance - half_spacing[0] / n**2, distance - half_spacing[0] / (n * (n - 1))
     inside = [(low <= t) & (t <= high) for low, high in (_interval(ordered, level) for level in LEVELS)]
     sums = over_strata(jnp.stack([jnp.ones_like(t), crps, fair_crps, variance, squared_error, *inside]))
     strong = disk.ravel() & (jnp.abs(t) >= SIGNED_ABOVE)
     positive = (0.5 * (1 + jnp.sign(x))).mean(axis=0)
-    members = jnp.concatenate([jnp.ones((1, x.shape[1])), x]) * flat[0]
+    members = jnp.concatenate([jnp.ones((1, x.shape[1])), x]) * flat[:1]
     unsigned = jnp.abs(members)
     return {
         "pixels": sums[:, 0],
@@ -93,7 +93,7 @@ def expected_coverage(n: int, level: float) -> float:
 
 def _ranks(x: Float[Array, "n pixels"], t: Float[Array, " pixels"], weights: Float[Array, " pixels"]) -> Array:
     """Return how often the truth has each rank among the realisations; one that equals some shares out."""
-    below, equal = (x < t).sum(axis=0), (x == t).sum(axis=0)
+    below, equal = (x < t[None]).sum(axis=0), (x == t[None]).sum(axis=0)
     share = weights / (equal + 1)
     return jnp.stack([jnp.where((below <= r) & (r <= below + equal), share, 0.0).sum() for r in range(len(x) + 1)])
 
@@ -108,8 +108,8 @@ def _by_spread(
 
 def _joint(x: Float[Array, "n pixels"], t: Float[Array, " pixels"], weights: Float[Array, " pixels"]) -> Array:
     bins = len(joint_edges()) - 1
-    index = bin_numbers(t) // COARSER * bins + bin_numbers(x) // COARSER
-    return jnp.zeros(bins**2).at[index].add(jnp.broadcast_to(weights, index.shape)).reshape(bins, bins)
+    index = (bin_numbers(t) // COARSER * bins)[None] + bin_numbers(x) // COARSER
+    return jnp.zeros(bins**2).at[index].add(jnp.broadcast_to(weights[None], index.shape)).reshape(bins, bins)
 
 
 def joint_edges() -> Float[np.ndarray, " edges"]:

@@ -55,7 +55,8 @@ def metrics_json(
     if compared is not None:
         other = compared.of("model")
         columns["compared"] = scores(pooled(other))
-        beside["difference"] = {name: columns["model"][name] - columns["compared"][name] for name in METRICS}
+        with np.errstate(invalid="ignore"):  # two perfect PSNR are both infinite
+            beside["difference"] = {name: columns["model"][name] - columns["compared"][name] for name in METRICS}
         beside["difference_interval"] = paired_intervals(model, other, blocks, seed)
     result: dict[str, Any] = {
         name: {

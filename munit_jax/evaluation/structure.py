@@ -110,14 +110,15 @@ def _shifted_products(
 ) -> Float[Array, "shifts+2"]:
     """Return the sum of b(p + s) t(p) for every shift s, and those of b^2 and t^2, of the fields less their means.
 
-    By Fourier transforms, which are periodic: the margin around the disk must be as wide as half the largest shift.
+    By Fourier transforms; zeros behind the image keep what is shifted out at one side from coming in at the other.
     """
+    padded = tuple(side + LARGEST_SHIFT for side in disk.shape)
 
     def centred(x: Float[Array, "h w"]) -> Float[Array, "h w"]:
         return jnp.where(disk, x - x.sum() / disk.sum(), 0.0)
 
     b, t = centred(b), centred(t)
-    products = jnp.fft.irfft2(jnp.fft.rfft2(b) * jnp.conj(jnp.fft.rfft2(t)), s=disk.shape)
+    products = jnp.fft.irfft2(jnp.fft.rfft2(b, s=padded) * jnp.conj(jnp.fft.rfft2(t, s=padded)), s=padded)
     middle = jnp.roll(products, (LARGEST_SHIFT, LARGEST_SHIFT), axis=(0, 1))
     window = middle[: 2 * LARGEST_SHIFT + 1, : 2 * LARGEST_SHIFT + 1]
     return jnp.concatenate([window.ravel(), jnp.stack([(b * b).sum(), (t * t).sum()])])

@@ -1,71 +1,142 @@
-"""Scores: the ideal, the hand-worked, masks, and sums that add up."""
+"""Sums over pixels and the scores that follow: by hand, against numpy, scipy and scikit-image, masks, additivity."""
 
 import numpy as np
 import pytest
+from skimage.metrics import peak_signal_noise_ratio
 
-from munit_jax.evaluation.disk import add_sums, pixel_sums, scores
+from munit_jax.evaluation import disk
+from munit_jax.evaluation.disk import (
+    ABS_B,
+    ABS_T,
+    FIRST_EUV,
+    B,
+    T,
+    correlation,
+    flux_sums,
+    given_euv,
+    partial_correlation,
+    peak_signal_to_noise,
+    pixel_sums,
+    polarity_agreement,
+)
+from tests.evaluation.conftest import field
+
+NO_EUV = np.zeros((2, 2, 0), np.float32)
+EVERYWHERE = np.ones((1, 2, 2), bool)
 
 
-def score(generated, true, mask=None):
-    generated, true = np.asarray(generated, np.float32), np.asarray(true, np.float32)
-    mask = np.ones(true.shape, bool) if mask is None else mask
-    return scores(add_sums(None, pixel_sums(generated, true, mask)))
+def square(*values: float) -> np.ndarray:
+    return np.array(values, np.float32).reshape(2, 2)
 
 
-def draw(*shape: int, seed: int = 0) -> np.ndarray:
-    return (100 * np.random.default_rng(seed).normal(size=shape)).astype(np.float32)
-
-
-def test_perfect_and_flipped():
-    true = draw(8, 8)
-    perfect = score(true[None], true)
-    assert perfect["rmse"] == pytest.approx(0, abs=0.05)
-    assert perfect["correlation"] == pytest.approx(1)
-    assert perfect["abs_correlation"] == pytest.approx(1)
-    flipped = score(-true[None], true)
-    assert flipped["correlation"] == pytest.approx(-1)
-    assert flipped["abs_correlation"] == pytest.approx(1), "|B| does not see the polarity"
+def sums_of(b, t, masks=EVERYWHERE):
+    sums = pixel_sums(b[None], abs(b)[None], t, NO_EUV, masks)
+    return {name: np.asarray(x, np.float64)[0] for name, x in sums.items()}
 
 
 def test_by_hand():
-    # Differences 0, 2, 0, -2; correlation of (1, 2, 3, 4) and (1, 0, 3, 6): covariance 2.25, variances 1.25 and 5.25.
-    result = score([[[1, 2], [3, 4]]], [[1, 0], [3, 6]])
-    assert result["rmse"] == pytest.approx(np.sqrt(2))
-    assert result["correlation"] == pytest.approx(2.25 / np.sqrt(1.25 * 5.25))
+    """Errors 0, 2, 0, -2; covariance of (1, 2, 3, 4) and (1, 0, 3, 6) is 2.25, the variances 1.25 and 5.25."""
+    sums = sums_of(square(1, 2, 3, 4), square(1, 0, 3, 6))
+    assert disk.pixels(sums) == [4]
+    assert disk.mean_square_error(sums) == [2]
+    assert sums["absolute_error"] == [4]
+    assert sums["error"] == [0]
+    assert sums["near"] == [2], "within 10 % of 1 and of 3; not of 0 and 6"
+    assert correlation(sums["moments"], B, T) == pytest.approx([2.25 / np.sqrt(1.25 * 5.25)])
+    assert peak_signal_to_noise(sums) == pytest.approx([10 * np.log10(200**2 / 2)])
 
 
-def test_strength_and_spread_by_hand():
-    """Two realisations: (1, 3) and (3, 3) G have the mean square 28 / 4 and variances 1 and 0."""
-    result = score([[[1, 3]], [[3, 3]]], [[0, 0]])
-    assert result["rms"] == pytest.approx(np.sqrt(28 / 4))
-    assert result["spread"] == pytest.approx(np.sqrt(1 / 2))
+def test_signs_by_hand():
+    """|B| >= 50 G in three pixels: one right, one wrong, one without a sign; >= 100 G in one."""
+    sums = sums_of(square(3, 3, 0, -9), square(60, -70, 100, -20))
+    assert polarity_agreement(sums, 50.0) == pytest.approx([1 / 3])
+    assert polarity_agreement(sums, 100.0) == [0]
+    assert polarity_agreement(sums, 10.0) == pytest.approx([1 / 2])
+    with pytest.raises(ValueError, match="not in tuple"):
+        polarity_agreement(sums, 7.0)
 
 
-def test_constant_fields_have_no_correlation():
-    result = score(np.zeros((1, 8, 8)), draw(8, 8))
-    assert result["correlation"] is None
-    assert result["abs_correlation"] is None
-    assert result["rmse"] == pytest.approx(np.sqrt(np.mean(draw(8, 8) ** 2)), rel=1e-5)
+def test_unsigned_may_be_better_known_than_the_modulus():
+    b, t = square(0, 0, 0, 0), square(-10, 20, -30, 40)
+    sums = pixel_sums(b[None], square(10, 20, 30, 41)[None], t, NO_EUV, EVERYWHERE)
+    assert np.asarray(sums["squared_unsigned_error"])[0, 0] == pytest.approx(1)
+    moments = np.asarray(sums["moments"], np.float64)[0, 0]
+    assert correlation(moments, ABS_B, ABS_T) > 0.999
+    assert np.isnan(correlation(moments, B, T)), "a constant has no correlation"
 
 
-def test_outside_the_mask_nothing_counts():
-    true, generated = draw(8, 8), draw(1, 8, 8, seed=1)
-    mask = np.zeros((8, 8), bool)
-    mask[2:6, 2:6] = True
-    inside = score(generated[:, 2:6, 2:6], true[2:6, 2:6])
-    spoilt = generated.copy()
-    spoilt[:, ~mask] = np.nan
-    assert score(spoilt, true, mask) == pytest.approx(inside, rel=1e-5)
+def test_what_is_outside_the_masks_does_not_count():
+    b, t = square(1, 2, np.nan, np.inf), square(2, 1, 5, np.nan)
+    mask = np.array([[[True, True], [False, False]]])
+    sums = sums_of(b, t, mask)
+    assert all(np.isfinite(x).all() for x in sums.values())
+    assert disk.mean_square_error(sums) == [1]
 
 
-def test_frames_and_realisations_add_up():
-    true, generated = draw(3, 8, 8), draw(3, 2, 8, 8, seed=1)
-    total = None
-    for k in range(3):
-        total = add_sums(total, pixel_sums(generated[k], true[k], np.ones((8, 8), bool)))
-    assert total is not None
-    result = scores(total)
-    flat, flat_true = generated.ravel(), np.repeat(true[:, None], 2, axis=1).ravel()
-    assert result["correlation"] == pytest.approx(np.corrcoef(flat, flat_true)[0, 1], rel=1e-4)
-    assert result["abs_correlation"] == pytest.approx(np.corrcoef(abs(flat), abs(flat_true))[0, 1], rel=1e-4)
-    assert result["rmse"] == pytest.approx(np.sqrt(np.mean((flat - flat_true) ** 2)), rel=1e-5)
+def test_a_field_without_sign_leaves_nothing_but_what_is_of_its_modulus(frames):
+    frame = frames[0]
+    sums = frame.sums(np.full_like(frame.true, np.nan)[None], np.abs(frame.true)[None])
+    assert np.isnan(disk.mean_square_error(sums)).all()
+    assert np.isnan(polarity_agreement(sums, 50.0)).all()
+    assert np.isnan(correlation(sums["moments"], B, T)).all()
+    assert correlation(sums["moments"], ABS_B, ABS_T)[0, 0, 0] == pytest.approx(1)
+    assert sums["flux_error"][0, 0] == pytest.approx(0, abs=1e-6)
+
+
+def test_sums_of_strata_add_up_to_the_disk(frames):
+    frame = frames[1]
+    sums = frame.sums(field(7)[None])
+    whole = sums["moments"][0, 0, 0]
+    active_and_quiet = sums["moments"][0, 0, -2:].sum(axis=0)
+    np.testing.assert_allclose(active_and_quiet, whole, rtol=1e-5)
+    assert disk.pixels(sums)[0, 0, -2] == (np.abs(frame.true[frame.masks[0]]) >= 250).sum()
+
+
+def test_several_frames_are_scored_as_one_picture_of_all_their_pixels(frames):
+    generated = [field(10 + k) for k in range(len(frames))]
+    parts = [frame.sums(b[None]) for frame, b in zip(frames, generated, strict=True)]
+    total = {name: sum(part[name] for part in parts)[0, 0] for name in parts[0]}
+    pairs = [(b[f.masks[0]], f.true[f.masks[0]]) for b, f in zip(generated, frames, strict=True)]
+    b, t = (np.concatenate([pair[k] for pair in pairs]).astype(np.float64) for k in range(2))
+    assert correlation(total["moments"], B, T)[0] == pytest.approx(np.corrcoef(b, t)[0, 1], abs=1e-6)
+    assert disk.mean_square_error(total)[0] == pytest.approx(np.mean((b - t) ** 2), rel=1e-5)
+    grey = [np.clip(x, -100, 100) / 200 + 0.5 for x in (t, b)]
+    assert peak_signal_to_noise(total)[0] == pytest.approx(peak_signal_noise_ratio(*grey, data_range=1), rel=1e-5)
+
+
+def test_partial_correlation_is_that_of_what_a_fit_leaves(frames):
+    """Given both EUV channels: regress b and t on them, and correlate the residuals."""
+    frame, b = frames[2], frames[2].true + field(3)
+    sums = frame.sums(b[None])
+    mask = frame.masks[0]
+    given = np.column_stack([np.ones(mask.sum()), frame.euv[mask].astype(np.float64)])
+
+    def left(x):
+        return x - given @ np.linalg.lstsq(given, x, rcond=None)[0]
+
+    for i, j, change in ((B, T, lambda x: x), (ABS_B, ABS_T, np.abs)):
+        x, y = (left(change(field[mask].astype(np.float64))) for field in (b, frame.true))
+        assert given_euv(sums, i, j)[0, 0, 0] == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-5)
+
+
+def test_partial_correlation_by_hand():
+    """r_bt.e = (r_bt - r_be r_te) / sqrt((1 - r_be^2)(1 - r_te^2)) for one given quantity."""
+    rng = np.random.default_rng(0)
+    e = rng.normal(size=1000)
+    b, t = e + rng.normal(size=1000), 2 * e + rng.normal(size=1000)
+    members = np.stack([np.ones(1000), b, t, abs(b), abs(t), e])
+    r = np.corrcoef([b, t, e])
+    expected = (r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt((1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2))
+    assert partial_correlation(members @ members.T, B, T, [FIRST_EUV]) == pytest.approx(expected)
+    assert np.isnan(partial_correlation(members @ members.T, B, FIRST_EUV, [FIRST_EUV])), "fitted exactly"
+
+
+def test_fluxes_by_hand():
+    """Two pixels of 1e18 cm^2: |B| 30 against 40 G, net 10 against -20 G."""
+    moments = np.zeros((1, 1, 1, 5, 5))
+    moments[0, 0, 0, 0] = [2, 10, -20, 30, 40]
+    flux = flux_sums({"moments": moments}, np.array([1e18]))
+    assert flux["flux_bias"][0, 0] == pytest.approx(-0.25)
+    assert flux["flux_error"][0, 0] == pytest.approx(0.25)
+    assert flux["net_flux_error"][0, 0] == pytest.approx(30 / 40)
+    np.testing.assert_allclose(flux["flux_moments"][0, 0, 0], [1, 30e18, 40e18, 10e18, -20e18])

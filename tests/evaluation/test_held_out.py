@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.evaluation.baselines import learn_climate, spaced
 from munit_jax.evaluation.held_out import (
     frame_styles,
     make_translator,
     score_baselines,
     score_generator,
     scored_mask,
-    spaced,
 )
 from munit_jax.model.munit import init_generators, translate
 from tests.training.conftest import TINY
@@ -37,6 +37,9 @@ def frames():
             "magnetogram": rng.normal(0, 50, (16, 16, 1)).astype(np.float32),
             "solar_radius": np.float32(6.0),
             "centre": np.array([7.5, 7.5], np.float32),
+            "b0": np.float32(0),
+            "l0": np.float32(0),
+            "distance": np.float32(215),
         }
         for _ in range(3)
     )
@@ -97,13 +100,17 @@ def test_without_truth_there_is_the_spread_of_the_realisations(frames):
 
 
 def test_baselines_by_hand(frames):
-    baselines = score_baselines(frames, frames, 0)  # pyright: ignore[reportArgumentType]
+    euv = NORMALIZATIONS["euv"]
+    baselines = score_baselines(frames, frames, euv, 0)  # pyright: ignore[reportArgumentType]
     mask = scored_mask(frames[0])
     true = np.stack([frame["magnetogram"][mask, 0] for frame in frames])
     assert baselines["zero"] == {
         "rmse": pytest.approx(np.sqrt(np.mean(true**2))),
+        "mae": pytest.approx(np.mean(np.abs(true))),
         "correlation": None,
         "abs_correlation": None,
+        "unsigned_field_ratio": 0.0,
+        "polarity_50": 0.0,
         "rms": 0.0,
         "spread": 0.0,
     }
@@ -112,8 +119,15 @@ def test_baselines_by_hand(frames):
     assert baselines["mean"]["correlation"] == pytest.approx(np.corrcoef(mean.ravel(), true.ravel())[0, 1], rel=1e-4)
     expected = np.corrcoef(mean_abs.ravel(), np.abs(true).ravel())[0, 1]
     assert baselines["mean"]["abs_correlation"] == pytest.approx(expected, rel=1e-4)
+    strong = np.abs(true) >= 50
+    right = np.mean((np.sign(mean) == np.sign(true))[strong])
+    assert baselines["mean"]["polarity_50"] == pytest.approx(right)
 
 
-def test_spaced():
-    assert list(spaced(5, 0)) == list(spaced(5, 9)) == [0, 1, 2, 3, 4]
-    assert list(spaced(101, 3)) == [0, 50, 100]
+def test_the_euv_proxy_is_scored_for_its_modulus_alone(frames):
+    climate = learn_climate(frames, NORMALIZATIONS["euv"])  # pyright: ignore[reportArgumentType]
+    scores = score_baselines(frames, frames, NORMALIZATIONS["euv"], 0)["euv_proxy"]  # pyright: ignore[reportArgumentType]
+    assert climate.frames == 3
+    assert scores["abs_correlation"] > 0
+    assert scores["unsigned_field_ratio"] == pytest.approx(1, abs=0.05)
+    assert scores["rmse"] is scores["correlation"] is scores["polarity_50"] is scores["rms"] is None

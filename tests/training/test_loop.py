@@ -60,8 +60,10 @@ def test_what_a_run_leaves(uninterrupted):
     assert set(summary) == {"steps", "images_per_second", "losses", "held_out", "baselines", "params_sha256"}
     assert summary["steps"] == STEPS
     assert summary["images_per_second"] > 0
-    keys = {"rmse", "correlation", "abs_correlation", "rms", "spread"}
-    assert set(summary["held_out"]) == set(summary["baselines"]["zero"]) == set(summary["baselines"]["mean"]) == keys
+    keys = {"rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "rms", "spread"}
+    assert set(summary["baselines"]) == {"zero", "mean", "euv_proxy"}
+    assert set(summary["held_out"]) == keys
+    assert all(set(scores) == keys for scores in summary["baselines"].values())
     assert summary["baselines"]["zero"]["correlation"] is None
     assert summary["losses"]["generator_total"] == lines(uninterrupted)[-1]["generator_total"]
     assert [line["step"] for line in lines(uninterrupted)] == [1, 2, 3, 4]

@@ -1,0 +1,194 @@
+"""A run taken over frames: what does not matter (batches, devices, order), what does, and stopping in between."""
+
+import jax
+import numpy as np
+import pytest
+
+from munit_jax.evaluation import assessment as assessment_module
+from munit_jax.evaluation.assessment import COLUMNS, SINGLES, Held, assess, make_measure
+from munit_jax.evaluation.baselines import DAY, learn_climate
+from munit_jax.evaluation.parts import Parts
+from munit_jax.evaluation.results import ensemble_of, metrics_json
+from munit_jax.inference import random_styles
+from munit_jax.solar.disk import sdoml_geometry
+
+SIZE, COUNT = 16, 6
+
+
+class Frames(list):
+    """Frames in memory, with what an evaluation asks of a split."""
+
+    size = SIZE
+    name = "in memory"
+
+
+def made_frames(order=range(COUNT)) -> Frames:
+    """Return frames a day apart, the images of the days in an order."""
+    geometry = sdoml_geometry(SIZE)
+    rng = np.random.default_rng(5)
+    images = [
+        (rng.gamma(2, 100, (SIZE, SIZE, 1)).astype(np.float32), rng.normal(0, 150, (SIZE, SIZE, 1)).astype(np.float32))
+        for _ in range(COUNT)
+    ]
+    return Frames(
+        {
+            "euv": images[k][0],
+            "magnetogram": images[k][1],
+            "time": np.int64(day * DAY),
+            "solar_radius": np.float32(geometry.solar_radius),
+            "centre": np.array(geometry.centre, np.float32),
+            "b0": np.float32(3),
+            "l0": np.float32((100 - 13.2 * day) % 360),
+            "distance": np.float32(geometry.distance),
+        }
+        for day, k in enumerate(order)
+    )
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict:
+    """What was compiled for a number of devices."""
+    return {}
+
+
+@pytest.fixture
+def evaluate(run, tmp_path, compiled):
+    """Return the function that assesses the run on frames."""
+    climate = learn_climate(made_frames(), run.normalizations["euv"])
+
+    def assessed(frames, devices=1, together=1, numbers=range(COUNT), folder="parts", measure=None):
+        if measure is None:
+            if devices not in compiled:
+                styles = random_styles(run, 0, 4)
+                compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
+            measure = compiled[devices]
+        held = Held(frames, climate, run, list(numbers))
+        return assess(measure, held, together, Parts(tmp_path / folder, {"devices": devices}), "run")
+
+    return assessed
+
+
+def figures(assessment) -> dict:
+    return metrics_json(assessment, {}, 0)
+
+
+def flat(tree, path=()):
+    if isinstance(tree, dict):
+        return {key: value for name, item in tree.items() for key, value in flat(item, (*path, name)).items()}
+    if isinstance(tree, list):
+        return {key: value for k, item in enumerate(tree) for key, value in flat(item, (*path, k)).items()}
+    return {path: tree}
+
+
+def assert_same(one: dict, other: dict, leave=()):
+    first, second = flat(one), flat(other)
+    assert first.keys() == second.keys()
+    for place, value in first.items():
+        if not set(place) & set(leave):
+            expected = second[place]
+            same = value == expected if isinstance(value, str | None) else value == pytest.approx(expected, 2e-4, 2e-5)
+            assert same, (place, value, expected)
+
+
+def test_batches_and_devices_do_not_matter(evaluate):
+    one = figures(evaluate(made_frames(), folder="a"))
+    assert_same(one, figures(evaluate(made_frames(), together=4, folder="b")))
+    assert_same(one, figures(evaluate(made_frames(), devices=4, together=4, folder="c")))
+
+
+def test_the_order_of_the_frames_does_not_matter(evaluate):
+    frames = made_frames()
+    turned = Frames(reversed(frames))
+    one, other = (evaluate(f, folder=name) for f, name in ((frames, "a"), (turned, "b")))
+    np.testing.assert_array_equal(one.times, other.times)
+    assert_same(figures(one), figures(other))
+
+
+def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate):
+    """The image is that of another day, so the magnetogram of the day before is another; all else stays.
+
+    Intervals are by time, and so they move too.
+    """
+    one = figures(evaluate(made_frames(), folder="a"))
+    other = figures(evaluate(made_frames([2, 0, 4, 1, 5, 3]), folder="b"))
+    assert_same(one, other, leave=("persistence", "interval", "run"))
+    assert one["rmse"]["disk"]["persistence"] != pytest.approx(other["rmse"]["disk"]["persistence"], rel=1e-3)
+
+
+def test_a_generator_of_nothing_is_exposed(evaluate, run):
+    """With an empty field for every realisation, all scores of the model are those of the zero baseline."""
+    styles = random_styles(run, 0, 4)
+    fields = assessment_module.make_fields
+
+    def empty(run, at_once):
+        made = fields(run, at_once)
+        return lambda *arguments: 0.0 * made(*arguments)
+
+    assessment_module.make_fields = empty
+    try:
+        measure = make_measure(run, styles, jax.local_devices()[:1], 5)
+    finally:
+        assessment_module.make_fields = fields
+    result = figures(evaluate(made_frames(), measure=measure))
+    for name, parts in result.items():
+        if name not in ("ensemble", "run"):
+            for part, columns in parts.items():
+                assert columns["model"] == columns["zero"] == columns["model_mean"], (name, part)
+    assert result["polarity_50"]["disk"]["model"] == 0
+    assert result["ensemble"]["spread"] == 0
+    assert result["ensemble"]["verdict"][0].startswith("Overconfident")
+
+
+def test_the_first_frame_has_no_day_before(evaluate):
+    assessment = evaluate(made_frames())
+    persistence = SINGLES.index("persistence")
+    assert assessment.available[:, persistence].tolist() == [False, *[True] * (COUNT - 1)]
+    assert figures(assessment)["run"]["frames_with_persistence"] == COUNT - 1
+    pixels = assessment.of("persistence")["moments"][:, 0, 0, 0, 0]
+    assert pixels[0] == 0
+    assert (pixels[1:] > 0).all()
+
+
+def test_a_stopped_evaluation_goes_on(evaluate, monkeypatch):
+    monkeypatch.setattr(assessment_module, "FRAMES_A_PART", 2)
+    measured = []
+    real = assessment_module._measured
+
+    def until_the_second_part(measure, held, numbers, together):
+        if len(measured) == 1:
+            raise KeyboardInterrupt
+        measured.append(list(numbers))
+        return real(measure, held, numbers, together)
+
+    monkeypatch.setattr(assessment_module, "_measured", until_the_second_part)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(made_frames())
+
+    def noted(measure, held, numbers, together):
+        measured.append(list(numbers))
+        return real(measure, held, numbers, together)
+
+    monkeypatch.setattr(assessment_module, "_measured", noted)
+    resumed = figures(evaluate(made_frames()))
+    assert measured == [[0, 1], [2, 3], [4, 5]], "the first part is not done again"
+    assert_same(resumed, figures(evaluate(made_frames(), folder="whole")))
+
+
+def test_parts_of_another_evaluation_are_not_taken(tmp_path):
+    one, other = Parts(tmp_path, {"seed": 0}), Parts(tmp_path, {"seed": 1})
+    one.keep(0, [{"a": {"b": np.arange(3)}}, {"a": {"b": np.arange(3)}}])
+    assert 0 in one
+    assert 0 not in other
+    assert 1 not in one
+    np.testing.assert_array_equal(one.joined(1)["a"]["b"], [[0, 1, 2], [0, 1, 2]])
+    one.forget()
+    assert 0 not in one
+
+
+def test_crps_is_of_all_realisations_and_the_error_of_a_single_field(evaluate):
+    assessment = evaluate(made_frames())
+    result = figures(assessment)
+    assert result["crps"]["disk"]["model"] == pytest.approx(ensemble_of(assessment)["crps"])
+    for column in COLUMNS[1:]:
+        assert result["crps"]["disk"][column] == result["mae"]["disk"][column]
+    assert result["crps"]["disk"]["model"] <= result["mae"]["disk"]["model"]

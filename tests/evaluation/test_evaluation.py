@@ -1,0 +1,120 @@
+"""An evaluation from a run's folder to its files; what it refuses."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from munit_jax.errors import ConfigError, DataError
+from munit_jax.evaluation.assessment import COLUMNS
+from munit_jax.evaluation.evaluation import Settings, evaluate
+from munit_jax.evaluation.metrics import METRICS, PARTS
+
+SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"))
+SECTIONS = (
+    "In words",
+    "Scores",
+    "By part of the disk",
+    "Frames",
+    "Generated against true",
+    "Time and activity",
+    "From the centre to the limb, from east to west",
+    "Scales and strengths",
+    "Realisations",
+    "Limits",
+    "Run and data",
+)
+
+
+@pytest.fixture
+def evaluated(run, tmp_path_factory):
+    """The folder of an evaluation of the tiny run beside itself, made once."""
+    folder: Path = tmp_path_factory.getbasetemp() / "evaluated"
+    if not folder.exists():
+        evaluate(run, SETTINGS, folder, run)
+    return folder
+
+
+def test_metrics_json_has_every_metric_with_its_baselines(evaluated):
+    metrics = json.loads((evaluated / "metrics.json").read_text())
+    assert set(metrics) == {*METRICS, "ensemble", "run"}
+    columns = {*COLUMNS, "compared", "spread", "interval", "difference", "difference_interval"}
+    for name, metric in METRICS.items():
+        assert set(metrics[name]) == set(PARTS[metric.over]), name
+        assert all(set(row) == columns for row in metrics[name].values()), name
+    assert metrics["run"]["frames"] == 5
+    assert metrics["run"]["frames_with_persistence"] == 0, "this Sun is seen every ten days"
+    assert metrics["rmse"]["disk"]["persistence"] is None
+    assert metrics["rmse"]["disk"]["model"] > 0
+    assert metrics["run"]["split"] == "test"
+    assert metrics["run"]["channels"] == ["0171"]
+
+
+def test_a_run_beside_itself_does_not_differ(evaluated):
+    metrics = json.loads((evaluated / "metrics.json").read_text())
+    row = metrics["mae"]["disk"]
+    assert row["compared"] == row["model"]
+    assert row["difference"] == 0
+    assert row["difference_interval"] == [0, 0]
+
+
+def test_frames_csv_has_a_line_a_frame(evaluated):
+    with (evaluated / "frames.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 5
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+    assert all(float(row["true_unsigned_flux_mx"]) > 1e20 for row in rows)
+    assert all(float(row["model_rmse"]) > 0 for row in rows)
+    assert all(row["persistence_rmse"] == "" for row in rows)
+    assert all(row["zero_polarity_50"] in ("0", "") for row in rows)
+
+
+def test_the_report_stands_alone_and_has_all_sections(evaluated):
+    page = (evaluated / "report.html").read_text()
+    assert re.findall(r'<h2 id="s\d+">(.*?)</h2>', page) == list(SECTIONS)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "nothing is loaded from elsewhere"
+    assert page.count("<img ") == page.count('src="data:image/png;base64,') == 7
+    assert 'name="viewport"' in page
+    assert "sdoml/small" in page
+    assert "polarity" in page
+
+
+def test_nothing_is_left_of_the_parts(evaluated):
+    assert {path.name for path in evaluated.iterdir()} - {"parts"} == {"metrics.json", "frames.csv", "report.html"}
+    assert not list((evaluated / "parts").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"samples": 1}, "samples=1: give at least 2"),
+        ({"limit": -1}, "limit=-1: give a number of frames, or 0"),
+        ({"show": ("yesterday",)}, "show='yesterday': give a time such as 2012-11-03T12:00"),
+    ],
+)
+def test_settings_that_cannot_be(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Settings(**changes)
+
+
+def test_without_simultaneous_magnetograms_there_is_nothing_to_compare_with(run, tmp_path):
+    run.config.data.paired = False
+    with pytest.raises(DataError, match="not simultaneous: there is no true magnetogram"):
+        evaluate(run, SETTINGS, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_without_frames(run, tmp_path):
+    with pytest.raises(DataError, match=r"no frames in the split 'night', or none .*: it has train, validation, test"):
+        evaluate(run, Settings(split="night"), tmp_path / "out")
+
+
+def test_runs_on_other_data_are_not_compared(run, trained, tmp_path):
+    from munit_jax.inference import open_run
+
+    other = open_run(trained, "latest")
+    other.config.data.euv = other.config.data.magnetogram = "sdoml/other"
+    with pytest.raises(DataError, match="was trained on sdoml/small and trained_on_171 on sdoml/other: compare runs"):
+        evaluate(run, SETTINGS, tmp_path / "out", other)

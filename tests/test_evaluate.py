@@ -1,0 +1,45 @@
+"""The command as users call it: exit codes and messages, and the table that it ends with."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from munit_jax.evaluate import COLUMNS, TABLE, score_table
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "no run: give --workdir=RUN"),
+        (("--workdir=run",), "no run in run: config.json: No such file or directory"),
+        (("--workdir=run", "--samples=1"), "samples=1: give at least 2"),
+        (("--split=night",), "should be one of <test|validation|train>"),
+        (("--workdir=run", "--show=noon"), "show='noon': give a time such as 2012-11-03T12:00"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
+    command = [sys.executable, "-m", "munit_jax.evaluate", *flags]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_table():
+    row = dict.fromkeys(COLUMNS, 1.5) | {"euv_proxy": None}
+    lines = score_table({name: {"disk": row} for name in TABLE}).splitlines()
+    assert lines[0].split() == ["on", "the", "disk", *COLUMNS]
+    assert lines[1].split() == ["rmse", *["1.500"] * 5, "-"]
+    assert len(lines) == 1 + len(TABLE)
+    compared = score_table({name: {"disk": row | {"compared": 2.0}} for name in TABLE}).splitlines()
+    assert compared[1].split()[-1] == "2.000"
