@@ -192,9 +192,9 @@ def model_coronae(
 
 
 @jax.jit
-def wind_at_sheet_end(transform: Transform, corona: Corona, rss: float | Float[Array, ""] = SOURCE_SURFACE) -> (
-    tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]
-):
+def wind_at_sheet_end(
+    transform: Transform, corona: Corona, rss: float | Float[Array, ""] = SOURCE_SURFACE
+) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
     """Return the wind's speed (km/s) and B_r (gauss) at 21.5 solar radii, through a Schatten current sheet.
 
     Lines are followed from there to the source surface, whose speed and sign they carry.

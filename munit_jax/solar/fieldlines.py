@@ -93,9 +93,7 @@ def _step(field: FieldGrid, points: Float[Array, "n 3"], length: Float[Array, "n
     return points + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
-def _land(
-    field: FieldGrid, last: Float[Array, "n 3"], length: Float[Array, "n"], inside: Bool[Array, "n"]
-) -> Ends:
+def _land(field: FieldGrid, last: Float[Array, "n 3"], length: Float[Array, "n"], inside: Bool[Array, "n"]) -> Ends:
     """Return the ends of lines whose next step leaves: the part of the step that just meets the sphere (regula falsi)."""
     begin = jnp.linalg.norm(last, axis=-1)
     beyond = jnp.linalg.norm(_step(field, last, length), axis=-1)

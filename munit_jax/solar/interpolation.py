@@ -14,11 +14,15 @@ from jaxtyping import Array, Float, Int
 
 from munit_jax.solar.harmonics import Grid
 
+# Of the depth between the spheres: the distance between shells is in proportion to the height above the inner sphere
+# plus this.
+CLOSENESS = 1 / 15
+
 
 @partial(jax.tree_util.register_dataclass, data_fields=["values", "inner", "outer"], meta_fields=["grid"])
 @dataclass(frozen=True)
 class FieldGrid:
-    """A vector field between two spheres, on shells whose radii grow by equal factors.
+    """A vector field between two spheres, on shells; see `shell_radii`.
 
     Attributes:
         grid: of the shells.
@@ -34,8 +38,9 @@ class FieldGrid:
 
 
 def shell_radii(inner: float | Float[Array, ""], outer: float | Float[Array, ""], count: int) -> Float[Array, "shell"]:
-    """Return radii that grow by equal factors from `inner` to `outer`."""
-    return inner * (outer / inner) ** jnp.linspace(0, 1, count)
+    """Return the radii of shells, which lie closer near the inner sphere, where the field has its fine structure."""
+    depth = outer - inner
+    return inner + depth * CLOSENESS * jnp.expm1(jnp.linspace(0, 1, count) * jnp.log1p(1 / CLOSENESS))
 
 
 def field_grid(grid: Grid, field: Float[Array, "3 shell lat lon"], radii: Float[Array, "shell"]) -> FieldGrid:
@@ -60,13 +65,14 @@ def padded(maps: Float[Array, "*n lat lon"]) -> Float[Array, "*n lat+2 lon+1"]:
 
 
 def field_at(field: FieldGrid, points: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
-    """Return the field at Cartesian points in solar radii: linear in latitude, longitude and log of the radius.
+    """Return the field at Cartesian points in solar radii: linear in latitude, longitude and the number of the shell.
 
     Points below the first or above the last shell have the values of that shell.
     """
     shells, rows, columns, _ = field.values.shape
     radius = jnp.linalg.norm(points, axis=-1)
-    height = jnp.log(radius / field.inner) * ((shells - 1) / jnp.log(field.outer / field.inner))
+    depth = jnp.maximum((radius - field.inner) / (field.outer - field.inner), 0)
+    height = jnp.log1p(depth / CLOSENESS) * ((shells - 1) / jnp.log1p(1 / CLOSENESS))
     shell = jnp.clip(height.astype(jnp.int32), 0, shells - 2)
     row, column, across, along = _cell(field.grid, *latitude_longitude(points))
     return _blend(
@@ -115,7 +121,10 @@ def _cell(
 
 
 def _blend(
-    table: Float[Array, "cell c"], first: Int[Array, "n"], strides: tuple[int, ...], parts: tuple[Float[Array, "n"], ...]
+    table: Float[Array, "cell c"],
+    first: Int[Array, "n"],
+    strides: tuple[int, ...],
+    parts: tuple[Float[Array, "n"], ...],
 ) -> Float[Array, "n c"]:
     """Return the sums over the corners of a box, each axis weighted by how far the point is along it.
 
