@@ -19,7 +19,7 @@ from munit_jax.errors import ConfigError, UserError
 if TYPE_CHECKING:
     from munit_jax.coronal.boundaries import Boundaries
     from munit_jax.solar.coronal_model import ModelSettings
-    from munit_jax.solar.harmonics import Grid
+    from munit_jax.solar.harmonics import Transform
 
 MAGNETOGRAM = flags.DEFINE_multi_string(
     "magnetogram",
@@ -59,11 +59,8 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no background: give --background=FILE, a synoptic map, or --background=none")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where maps, figures and corona.json go")
-    maps = [name for name in (SYNOPTIC.value, BACKGROUND.value) if name and name != "none"]
-    for name in maps:
-        if not Path(name).is_file():
-            raise UserError(f"no file {name}")
     magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value) if MAGNETOGRAM.value else []
+    whole = _file(SYNOPTIC.value or BACKGROUND.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.solar.harmonics import Grid, make_transform
 
@@ -73,9 +70,19 @@ def main(_: Sequence[str]) -> None:
         transform = make_transform(Grid(ROWS.value, 2 * ROWS.value), LMAX.value)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    inputs = [*map(str, magnetograms), *maps]
-    ensembles, date = _boundaries(magnetograms, transform.grid)
-    _write(ensembles, transform, settings, inputs, date)
+    ensembles, date = _boundaries(magnetograms, whole, transform)
+    inputs = [*magnetograms, whole] if whole else magnetograms
+    for number, boundaries in enumerate(ensembles):
+        folder = Path(OUTPUT.value) / (str(boundaries.insertion) if number else "")
+        _write(folder, boundaries, transform, settings, inputs, date)
+
+
+def _file(name: str | None) -> Path | None:
+    if name in (None, "none"):
+        return None
+    if not Path(name).is_file():
+        raise UserError(f"no file {name}")
+    return Path(name)
 
 
 def _settings() -> "ModelSettings":
@@ -90,57 +97,64 @@ def _settings() -> "ModelSettings":
         raise ConfigError(str(error)) from None
 
 
-def _boundaries(magnetograms: Sequence[Path], grid: "Grid") -> "tuple[list[Boundaries], str]":
+def _boundaries(
+    magnetograms: Sequence[Path], whole: Path | None, transform: "Transform"
+) -> "tuple[list[Boundaries], str]":
     """Return the boundaries, an ensemble for each insertion, and their date."""
     from munit_jax.coronal.boundaries import disk_boundaries, synoptic_boundaries
     from munit_jax.coronal.disks import read_magnetogram
     from munit_jax.solar.maps import read_synoptic
     from munit_jax.solar.synoptic import INSERTIONS
 
-    if SYNOPTIC.value:
-        whole = read_synoptic(Path(SYNOPTIC.value))
-        if whole.filled:
-            command_line.logger.info("%s: %d values at the poles were missing and are filled", whole.name, whole.filled)
-        return [synoptic_boundaries(whole, grid)], whole.date
-    background = None if BACKGROUND.value == "none" else read_synoptic(Path(BACKGROUND.value))
+    synoptic = None if whole is None else read_synoptic(whole)
+    if synoptic is not None and synoptic.filled:
+        command_line.logger.info("%s: %d missing values at the poles were filled", synoptic.name, synoptic.filled)
+    if synoptic is not None and not magnetograms:
+        return [synoptic_boundaries(synoptic, transform)], synoptic.date
     disks = [read_magnetogram(path) for path in magnetograms]
     for disk in disks:
         if disk.flags:
             command_line.logger.warning("%s: %s", disk.name, disk.flags)
-    asked = INSERTIONS if INSERTION.value == "both" else (INSERTION.value,)
+    asked = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
     latest = datetime.fromtimestamp(max(disk.time for disk in disks), UTC)
-    return [disk_boundaries(disks, background, grid, how) for how in asked], latest.strftime("%Y-%m-%dT%H:%M:%S")
+    return [disk_boundaries(disks, synoptic, transform, how) for how in asked], latest.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _write(ensembles, transform, settings, inputs: Sequence[str], date: str) -> None:
-    """Model each ensemble and write what comes of it, the second one (`both`) into a folder of its own."""
+def _write(
+    folder: Path,
+    boundaries: "Boundaries",
+    transform: "Transform",
+    settings: "ModelSettings",
+    inputs: Sequence[Path],
+    date: str,
+) -> None:
+    """Model an ensemble and write what comes of it."""
     from munit_jax.coronal.figures import save_figures
     from munit_jax.coronal.fits_output import write_maps
     from munit_jax.coronal.models import model_ensemble, summary
     from munit_jax.training.writers import write_json
 
-    for number, boundaries in enumerate(ensembles):
-        folder = Path(OUTPUT.value) / (boundaries.insertion if number else "")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder}: {error.strerror}") from None
-        models = model_ensemble(transform, boundaries, settings)
-        result = summary(models, transform, settings) | {"wind": WIND.value, "inputs": list(inputs), "date": date}
-        names = [Path(name).name for name in inputs]
-        write_maps(folder, models, transform, settings, names, date)
-        if FIGURES.value:
-            save_figures(folder, models, transform, settings, f"{', '.join(names)} {date}")
-        write_json(folder / RESULT, result)
-        command_line.logger.info(
-            "open flux %.3g Mx, open area %.1f %% of the sphere, self-check %+.2f %%: see %s",
-            result["open_flux_mx"],
-            100 * result["open_area_fraction"],
-            100 * result["self_check"],
-            folder / RESULT,
-        )
-        if not result["self_check_passed"]:
-            command_line.logger.warning("the self-check failed: flux through the open area and the open flux differ")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}") from None
+    models = model_ensemble(transform, boundaries, settings)
+    result = summary(models, transform, settings)
+    result |= {"wind": WIND.value, "inputs": [str(path) for path in inputs], "date": date}
+    names = [path.name for path in inputs]
+    write_maps(folder, models, transform, settings, names, date)
+    if FIGURES.value:
+        save_figures(folder, models, transform, settings, f"{', '.join(names)} {date}")
+    write_json(folder / RESULT, result)
+    command_line.logger.info(
+        "open flux %.3g Mx, open area %.1f %% of the sphere, self-check %+.2f %%: see %s",
+        result["open_flux_mx"],
+        100 * result["open_area_fraction"],
+        100 * result["self_check"],
+        folder / RESULT,
+    )
+    if not result["self_check_passed"]:
+        command_line.logger.warning("the self-check failed: flux through the open area and the open flux differ")
 
 
 if __name__ == "__main__":

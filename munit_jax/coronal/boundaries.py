@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from munit_jax.coronal.disks import DiskMagnetogram
 from munit_jax.errors import DataError
-from munit_jax.solar.harmonics import Grid
+from munit_jax.solar.harmonics import Grid, Transform
 from munit_jax.solar.maps import SynopticMap
 from munit_jax.solar.remesh import grid_cells, remesh
 from munit_jax.solar.synoptic import (
@@ -34,10 +34,10 @@ class Boundaries:
         disk_weight: how much the cells are the magnetograms', 0 to 1.
     """
 
-    field: Float[np.ndarray, "n lat lon"]
-    monopole: Float[np.ndarray, "n"]
+    field: Float[Array, "n lat lon"]
+    monopole: Float[Array, "n"]
     insertion: Insertion | None
-    disk_weight: Float[np.ndarray, "lat lon"]
+    disk_weight: Float[Array, "lat lon"]
 
 
 def on_grid(synoptic: SynopticMap, grid: Grid) -> Float[np.ndarray, "n lat lon"]:
@@ -45,14 +45,16 @@ def on_grid(synoptic: SynopticMap, grid: Grid) -> Float[np.ndarray, "n lat lon"]
     return remesh(synoptic.field, synoptic.cells, grid_cells(grid))
 
 
-def synoptic_boundaries(synoptic: SynopticMap, grid: Grid) -> Boundaries:
+def synoptic_boundaries(synoptic: SynopticMap, transform: Transform) -> Boundaries:
     """Return the boundaries of a synoptic map, one for each realisation."""
-    field, monopole = without_monopole(on_grid(synoptic, grid), grid.solid_angles)
-    return Boundaries(np.asarray(field), np.asarray(monopole), None, np.zeros(field.shape[1:]))
+    dtype = transform.solid_angles.dtype
+    whole = jnp.asarray(on_grid(synoptic, transform.grid), dtype)
+    field, monopole = without_monopole(whole, transform.solid_angles)
+    return Boundaries(field, monopole, None, jnp.zeros(field.shape[1:], dtype))
 
 
 def disk_boundaries(
-    disks: Sequence[DiskMagnetogram], background: SynopticMap | None, grid: Grid, insertion: Insertion
+    disks: Sequence[DiskMagnetogram], background: SynopticMap | None, transform: Transform, insertion: Insertion
 ) -> Boundaries:
     """Return the boundaries of magnetograms in a background.
 
@@ -62,7 +64,7 @@ def disk_boundaries(
     Args:
         disks: of one number of realisations, or one.
         background: of several realisations the mean is taken; None for 0.
-        grid: of the model.
+        transform: of the model.
         insertion: see `synoptic.insert`.
 
     Raises:
@@ -73,19 +75,17 @@ def disk_boundaries(
         numbers = ", ".join(f"{disk.name} {len(disk.field)}" for disk in disks)
         raise DataError(f"magnetograms have different numbers of realisations: {numbers}; give files of one number")
     count = counts.pop() if counts else 1
+    grid, dtype = transform.grid, transform.solid_angles.dtype
     patches, weights, preferences = [], [], []
     for disk in disks:
-        sampling = sample_disk(disk.geometry, grid)
-        patch = radial_patch(sampling, jnp.asarray(disk.field))
+        sampling = sample_disk(disk.geometry, grid, dtype.type)
+        patch = radial_patch(sampling, jnp.asarray(disk.field, dtype))
         patches.append(jnp.broadcast_to(patch, (count, *patch.shape[1:])))
         weights.append(sampling.weight)
         preferences.append(meridian_weight(grid, disk.geometry.l0))
-    patch, weight = combine(
-        jnp.stack(patches), jnp.stack(weights), jnp.asarray(np.stack(preferences), weights[0].dtype)
-    )
+    patch, weight = combine(jnp.stack(patches), jnp.stack(weights), jnp.asarray(np.stack(preferences), dtype))
     behind = np.zeros((grid.rows, grid.columns)) if background is None else on_grid(background, grid).mean(axis=0)
-    # In double precision: nothing else is lost where the boundary is summed over the sphere.
-    solid_angles = grid.solid_angles
-    whole = insert(behind, np.asarray(patch, np.float64), np.asarray(weight, np.float64), solid_angles, insertion)
+    solid_angles = transform.solid_angles
+    whole = insert(jnp.asarray(behind, dtype), patch, weight, solid_angles, insertion)
     field, monopole = without_monopole(whole, solid_angles)
-    return Boundaries(np.asarray(field), np.asarray(monopole), insertion, np.asarray(weight))
+    return Boundaries(field, monopole, insertion, weight)

@@ -32,7 +32,7 @@ BOLD, FINE = 1.6, 0.5  # widths of the neutral lines of the mean and of the real
 def draw_map(axes: Axes, grid: Grid, values: Float[np.ndarray, "lat lon"], **options: Any) -> Any:
     """Draw a map of the sphere, longitude 0 to 360, north up; options go to `imshow`."""
     drawn = axes.imshow(values, origin="lower", extent=(0, 360, -90, 90), interpolation="nearest", **options)
-    axes.set(xticks=range(0, 361, 60), yticks=range(-90, 91, 30))
+    axes.set(xticks=range(0, 361, 60), yticks=range(-90, 91, 30), autoscale_on=False)
     axes.set_xlabel("Carrington longitude (°)")
     axes.set_ylabel("latitude (°)")
     return drawn
@@ -47,22 +47,28 @@ def draw_neutral_lines(axes: Axes, grid: Grid, surfaces: Float[np.ndarray, "n la
 
 
 def save_figures(folder: Path, models: Models, transform: Transform, settings: ModelSettings, title: str) -> None:
-    """Save a picture of each map, and of field lines over the disk as seen from above the middle of the magnetograms."""
-    corona, grid = models.corona, transform.grid
-    boundary = models.boundaries.field.mean(axis=0)
-    surface = corona.source_surface.mean(axis=0)
+    """Save a picture of each map, and of field lines over the disk, seen from above the middle of the magnetograms."""
+    maps, grid = models.maps, transform.grid
+    surfaces, polarity = maps["source_surface"], maps["polarity"]
+    surface = surfaces.mean(axis=0)
 
     def picture(name: str, values: np.ndarray, label: str, lines: bool = False, **options: Any) -> None:
         figure = Figure(figsize=(9, 5), layout="constrained")
         axes = figure.subplots()
         drawn = draw_map(axes, grid, values, **options)
         if lines:
-            draw_neutral_lines(axes, grid, corona.source_surface)
+            draw_neutral_lines(axes, grid, surfaces)
         axes.set_title(title, fontsize=9)
         figure.colorbar(drawn, ax=axes, shrink=0.8).set_label(label)
         figure.savefig(folder / f"{name}.png", dpi=DPI)
 
-    picture("boundary", boundary, "radial field (G)", cmap="gray", norm=Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE))
+    picture(
+        "boundary",
+        models.field.mean(axis=0),
+        "radial field (G)",
+        cmap="gray",
+        norm=Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE),
+    )
     strongest = float(np.abs(surface).max()) or 1.0
     picture(
         "source_surface",
@@ -72,19 +78,18 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
         cmap="RdBu_r",
         norm=Normalize(-strongest, strongest),
     )
-    three = ListedColormap([INWARD, "#f2f2f2", OUTWARD])
-    ensemble = len(corona.polarity) > 1
+    ensemble = len(polarity) > 1
     picture(
         "open_field",
-        corona.polarity.mean(axis=0),
+        polarity.mean(axis=0),
         "open field: mean polarity" if ensemble else "open field: inward, closed, outward",
         lines=True,
-        cmap="RdBu_r" if ensemble else three,
+        cmap="RdBu_r" if ensemble else ListedColormap([INWARD, "#f2f2f2", OUTWARD]),
         norm=Normalize(-1, 1),
     )
     picture(
         "wind_speed",
-        corona.speed.mean(axis=0),
+        maps["speed"].mean(axis=0),
         f"wind speed at {settings.rss:g} solar radii (km/s)",
         lines=True,
         cmap="viridis",
@@ -95,7 +100,7 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
 
 def _save_field_lines(path: Path, models: Models, transform: Transform, settings: ModelSettings, title: str) -> None:
     """Save the boundary on the disk with field lines of the first realisation, nearest ones on top."""
-    boundary = models.boundaries.field[0]
+    boundary = models.field[0]
     geometry = _view(models, transform.grid)
     coefficients = analysis(transform, jnp.asarray(boundary, transform.legendre.dtype))
     volume = corona_grid(transform, coefficients, settings.rss)
@@ -120,7 +125,7 @@ def _save_field_lines(path: Path, models: Models, transform: Transform, settings
 
 def _view(models: Models, grid: Grid) -> DiskGeometry:
     """Return a view of the Sun from above the middle of the magnetograms; of a synoptic map, longitude 180."""
-    across = models.boundaries.disk_weight.sum(axis=0)
+    across = np.asarray(models.boundaries.disk_weight).sum(axis=0)
     turn = np.exp(1j * np.deg2rad(grid.longitudes)) @ across
     l0 = float(np.rad2deg(np.angle(turn)) % 360) if abs(turn) > 0 else 180.0
     size = 2 * VIEW + 1

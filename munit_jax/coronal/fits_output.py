@@ -29,26 +29,26 @@ def write_maps(
         inputs: the names of the files it was made of.
         date: of the observation, empty if it is not known.
     """
-    corona = models.corona
+    maps = models.maps
     layers = {
-        "boundary": (models.boundaries.field, "G", "RADIAL FIELD AT THE SURFACE"),
-        "source_surface": (corona.source_surface, "G", "RADIAL FIELD AT THE SOURCE SURFACE"),
-        "open_field": (corona.polarity, "", "POLARITY OF OPEN FIELD, 0 WHERE CLOSED"),
-        "wind_speed": (corona.speed, "km/s", "WIND SPEED AT THE SOURCE SURFACE (WSA)"),
-        "expansion_factor": (corona.expansion, "", "EXPANSION FACTOR OF FLUX TUBES AT THE SOURCE SURFACE"),
+        "boundary": (models.field, "G", "RADIAL FIELD AT THE SURFACE"),
+        "source_surface": (maps["source_surface"], "G", "RADIAL FIELD AT THE SOURCE SURFACE"),
+        "open_field": (maps["polarity"], "", "POLARITY OF OPEN FIELD, 0 WHERE CLOSED"),
+        "wind_speed": (maps["speed"], "km/s", "WIND SPEED AT THE SOURCE SURFACE (WSA)"),
+        "expansion_factor": (maps["expansion"], "", "EXPANSION FACTOR OF FLUX TUBES AT THE SOURCE SURFACE"),
     }
-    for name, (maps, unit, content) in layers.items():
+    for name, (values, unit, content) in layers.items():
         header = _header(transform, settings, content, unit, inputs, date)
         insertion = models.boundaries.insertion
         if insertion is not None:
-            header["INSERT"] = insertion, "how magnetograms were put into the background"
+            header["INSERT"] = insertion, "how disks were put into the background"
             header["LEASTMU"] = LEAST_MU, "cosine to the vertical from which they were used"
-        hdus = fits.HDUList([fits.PrimaryHDU(maps.mean(axis=0, dtype=np.float64).astype(np.float32), header)])
-        if len(maps) > 1:
+        hdus = fits.HDUList([fits.PrimaryHDU(values.mean(axis=0, dtype=np.float64).astype(np.float32), header)])
+        if len(values) > 1:
             header["CONTENT"] = f"{content}, STD"
-            hdus.append(fits.ImageHDU(maps.std(axis=0, dtype=np.float64).astype(np.float32), header, name="STD"))
+            hdus.append(fits.ImageHDU(values.std(axis=0, dtype=np.float64).astype(np.float32), header, name="STD"))
             header["CONTENT"] = f"{content}, REALISATIONS"
-            hdus.append(fits.ImageHDU(_compact(maps), header, name="REALISATIONS"))
+            hdus.append(fits.ImageHDU(_compact(values), header, name="REALISATIONS"))
         write(folder / f"{name}.fits", hdus)
 
 
@@ -79,7 +79,7 @@ def _header(
     header.update(carrington_cards(transform.grid.rows, transform.grid.columns))
     header["LMAX"] = transform.lmax, "highest degree of the harmonics"
     header["RSS"] = settings.rss, "[solRad] source surface"
-    header["SEEDRAD"] = settings.seed_radius, "[solRad] where lines of the open-field map begin"
+    header["SEEDRAD"] = settings.seed_radius, "[solRad] of the open-field map's lines"
     for name in inputs:
         header["HISTORY"] = f"made of {name.encode('ascii', 'replace').decode()}"
     return header

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -19,32 +17,32 @@ SELF_CHECK_LIMIT = 0.01  # of the open flux
 
 @dataclass(frozen=True)
 class Models:
-    """Models of an ensemble, each field of `Corona` with a leading axis.
+    """Models of an ensemble.
 
     Attributes:
         boundaries: which were modelled.
-        corona: numpy arrays.
+        field: of the boundaries, gauss.
+        maps: the fields of `Corona` by name, with a leading axis.
         energy: mean magnetic energy density in erg / cm^3, by the radius.
     """
 
     boundaries: Boundaries
-    corona: Corona
+    field: Float[np.ndarray, "n lat lon"]
+    maps: dict[str, np.ndarray]
     energy: dict[float, Float[np.ndarray, "n"]]
 
 
 def model_ensemble(transform: Transform, boundaries: Boundaries, settings: ModelSettings) -> Models:
     """Return the models of the boundaries."""
-    dtype = transform.legendre.dtype
-    coronae = [
-        jax.tree.map(np.asarray, model_corona(transform, jnp.asarray(one, dtype), settings)) for one in boundaries.field
-    ]
-    coefficients = analysis(transform, jnp.asarray(boundaries.field, dtype))
+    coronae = [model_corona(transform, boundary, settings) for boundary in boundaries.field]
+    maps = {name: np.stack([np.asarray(getattr(one, name)) for one in coronae]) for name in Corona._fields}
+    coefficients = analysis(transform, boundaries.field)
     energy = {
         r: np.asarray(energy_density(transform, coefficients, r, settings.rss))
         for r in ENERGY_RADII
         if r <= settings.rss
     }
-    return Models(boundaries, jax.tree.map(lambda *values: np.stack(values), *coronae), energy)
+    return Models(boundaries, np.asarray(boundaries.field), maps, energy)
 
 
 def summary(models: Models, transform: Transform, settings: ModelSettings) -> dict[str, Any]:
@@ -52,24 +50,24 @@ def summary(models: Models, transform: Transform, settings: ModelSettings) -> di
 
     The self-check of several realisations is the one that is farthest from 0.
     """
-    corona, boundaries = models.corona, models.boundaries
+    maps, boundaries = models.maps, models.boundaries
     weights = np.asarray(transform.solid_angles) / (4 * np.pi)
     each = {
-        "open_flux_mx": corona.open_flux,
-        "open_area_fraction": corona.open_area_fraction,
-        "self_check": corona.self_check,
-        "monopole_gauss": boundaries.monopole,
-        "unsigned_boundary_gauss": (np.abs(boundaries.field) * weights).sum(axis=(1, 2)),
-        "mean_wind_speed_km_s": np.array([_mean(speed, weights) for speed in corona.speed]),
+        "open_flux_mx": maps["open_flux"].astype(float),
+        "open_area_fraction": maps["open_area_fraction"],
+        "self_check": maps["self_check"],
+        "monopole_gauss": np.asarray(boundaries.monopole),
+        "unsigned_boundary_gauss": (np.abs(models.field) * weights).sum(axis=(1, 2)),
+        "mean_wind_speed_km_s": np.array([_mean(speed, weights) for speed in maps["speed"]]),
     }
     each |= {f"energy_erg_cm3_r{r:g}": values for r, values in models.energy.items()}
     result: dict[str, Any] = {name: float(values.mean()) for name, values in each.items()}
-    result["self_check"] = float(corona.self_check[np.argmax(np.abs(corona.self_check))])
+    result["self_check"] = float(each["self_check"][np.argmax(np.abs(each["self_check"]))])
     result["self_check_passed"] = abs(result["self_check"]) <= SELF_CHECK_LIMIT
-    result["lines_not_followed"] = int(np.isnan(corona.expansion).sum())
+    result["lines_not_followed"] = int(np.isnan(maps["expansion"]).sum())
     result["insertion"] = boundaries.insertion
-    result["realisations"] = len(boundaries.field)
-    if len(boundaries.field) > 1:
+    result["realisations"] = len(models.field)
+    if len(models.field) > 1:
         result["spread"] = {name: float(values.std()) for name, values in each.items()}
         result["each"] = {name: [float(value) for value in values] for name, values in each.items()}
     result |= {

@@ -22,7 +22,7 @@ from munit_jax.solar.interpolation import (
 from munit_jax.solar.pfss import SOURCE_SURFACE, field, open_flux, radial_field
 from munit_jax.solar.wind import WSA, Wsa, boundary_distance, current_sheet, expansion_factor, wsa_speed
 
-SHELLS = 36  # of the field that lines are followed in
+SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
 
 
 @dataclass(frozen=True)

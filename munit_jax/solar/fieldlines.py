@@ -73,9 +73,9 @@ def _trace_chunk(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Arra
     return _land(field, last, along * step_length(field, last), inside)
 
 
-def step_length(field: FieldGrid, points: Float[Array, "n 3"]) -> Float[Array, "n"]:
-    """Return the steps in solar radii."""
-    return STEP * (jnp.linalg.norm(points, axis=-1) - field.inner + LEAST_HEIGHT)
+def step_length(field: FieldGrid, points: Float[Array, "n 3"], part: float = STEP) -> Float[Array, "n"]:
+    """Return the steps in solar radii: a part of the height above the inner sphere, and of a least height."""
+    return part * (jnp.linalg.norm(points, axis=-1) - field.inner + LEAST_HEIGHT)
 
 
 def _step(field: FieldGrid, points: Float[Array, "n 3"], length: Float[Array, "n"]) -> Float[Array, "n 3"]:
@@ -94,7 +94,7 @@ def _step(field: FieldGrid, points: Float[Array, "n 3"], length: Float[Array, "n
 
 
 def _land(field: FieldGrid, last: Float[Array, "n 3"], length: Float[Array, "n"], inside: Bool[Array, "n"]) -> Ends:
-    """Return the ends of lines whose next step leaves: the part of the step that just meets the sphere (regula falsi)."""
+    """Return the ends of lines whose next step leaves: the part of it that just meets the sphere (regula falsi)."""
     begin = jnp.linalg.norm(last, axis=-1)
     beyond = jnp.linalg.norm(_step(field, last, length), axis=-1)
     inner = ~inside & (beyond < field.inner)
@@ -114,24 +114,24 @@ def _land(field: FieldGrid, last: Float[Array, "n 3"], length: Float[Array, "n"]
 
 
 def course(
-    field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], steps: int = MOST_STEPS
+    field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], part: float = STEP / 4
 ) -> Float[Array, "step n 3"]:
     """Return points along field lines, for pictures: after its end a line's last point is repeated.
 
     Args:
         field, seeds, along: see `trace`.
-        steps: points behind the seeds.
+        part: see `step_length`.
     """
 
     def advance(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
         points, inside = state
-        ahead = _step(field, points, along * step_length(field, points))
+        ahead = _step(field, points, along * step_length(field, points, part))
         radius = jnp.linalg.norm(ahead, axis=-1)
         limit = jnp.clip(radius, field.inner, field.outer)
         ahead = jnp.where(inside[:, None], ahead * (limit / radius)[:, None], points)
         return (ahead, inside & (limit == radius)), ahead
 
-    _, points = jax.lax.scan(advance, (seeds, jnp.ones(len(seeds), bool)), None, length=steps)
+    _, points = jax.lax.scan(advance, (seeds, jnp.ones(len(seeds), bool)), None, length=MOST_STEPS)
     return jnp.concatenate([seeds[None], points])
 
 

@@ -16,7 +16,7 @@ from munit_jax.solar.harmonics import Grid
 
 # Of the depth between the spheres: the distance between shells is in proportion to the height above the inner sphere
 # plus this.
-CLOSENESS = 1 / 15
+CLOSENESS = 1 / 30
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["values", "inner", "outer"], meta_fields=["grid"])

@@ -15,7 +15,7 @@ Of SunPy nothing is needed here: a Map is taken by its header and data, `synopti
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from astropy.io import fits
@@ -62,8 +62,8 @@ def read_synoptic(path: Path) -> SynopticMap:
         if path.suffix.lower() in HDF5:
             return _read_hdf5(path)
         with fits.open(path, memmap=False) as units:
-            for unit in units:
-                if getattr(unit, "is_image", False) and unit.data is not None and unit.data.ndim >= 2:
+            for unit in cast(Any, units):
+                if unit.is_image and len(unit.shape) >= 2:
                     return synoptic_map(unit.header, unit.data, path.name)
         raise ValueError("no image of two axes in it")
     except DataError:

@@ -106,10 +106,10 @@ def current_sheet(
     rss: float | Float[Array, ""] = SOURCE_SURFACE,
     outer: float = CURRENT_SHEET_END,
 ) -> FieldGrid:
-    """Return the field beyond the source surface with all lines turned outward (Schatten 1971, Cosmic Electrodyn. 2, 232).
+    """Return the field beyond the source surface with all lines turned outward.
 
-    The potential field outside of rss whose radial part there is |B_r|. The sign is that of the line's foot at rss: the
-    current sheet is where it changes.
+    Schatten 1971, Cosmic Electrodyn. 2, 232: the potential field outside of rss whose radial part there is |B_r|. The
+    sign is that of the line's foot at rss: the current sheet is where it changes.
 
     Args:
         transform: the tables.
