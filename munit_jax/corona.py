@@ -104,7 +104,7 @@ def _boundaries(
     from munit_jax.coronal.boundaries import disk_boundaries, synoptic_boundaries
     from munit_jax.coronal.disks import read_magnetogram
     from munit_jax.solar.maps import read_synoptic
-    from munit_jax.solar.synoptic import INSERTIONS
+    from munit_jax.solar.synoptic import INSERTIONS, Insertion
 
     synoptic = None if whole is None else read_synoptic(whole)
     if synoptic is not None and synoptic.filled:
@@ -114,8 +114,8 @@ def _boundaries(
     disks = [read_magnetogram(path) for path in magnetograms]
     for disk in disks:
         if disk.flags:
-            command_line.logger.warning("%s: %s", disk.name, disk.flags)
-    asked = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
+            command_line.logger.warning("%s: QUALITY = %#010x, which tells of harm", disk.name, disk.flags)
+    asked: list[Insertion] = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
     latest = datetime.fromtimestamp(max(disk.time for disk in disks), UTC)
     return [disk_boundaries(disks, synoptic, transform, how) for how in asked], latest.strftime("%Y-%m-%dT%H:%M:%S")
 

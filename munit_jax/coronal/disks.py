@@ -13,9 +13,10 @@ from jaxtyping import Float
 
 from munit_jax.errors import DataError
 from munit_jax.solar.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geometry
+from munit_jax.translation.instruments import FEWER_AVERAGED
 from munit_jax.translation.view import heliographic_view, view_cards
 from tfds_sdoml.sources.fits import read_image
-from tfds_sdoml.sources.fits_headers import bad_quality, reason_of, text, time_of
+from tfds_sdoml.sources.fits_headers import HMI_HARMLESS, quality_of, reason_of, text, time_of
 from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.reprojection import register, solar_disk
 
@@ -33,14 +34,14 @@ class DiskMagnetogram:
         geometry: with the direction from which it was seen.
         time: UTC seconds since 1970.
         name: of the file.
-        flags: HMI's quality flags that tell of harm, as text.
+        flags: HMI's quality flags that tell of harm.
     """
 
     field: Float[np.ndarray, "n size size"]
     geometry: DiskGeometry
     time: int
     name: str
-    flags: str = ""
+    flags: int = 0
 
 
 def read_magnetogram(path: Path) -> DiskMagnetogram:
@@ -61,7 +62,7 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
         field = np.stack([register(one, disk, geometry) for one in images])
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error
-    return DiskMagnetogram(field, geometry, seconds, path.name, bad_quality(header, "bz"))
+    return DiskMagnetogram(field, geometry, seconds, path.name, quality_of(header) & ~(HMI_HARMLESS | FEWER_AVERAGED))
 
 
 def _realisations(path: Path, image: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "n y x"]:

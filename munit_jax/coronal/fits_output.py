@@ -42,7 +42,7 @@ def write_maps(
         insertion = models.boundaries.insertion
         if insertion is not None:
             header["INSERT"] = insertion, "how disks were put into the background"
-            header["LEASTMU"] = LEAST_MU, "cosine to the vertical from which they were used"
+            header["LEASTMU"] = LEAST_MU, "least cosine to the vertical of their use"
         hdus = fits.HDUList([fits.PrimaryHDU(values.mean(axis=0, dtype=np.float64).astype(np.float32), header)])
         if len(values) > 1:
             header["CONTENT"] = f"{content}, STD"

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float, Int
+import numpy as np
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from munit_jax.solar.fieldlines import trace
 from munit_jax.solar.harmonics import Transform, analysis
@@ -23,6 +24,9 @@ from munit_jax.solar.pfss import SOURCE_SURFACE, field, open_flux, radial_field
 from munit_jax.solar.wind import WSA, Wsa, boundary_distance, current_sheet, expansion_factor, wsa_speed
 
 SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
+
+REFINED = 2048  # cells at the edge of open field that are looked at more closely: those with the most flux
+FINER = 3  # lines along each side of such a cell
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Corona(NamedTuple):
         open_flux: unsigned flux through it in maxwell.
         polarity: of the field lines through each cell at the seeds' radius: 1 or -1 where open, 0 where closed.
         end_latitude, end_longitude: where those lines end, on the surface or the source surface.
+        open_share: part of each cell that is open, finer than `polarity` at the edges.
         open_area_fraction: of the sphere at the seeds' radius.
         self_check: unsigned flux through the open area over the open flux, less 1: they should be equal.
         foot_latitude, foot_longitude: footpoints on the surface of the lines through each cell of the source surface;
@@ -69,6 +74,7 @@ class Corona(NamedTuple):
     polarity: Int[Array, "lat lon"]
     end_latitude: Float[Array, "lat lon"]
     end_longitude: Float[Array, "lat lon"]
+    open_share: Float[Array, "lat lon"]
     open_area_fraction: Float[Array, ""]
     self_check: Float[Array, ""]
     foot_latitude: Float[Array, "lat lon"]
@@ -130,6 +136,58 @@ def open_field(
 
 
 @jax.jit
+def open_share(
+    transform: Transform,
+    volume: FieldGrid,
+    radial: Float[Array, "lat lon"],
+    is_open: Bool[Array, "lat lon"],
+    radius: float | Float[Array, ""] = 1.0,
+) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
+    """Return the open part of each cell, and of its mean |B_r| what is open.
+
+    One strong cell at the edge of an active region may hold 1 % of the Sun's open flux: the cells at edges with the
+    most flux have 3 x 3 lines, the others the one of `is_open`.
+
+    Args:
+        transform: the tables.
+        volume: see `corona_grid`.
+        radial: B_r at the radius in gauss.
+        is_open: where the lines through the middles of the cells are open.
+        radius: where the lines begin.
+    """
+    grid = transform.grid
+    flux = jnp.abs(radial) * transform.solid_angles
+    count = min(REFINED, flux.size)
+    cells = jax.lax.top_k(jnp.where(_at_edge(is_open), flux, 0).ravel(), count)[1]
+    row, column = jnp.divmod(cells, grid.columns)
+    shift = (np.arange(FINER) + 0.5) / FINER - 0.5
+    north, west = (jnp.asarray(x.ravel(), radial.dtype)[:, None] for x in np.meshgrid(shift, shift))
+    latitude = ((row + 0.5 + north) * (180 / grid.rows) - 90).ravel()
+    longitude = ((column + 0.5 + west) * (360 / grid.columns)).ravel()
+    b = map_at(grid, radial, latitude, longitude)
+    ends = trace(
+        volume, cartesian(latitude, longitude, radius).astype(b.dtype), jnp.where(b < 0, -1, 1).astype(b.dtype)
+    )
+    part = ends.outer.reshape(-1, count).mean(axis=0, dtype=b.dtype)
+    strength = (ends.outer * jnp.abs(b)).reshape(-1, count).mean(axis=0)
+    share = is_open.astype(b.dtype)
+    refine = [
+        whole.ravel().at[cells].set(fine).reshape(whole.shape)
+        for whole, fine in ((share, part), (share * jnp.abs(radial), strength))
+    ]
+    return refine[0], refine[1]
+
+
+def _at_edge(is_open: Bool[Array, "lat lon"]) -> Bool[Array, "lat lon"]:
+    """Return which cells have a neighbour in a row or column that is not as they are."""
+    vertical = is_open[1:] != is_open[:-1]
+    none = jnp.zeros_like(is_open[:1])
+    horizontal = is_open != jnp.roll(is_open, 1, axis=1)
+    vertical = jnp.concatenate([vertical, none]) | jnp.concatenate([none, vertical])
+    return vertical | horizontal | jnp.roll(horizontal, -1, axis=1)
+
+
+@jax.jit
 def footpoints(transform: Transform, volume: FieldGrid, surface: Float[Array, "lat lon"]) -> Footpoints:
     """Return footpoints and expansion factors of the lines through the cells of the source surface.
 
@@ -164,7 +222,8 @@ def model_corona(
     feet = footpoints(transform, volume, surface)
     is_open = lines.polarity != 0
     flux = (jnp.abs(surface) * solid_angles).sum() * rss**2
-    through_open_area = (jnp.where(is_open, jnp.abs(radial), 0) * solid_angles).sum() * seed_radius**2
+    share, open_strength = open_share(transform, volume, radial, is_open, seed_radius)
+    through_open_area = (open_strength * solid_angles).sum() * seed_radius**2
     away = boundary_distance(transform.grid, is_open).astype(surface.dtype)
     distance = map_at(transform.grid, away, feet.latitude.ravel(), feet.longitude.ravel()).reshape(surface.shape)
     return Corona(
@@ -173,7 +232,8 @@ def model_corona(
         polarity=lines.polarity,
         end_latitude=lines.end_latitude,
         end_longitude=lines.end_longitude,
-        open_area_fraction=(is_open * solid_angles).sum() / (4 * jnp.pi),
+        open_share=share,
+        open_area_fraction=(share * solid_angles).sum() / (4 * jnp.pi),
         self_check=through_open_area / flux - 1,
         foot_latitude=feet.latitude,
         foot_longitude=feet.longitude,
