@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -49,7 +50,7 @@ def synoptic_boundaries(synoptic: SynopticMap, transform: Transform) -> Boundari
     """Return the boundaries of a synoptic map, one for each realisation."""
     dtype = transform.solid_angles.dtype
     whole = jnp.asarray(on_grid(synoptic, transform.grid), dtype)
-    field, monopole = without_monopole(whole, transform.solid_angles)
+    field, monopole = jax.vmap(without_monopole, (None, 0))(transform, whole)
     return Boundaries(field, monopole, None, jnp.zeros(field.shape[1:], dtype))
 
 
@@ -79,13 +80,16 @@ def disk_boundaries(
     patches, weights, preferences = [], [], []
     for disk in disks:
         sampling = sample_disk(disk.geometry, grid, dtype.type)
-        patch = radial_patch(sampling, jnp.asarray(disk.field, dtype))
+        patch = jax.vmap(radial_patch, (None, 0))(sampling, jnp.asarray(disk.field, dtype))
         patches.append(jnp.broadcast_to(patch, (count, *patch.shape[1:])))
         weights.append(sampling.weight)
         preferences.append(meridian_weight(grid, disk.geometry.l0))
-    patch, weight = combine(jnp.stack(patches), jnp.stack(weights), jnp.asarray(np.stack(preferences), dtype))
     behind = np.zeros((grid.rows, grid.columns)) if background is None else on_grid(background, grid).mean(axis=0)
-    solid_angles = transform.solid_angles
-    whole = insert(jnp.asarray(behind, dtype), patch, weight, solid_angles, insertion)
-    field, monopole = without_monopole(whole, solid_angles)
-    return Boundaries(field, monopole, insertion, weight)
+    views = jnp.stack(weights), jnp.asarray(np.stack(preferences), dtype)
+
+    def boundary(patches: Float[Array, "view lat lon"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
+        patch, weight = combine(patches, *views)
+        return without_monopole(transform, insert(transform, jnp.asarray(behind, dtype), patch, weight, insertion))
+
+    field, monopole = jax.vmap(boundary)(jnp.stack(patches, axis=1))
+    return Boundaries(field, monopole, insertion, views[0].max(axis=0))

@@ -53,13 +53,14 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
     surface = surfaces.mean(axis=0)
 
     def picture(name: str, values: np.ndarray, label: str, lines: bool = False, **options: Any) -> None:
-        figure = Figure(figsize=(9, 5), layout="constrained")
+        figure = Figure(figsize=(9, 4.6), layout="constrained")
         axes = figure.subplots()
         drawn = draw_map(axes, grid, values, **options)
         if lines:
             draw_neutral_lines(axes, grid, surfaces)
         axes.set_title(title, fontsize=9)
-        figure.colorbar(drawn, ax=axes, shrink=0.8).set_label(label)
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[-1, 0, 1] if name == "open_field" else None)
+        bar.set_label(label)
         figure.savefig(folder / f"{name}.png", dpi=DPI)
 
     picture(

@@ -51,7 +51,7 @@ def summary(models: Models, transform: Transform, settings: ModelSettings) -> di
     The self-check of several realisations is the one that is farthest from 0.
     """
     maps, boundaries = models.maps, models.boundaries
-    weights = np.asarray(transform.solid_angles) / (4 * np.pi)
+    weights = np.asarray(transform.solid_angles)[:, None] / (4 * np.pi)
     each = {
         "open_flux_mx": maps["open_flux"].astype(float),
         "open_area_fraction": maps["open_area_fraction"],

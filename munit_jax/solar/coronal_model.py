@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from munit_jax.solar.fieldlines import trace
-from munit_jax.solar.harmonics import Transform, analysis
+from munit_jax.solar.harmonics import Transform, analysis, mean_over_sphere
 from munit_jax.solar.interpolation import (
     FieldGrid,
     cartesian,
@@ -156,14 +156,14 @@ def open_share(
         radius: where the lines begin.
     """
     grid = transform.grid
-    flux = jnp.abs(radial) * transform.solid_angles
+    flux = jnp.abs(radial) * transform.solid_angles[:, None]
     count = min(REFINED, flux.size)
     cells = jax.lax.top_k(jnp.where(_at_edge(is_open), flux, 0).ravel(), count)[1]
     row, column = jnp.divmod(cells, grid.columns)
     shift = (np.arange(FINER) + 0.5) / FINER - 0.5
     north, west = (jnp.asarray(x.ravel(), radial.dtype)[:, None] for x in np.meshgrid(shift, shift))
-    latitude = ((row + 0.5 + north) * (180 / grid.rows) - 90).ravel()
-    longitude = ((column + 0.5 + west) * (360 / grid.columns)).ravel()
+    latitude = ((row[None] + 0.5 + north) * (180 / grid.rows) - 90).ravel()
+    longitude = ((column[None] + 0.5 + west) * (360 / grid.columns)).ravel()
     b = map_at(grid, radial, latitude, longitude)
     ends = trace(
         volume, cartesian(latitude, longitude, radius).astype(b.dtype), jnp.where(b < 0, -1, 1).astype(b.dtype)
@@ -213,7 +213,7 @@ def model_corona(
 
     It is compiled once for a grid, a highest degree and settings. For ensembles see `model_coronae`.
     """
-    rss, seed_radius, solid_angles = settings.rss, settings.seed_radius, transform.solid_angles
+    rss, seed_radius = settings.rss, settings.seed_radius
     coefficients = analysis(transform, boundary)
     surface = radial_field(transform, coefficients, rss, rss)
     radial = radial_field(transform, coefficients, seed_radius, rss)
@@ -221,9 +221,9 @@ def model_corona(
     lines = open_field(transform, volume, radial, seed_radius)
     feet = footpoints(transform, volume, surface)
     is_open = lines.polarity != 0
-    flux = (jnp.abs(surface) * solid_angles).sum() * rss**2
+    flux = mean_over_sphere(transform, jnp.abs(surface)) * rss**2
     share, open_strength = open_share(transform, volume, radial, is_open, seed_radius)
-    through_open_area = (open_strength * solid_angles).sum() * seed_radius**2
+    through_open_area = mean_over_sphere(transform, open_strength) * seed_radius**2
     away = boundary_distance(transform.grid, is_open).astype(surface.dtype)
     distance = map_at(transform.grid, away, feet.latitude.ravel(), feet.longitude.ravel()).reshape(surface.shape)
     return Corona(
@@ -233,7 +233,7 @@ def model_corona(
         end_latitude=lines.end_latitude,
         end_longitude=lines.end_longitude,
         open_share=share,
-        open_area_fraction=(share * solid_angles).sum() / (4 * jnp.pi),
+        open_area_fraction=mean_over_sphere(transform, share),
         self_check=through_open_area / flux - 1,
         foot_latitude=feet.latitude,
         foot_longitude=feet.longitude,

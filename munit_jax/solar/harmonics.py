@@ -14,7 +14,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Inexact
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Grid:
         return (np.arange(self.columns) + 0.5) * (360 / self.columns)
 
     @property
-    def solid_angles(self) -> Float[np.ndarray, "lat 1"]:
+    def solid_angles(self) -> Float[np.ndarray, "lat"]:
         """Quadrature weight of a cell of each row in steradians (Fejer's first rule); they sum to 4 pi."""
         colatitude = np.deg2rad(90 - self.latitudes)[:, None]
         k = np.arange(1, self.rows // 2 + 1)
         series = (np.cos(2 * k * colatitude) / (4 * k**2 - 1)).sum(axis=1)
-        return (2 / self.rows * (1 - 2 * series) * 2 * np.pi / self.columns)[:, None]
+        return 2 / self.rows * (1 - 2 * series) * 2 * np.pi / self.columns
 
 
 @partial(
@@ -78,7 +78,7 @@ class Transform:
     legendre: Float[Array, "m l lat"]
     slope: Float[Array, "m l lat"]
     over_sine: Float[Array, "m l lat"]
-    solid_angles: Float[Array, "lat 1"]
+    solid_angles: Float[Array, "lat"]
 
 
 def make_transform(grid: Grid, lmax: int, dtype: type[np.floating] = np.float32) -> Transform:
@@ -142,9 +142,10 @@ def legendre_slope(legendre: Float[np.ndarray, "m1 l1 lat"]) -> Float[np.ndarray
 def analysis(transform: Transform, field: Float[Array, "*n lat lon"]) -> Complex[Array, "*n m l"]:
     """Return the coefficients of maps, the integrals of field x conjugate of Y_lm over the sphere."""
     count = transform.lmax + 1
-    waves = jnp.fft.rfft(field * transform.solid_angles)[..., :count] * _half_cell(transform, -1)
+    waves = scaled(jnp.fft.rfft(field)[..., :count], _half_cell(transform, -1))
+    weighted = transform.legendre * transform.solid_angles[None, None]
     parts = jnp.stack([waves.real, waves.imag])
-    real, imaginary = jnp.einsum("mlj,c...jm->c...ml", transform.legendre, parts, precision="highest")
+    real, imaginary = jnp.einsum("mlj,c...jm->c...ml", weighted, parts, precision="highest")
     return jax.lax.complex(real, imaginary)
 
 
@@ -161,8 +162,18 @@ def synthesis(
     parts = jnp.stack([coefficients.real, coefficients.imag])
     table = transform.legendre if table is None else table
     real, imaginary = jnp.einsum("mlj,c...ml->c...jm", table, parts, precision="highest")
-    waves = jax.lax.complex(real, imaginary) * _half_cell(transform, 1)
+    waves = scaled(jax.lax.complex(real, imaginary), _half_cell(transform, 1))
     return jnp.fft.irfft(waves, transform.grid.columns, norm="forward")
+
+
+def scaled(values: Inexact[Array, "*n k"], factor: Inexact[Array, "k"]) -> Inexact[Array, "*n k"]:
+    """Return values times a factor along the last axis, such as coefficients times a function of the degree."""
+    return jnp.einsum("...k,k->...k", values, factor)
+
+
+def mean_over_sphere(transform: Transform, maps: Float[Array, "*n lat lon"]) -> Float[Array, "*n"]:
+    """Return the means of maps over the sphere."""
+    return jnp.einsum("...jk,j->...", maps, transform.solid_angles, precision="highest") / (4 * jnp.pi)
 
 
 def degrees(transform: Transform) -> Float[Array, "l"]:
@@ -180,7 +191,7 @@ def power(a: Complex[Array, "*n m l"], b: Complex[Array, "*n m l"]) -> Float[Arr
     return (2 * products.sum(axis=-2) - products[..., 0, :]) / (4 * jnp.pi)
 
 
-def _half_cell(transform: Transform, sign: int) -> Complex[np.ndarray, "m"]:
+def _half_cell(transform: Transform, sign: int) -> Complex[Array, "m"]:
     """Return the phases between the first column's middle and longitude 0."""
     phase = np.exp(sign * 1j * np.pi / transform.grid.columns * np.arange(transform.lmax + 1))
-    return phase.astype(np.result_type(transform.legendre.dtype, np.complex64))
+    return jnp.asarray(phase, jnp.result_type(transform.legendre.dtype, jnp.complex64))

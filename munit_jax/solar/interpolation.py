@@ -46,8 +46,8 @@ def shell_radii(inner: float | Float[Array, ""], outer: float | Float[Array, ""]
 def field_grid(grid: Grid, field: Float[Array, "3 shell lat lon"], radii: Float[Array, "shell"]) -> FieldGrid:
     """Return a field (B_r, B_theta, B_phi) on shells, ready to be interpolated; `radii` as `shell_radii` makes them."""
     dtype = field.dtype
-    latitude = np.deg2rad(grid.latitudes)[:, None].astype(dtype)
-    longitude = np.deg2rad(grid.longitudes)[None].astype(dtype)
+    latitude = np.deg2rad(grid.latitudes)[None, :, None].astype(dtype)
+    longitude = np.deg2rad(grid.longitudes)[None, None].astype(dtype)
     radial, south, west = field
     outward = radial * np.cos(latitude) + south * np.sin(latitude)  # from the axis
     x = outward * np.cos(longitude) - west * np.sin(longitude)

@@ -8,10 +8,12 @@ Everything is a function of the coefficients of the boundary (`harmonics.analysi
 takes ensembles through `vmap` or leading axes.
 """
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from munit_jax.solar.harmonics import Transform, analysis, degrees, power, synthesis
+from munit_jax.solar.harmonics import Transform, analysis, degrees, mean_over_sphere, power, scaled, synthesis
 
 SOURCE_SURFACE = 2.5  # solar radii (Hoeksema, Wilcox & Scherrer 1983)
 SOLAR_RADIUS_CM = 6.957e10  # IAU 2015 resolution B3
@@ -39,7 +41,7 @@ def radial_field(
     transform: Transform, coefficients: Complex[Array, "*n m l"], r: float, rss: float = SOURCE_SURFACE
 ) -> Float[Array, "*n lat lon"]:
     """Return B_r on the sphere of radius r, 1 to rss."""
-    return synthesis(transform, coefficients * radial_factor(degrees(transform), r, rss))
+    return synthesis(transform, scaled(coefficients, radial_factor(degrees(transform), r, rss)))
 
 
 def source_surface(
@@ -56,10 +58,13 @@ def field(
     rss: float | Float[Array, ""] = SOURCE_SURFACE,
 ) -> Float[Array, "3 r lat lon"]:
     """Return B_r, B_theta (positive to the south) and B_phi (positive to the west) on spheres of the given radii."""
-    degree, r = degrees(transform), radii[:, None]
-    radial = coefficients * radial_factor(degree, r, rss)[:, None]
-    tangential = coefficients * tangential_factor(degree, r, rss)[:, None]
-    return vector_field(transform, radial, tangential)
+    degree = degrees(transform)
+
+    def shell(r: Float[Array, ""]) -> tuple[Complex[Array, "m l"], Complex[Array, "m l"]]:
+        radial = scaled(coefficients, radial_factor(degree, r, rss))
+        return radial, scaled(coefficients, tangential_factor(degree, r, rss))
+
+    return vector_field(transform, *jax.vmap(shell)(radii))
 
 
 def vector_field(
@@ -79,8 +84,7 @@ def open_flux(
     transform: Transform, surface: Float[Array, "*n lat lon"], rss: float = SOURCE_SURFACE
 ) -> Float[Array, "*n"]:
     """Return the unsigned flux through the source surface in maxwell, from B_r there: the open flux of the Sun."""
-    gauss = (jnp.abs(surface) * transform.solid_angles).sum(axis=(-2, -1))
-    return gauss * (rss * SOLAR_RADIUS_CM) ** 2
+    return mean_over_sphere(transform, jnp.abs(surface)) * (4 * np.pi * (rss * SOLAR_RADIUS_CM) ** 2)
 
 
 def energy_density(
@@ -89,11 +93,11 @@ def energy_density(
     """Return the magnetic energy density B^2 / 8 pi (erg / cm^3), its mean over the sphere of radius r."""
     degree = degrees(transform)
     squared = radial_factor(degree, r, rss) ** 2 + degree * (degree + 1) * tangential_factor(degree, r, rss) ** 2
-    return (power(coefficients, coefficients) * squared).sum(axis=-1) / (8 * jnp.pi)
+    return scaled(power(coefficients, coefficients), squared).sum(axis=-1) / (8 * jnp.pi)
 
 
 def spectrum(
     transform: Transform, coefficients: Complex[Array, "*n m l"], r: float, rss: float = SOURCE_SURFACE
 ) -> Float[Array, "*n l"]:
     """Return the power of B_r by degree at radius r in gauss^2: the sum is the mean of B_r^2 over the sphere."""
-    return power(coefficients, coefficients) * radial_factor(degrees(transform), r, rss) ** 2
+    return scaled(power(coefficients, coefficients), radial_factor(degrees(transform), r, rss) ** 2)

@@ -2,7 +2,7 @@
 
 The line-of-sight field is taken as the projection of a radial one; pixels near the limb, where that magnifies the
 noise, are left out. The tables of a geometry are made once with numpy in double precision (`sample_disk`); what
-follows is linear in the magnetograms, differentiable, and takes ensembles as leading axes.
+follows is linear in the magnetograms, differentiable, and written for one of them: `vmap` takes ensembles.
 
 Maps are on a `Grid`: rows from south to north, Carrington longitudes from 0 to 360. Fields are in gauss. Differential
 rotation between the times of magnetograms is not corrected.
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from munit_jax.solar.disk import DiskGeometry, heliographic_to_observer, observer_to_pixel
-from munit_jax.solar.harmonics import Grid
+from munit_jax.solar.harmonics import Grid, Transform, mean_over_sphere
 
 LEAST_MU = 0.2  # cosine of the angle to the vertical below which pixels are not used
 FULL_MU = 0.35  # above which they count fully
@@ -78,18 +78,18 @@ def cosine_to_vertical(towards: Float[np.ndarray, "*n"], distance: float) -> Flo
     return (distance * towards - 1) / np.sqrt(distance**2 + 1 - 2 * distance * towards)
 
 
-def radial_patch(sampling: DiskSampling, magnetograms: Float[Array, "*n y x"]) -> Float[Array, "*n lat lon"]:
-    """Return the radial field of the visible cells of maps in gauss, 0 in the others.
+def radial_patch(sampling: DiskSampling, magnetogram: Float[Array, "y x"]) -> Float[Array, "lat lon"]:
+    """Return the radial field of the visible cells of a map in gauss, 0 in the others.
 
     Args:
-        sampling: of the images' geometry.
-        magnetograms: line-of-sight field in gauss, positive towards the observer; finite, 0 off the disk.
+        sampling: of the image's geometry.
+        magnetogram: line-of-sight field in gauss, positive towards the observer; finite, 0 off the disk.
     """
-    pixels = magnetograms.reshape(*magnetograms.shape[:-2], -1)
+    pixels = magnetogram.ravel()
     across, along, first = sampling.across, sampling.along, sampling.first
-    south = pixels[..., first] * (1 - across) + pixels[..., first + 1] * across
-    north = pixels[..., first + sampling.size] * (1 - across) + pixels[..., first + sampling.size + 1] * across
-    return (sampling.gain * (south * (1 - along) + north * along)).sum(axis=-3)
+    south = pixels[first] * (1 - across) + pixels[first + 1] * across
+    north = pixels[first + sampling.size] * (1 - across) + pixels[first + sampling.size + 1] * across
+    return (sampling.gain * (south * (1 - along) + north * along)).sum(axis=0)
 
 
 def meridian_weight(grid: Grid, l0: float) -> Float[np.ndarray, "1 lon"]:
@@ -99,10 +99,10 @@ def meridian_weight(grid: Grid, l0: float) -> Float[np.ndarray, "1 lon"]:
 
 
 def combine(
-    patches: Float[Array, "view *n lat lon"],
+    patches: Float[Array, "view lat lon"],
     weights: Float[Array, "view lat lon"],
     preference: Float[Array, "view #lat lon"] | None = None,
-) -> tuple[Float[Array, "*n lat lon"], Float[Array, "lat lon"]]:
+) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
     """Return several views of the Sun as one patch and its weight: their mean where they overlap.
 
     Args:
@@ -112,54 +112,56 @@ def combine(
             vantage points at one time.
     """
     share = weights if preference is None else weights * preference
-    share = share / jnp.maximum(share.sum(axis=0), jnp.finfo(share.dtype).tiny)
-    share = share.reshape(len(share), *(1,) * (patches.ndim - 3), *share.shape[1:])
+    share = share / jnp.maximum(share.sum(axis=0, keepdims=True), jnp.finfo(share.dtype).tiny)
     return (share * patches).sum(axis=0), weights.max(axis=0)
 
 
 def insert(
+    transform: Transform,
     background: Float[Array, "lat lon"],
-    patch: Float[Array, "*n lat lon"],
+    patch: Float[Array, "lat lon"],
     weight: Float[Array, "lat lon"],
-    solid_angles: Float[Array, "lat 1"],
     insertion: Insertion = "as_is",
-) -> Float[Array, "*n lat lon"]:
+) -> Float[Array, "lat lon"]:
     """Return a background map with a patch in it, feathered at the edge.
 
     Args:
+        transform: of the maps' grid.
         background: B_r of the whole Sun.
         patch: B_r of a part of it.
         weight: 1 where the patch counts, 0 where the background does.
-        solid_angles: of the cells, see `Grid`.
         insertion: `flux_matched` takes a constant off the patch, so that the net flux of the map stays as it was.
     """
     replaced = weight * (patch - background)
     if insertion == "flux_matched":
-        weight = jnp.broadcast_to(weight, background.shape)
-        excess = (replaced * solid_angles).sum(axis=(-2, -1), keepdims=True)
-        replaced = replaced - weight * excess / jnp.maximum((weight * solid_angles).sum(), jnp.finfo(weight.dtype).tiny)
+        seen = jnp.maximum(mean_over_sphere(transform, weight), jnp.finfo(weight.dtype).tiny)
+        replaced = replaced - weight * (mean_over_sphere(transform, replaced) / seen)
     return background + replaced
 
 
 def without_monopole(
-    field: Float[Array, "*n lat lon"], solid_angles: Float[Array, "lat 1"]
-) -> tuple[Float[Array, "*n lat lon"], Float[Array, "*n"]]:
+    transform: Transform, field: Float[Array, "lat lon"]
+) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
     """Return the field less its mean over the sphere, and that mean in gauss: a net flux that the Sun cannot have."""
-    mean = (field * solid_angles).sum(axis=(-2, -1)) / (4 * jnp.pi)
-    return field - mean[..., None, None], mean
+    mean = mean_over_sphere(transform, field)
+    return field - mean, mean
 
 
 @partial(jax.jit, static_argnames="insertion")
 def disk_boundary(
+    transform: Transform,
     sampling: DiskSampling,
-    magnetograms: Float[Array, "*n y x"],
+    magnetograms: Float[Array, "n y x"],
     background: Float[Array, "lat lon"],
-    solid_angles: Float[Array, "lat 1"],
     insertion: Insertion = "as_is",
-) -> tuple[Float[Array, "*n lat lon"], Float[Array, "*n"]]:
+) -> tuple[Float[Array, "n lat lon"], Float[Array, "n"]]:
     """Return the boundaries of magnetograms of one geometry in a background, and the monopoles that were taken off."""
-    patch = radial_patch(sampling, magnetograms)
-    return without_monopole(insert(background, patch, sampling.weight, solid_angles, insertion), solid_angles)
+
+    def boundary(magnetogram: Float[Array, "y x"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
+        patch = radial_patch(sampling, magnetogram)
+        return without_monopole(transform, insert(transform, background, patch, sampling.weight, insertion))
+
+    return jax.vmap(boundary)(magnetograms)
 
 
 def check_finite(field: Float[np.ndarray, "*n lat lon"], name: str) -> None:

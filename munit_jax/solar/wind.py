@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
-from munit_jax.solar.harmonics import Grid, Transform, analysis, degrees
+from munit_jax.solar.harmonics import Grid, Transform, analysis, degrees, scaled
 from munit_jax.solar.interpolation import FieldGrid, field_grid, shell_radii
 from munit_jax.solar.pfss import SOURCE_SURFACE, vector_field
 
@@ -91,7 +91,7 @@ def boundary_distance(grid: Grid, is_open: Bool[Array, "lat lon"]) -> Float[Arra
 def _columns_to_nearest(marked: Bool[Array, "lat lon"]) -> Float[Array, "lat lon"]:
     """Return the columns to the nearest marked one of the row, either way around."""
     columns = marked.shape[1]
-    number = jnp.arange(3 * columns)
+    number = jnp.arange(3 * columns)[None]
     thrice = jnp.where(jnp.tile(marked, (1, 3)), number, -3 * columns)
     last = jax.lax.cummax(thrice, axis=1)
     behind = (number - last)[:, columns : 2 * columns]
@@ -120,6 +120,10 @@ def current_sheet(
     radii = shell_radii(jnp.asarray(rss, surface.dtype), outer, CURRENT_SHEET_SHELLS)
     coefficients = analysis(transform, jnp.abs(surface))
     degree = degrees(transform)
-    radial: Complex[Array, "r m l"] = coefficients * ((radii / rss)[:, None] ** -(degree + 2))[:, None]
-    tangential = -radial / (degree + 1)
+
+    def shell(r: Float[Array, ""]) -> tuple[Complex[Array, "m l"], Complex[Array, "m l"]]:
+        decay = (r / rss) ** -(degree + 2)
+        return scaled(coefficients, decay), scaled(coefficients, -decay / (degree + 1))
+
+    radial, tangential = jax.vmap(shell)(radii)
     return field_grid(transform.grid, vector_field(transform, radial, tangential), radii)
