@@ -1,10 +1,12 @@
 """How every command starts and ends: a user's mistake is one line and exit code 2, never a traceback."""
 
+import glob
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from absl import app, flags
@@ -77,6 +79,23 @@ def keep_compiled(folder: str | None) -> None:
     if folder is None:
         folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(user_cache_path("munit_jax") / "compiled")
     jax.config.update("jax_compilation_cache_dir", None if folder == "none" else os.path.expanduser(folder))
+
+
+def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
+    """Return the files that match any of the patterns, each once, in order.
+
+    Raises:
+        UserError: no pattern, or one that matches nothing.
+    """
+    if not patterns:
+        raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
+    found = set()
+    for pattern in patterns:
+        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
+        if not paths:
+            raise UserError(f"no file matches --{flag}='{pattern}'")
+        found.update(paths)
+    return sorted(found)
 
 
 def _fail(message: str) -> NoReturn:

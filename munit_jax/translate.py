@@ -5,7 +5,6 @@
 docs/translate.md tells what is done to the images of each instrument and what the outputs hold.
 """
 
-import glob
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -80,8 +79,8 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where the translations go")
-    inputs = matching("input", INPUT.value)
-    references = matching("calibrate_to", CALIBRATE_TO.value) if CALIBRATE_TO.value else []
+    inputs = command_line.matching("input", INPUT.value)
+    references = command_line.matching("calibrate_to", CALIBRATE_TO.value) if CALIBRATE_TO.value else []
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.translation.many import TABLE, translate_files
 
@@ -95,23 +94,6 @@ def main(_: Sequence[str]) -> None:
     )
     if count["refused"]:
         sys.exit(REFUSED)
-
-
-def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
-    """Return the files that match any of the patterns, each once, in order.
-
-    Raises:
-        UserError: no pattern, or one that matches nothing.
-    """
-    if not patterns:
-        raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
-    found = set()
-    for pattern in patterns:
-        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
-        if not paths:
-            raise UserError(f"no file matches --{flag}='{pattern}'")
-        found.update(paths)
-    return sorted(found)
 
 
 def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":

@@ -4,10 +4,11 @@ An image has row 0 in the south and column 0 in the east: x (columns) grows to s
 integer coordinates are pixel centres. Angles are in degrees, lengths in pixels or in solar radii as each docstring
 says.
 
-The observer is at a finite distance D (in solar radii). A pixel `rho` solar radii from the centre of the disk is seen
-at the elongation eps = rho * asin(1 / D), so that the limb is at rho = 1. The surface point behind it is at the
-heliocentric angle theta from the centre of the disk, with D sin(eps) = sin(theta + eps): the sine rule in the
-triangle of the Sun's centre, the observer and the point (Thompson 2006, A&A 449, 791, section 4).
+The observer is at a finite distance D (in solar radii). Images are gnomonic (TAN): a pixel `rho` solar radii from the
+centre of the disk is seen at the elongation eps with tan(eps) = rho tan(asin(1 / D)) = rho / sqrt(D^2 - 1), so that the
+limb is at rho = 1. The surface point behind it is at the heliocentric angle theta from the centre of the disk, with
+D sin(eps) = sin(theta + eps): the sine rule in the triangle of the Sun's centre, the observer and the point (Thompson
+2006, A&A 449, 791, section 4).
 """
 
 from dataclasses import dataclass
@@ -73,9 +74,14 @@ def on_disk(geometry: DiskGeometry, limit: float = 1.0) -> Bool[np.ndarray, "y x
     return radius_from_centre(geometry) < limit
 
 
+def elongation(rho: Float[np.ndarray, "..."], distance: float) -> Float[np.ndarray, "..."]:
+    """Return the angle (radians) between the centre of the disk and what is seen `rho` solar radii from it."""
+    return np.arctan(rho / np.sqrt(distance**2 - 1))
+
+
 def angle_to_vertical(rho: Float[np.ndarray, "..."], distance: float) -> Float[np.ndarray, "..."]:
     """Return the angle theta + eps (radians) between the line of sight and the surface's normal; NaN where rho > 1."""
-    sine = distance * np.sin(rho * np.arcsin(1 / distance))
+    sine = distance * np.sin(elongation(rho, distance))
     return np.arcsin(np.where(rho <= 1, np.clip(sine, -1, 1), np.nan))
 
 
@@ -88,7 +94,7 @@ def heliographic(geometry: DiskGeometry) -> tuple[Float[np.ndarray, "y x"], Floa
     """Return latitude (-90..90) and Carrington longitude (0..360) of every pixel in degrees; NaN off the disk."""
     x, y = pixel_grid(geometry)
     rho = np.hypot(x, y)
-    theta = angle_to_vertical(rho, geometry.distance) - rho * np.arcsin(1 / geometry.distance)
+    theta = angle_to_vertical(rho, geometry.distance) - elongation(rho, geometry.distance)
     # sin(theta) / rho is finite in the centre, where rho is 0 and the direction does not matter.
     scale = np.sin(theta) / np.where(rho > 0, rho, 1)
     return observer_to_heliographic(geometry, np.cos(theta), x * scale, y * scale)
@@ -135,10 +141,9 @@ def observer_to_pixel(
     A point is hidden when it is inside the cone of the limb and behind the limb's plane, which is 1 / D in front of the
     Sun's centre.
     """
-    across = np.hypot(west, north)
-    rho = np.arctan2(across, geometry.distance - towards) / np.arcsin(1 / geometry.distance)
-    scale = geometry.solar_radius * rho / np.where(across > 0, across, 1)
-    visible = (towards >= 1 / geometry.distance) | (rho > 1)
+    magnification = np.sqrt(geometry.distance**2 - 1) / (geometry.distance - towards)
+    scale = geometry.solar_radius * magnification
+    visible = (towards >= 1 / geometry.distance) | (np.hypot(west, north) * magnification > 1)
     return geometry.centre[0] + scale * west, geometry.centre[1] + scale * north, visible
 
 

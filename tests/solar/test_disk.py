@@ -66,7 +66,7 @@ def test_hand_values_for_parallel_rays():
 
 def test_finite_distance_agrees_with_a_ray_that_meets_the_sphere():
     there = geometry(distance=4.0)
-    elongation = radius_from_centre(there)[50, 80] * np.arcsin(1 / 4.0)
+    elongation = np.arctan(radius_from_centre(there)[50, 80] * np.tan(np.arcsin(1 / 4.0)))
     direction = np.array([-np.cos(elongation), np.sin(elongation)])
     observer = np.array([4.0, 0.0])
     along = observer @ direction

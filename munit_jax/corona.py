@@ -1,0 +1,161 @@
+"""Model the corona of magnetograms or of a synoptic map: open field, source surface, solar wind.
+
+    python -m munit_jax.corona --magnetogram='FOLDER/*.fits' --background=gong.fits --output=OUT
+    python -m munit_jax.corona --synoptic=gong.fits --output=OUT
+
+docs/corona.md tells what is computed, in which units, and how far it can be trusted.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from munit_jax import command_line
+from munit_jax.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from munit_jax.coronal.boundaries import Boundaries
+    from munit_jax.solar.coronal_model import ModelSettings
+    from munit_jax.solar.harmonics import Transform
+
+MAGNETOGRAM = flags.DEFINE_multi_string(
+    "magnetogram",
+    [],
+    "Magnetograms of the disk, as a pattern in quotes; several are put together, from several vantage points or times.",
+)
+BACKGROUND = flags.DEFINE_string("background", None, "Synoptic map of the rest of the Sun, or none for a field of 0.")
+SYNOPTIC = flags.DEFINE_string("synoptic", None, "A synoptic map of the whole Sun instead: FITS, or HDF5 (.h5).")
+OUTPUT = flags.DEFINE_string("output", None, "The folder for maps, figures and corona.json.")
+LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the spherical harmonics.")
+RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.")
+SEED_RADIUS = flags.DEFINE_float("seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.")
+INSERTION = flags.DEFINE_enum(
+    "insertion",
+    "as_is",
+    ("as_is", "flux_matched", "both"),
+    "How magnetograms are put into the background; flux_matched keeps its net flux.",
+)
+WIND = flags.DEFINE_string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.")
+ROWS = flags.DEFINE_integer("rows", 180, "Rows of the maps, half as many as columns.")
+FIGURES = flags.DEFINE_bool("figures", True, "Draw the maps too.")
+COMPILATION_CACHE = flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
+    "or the user's cache folder.",
+)
+
+RESULT = "corona.json"
+
+
+def main(_: Sequence[str]) -> None:
+    """Model as the flags say."""
+    if bool(MAGNETOGRAM.value) == bool(SYNOPTIC.value):
+        raise UserError("give either --magnetogram=FILES with --background=FILE, or --synoptic=FILE")
+    if MAGNETOGRAM.value and not BACKGROUND.value:
+        raise UserError("no background: give --background=FILE, a synoptic map, or --background=none")
+    if not OUTPUT.value:
+        raise UserError("no output: give --output=FOLDER, where maps, figures and corona.json go")
+    magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value) if MAGNETOGRAM.value else []
+    whole = _file(SYNOPTIC.value or BACKGROUND.value)
+    # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
+    from munit_jax.solar.harmonics import Grid, make_transform
+
+    command_line.keep_compiled(COMPILATION_CACHE.value)
+    settings = _settings()
+    try:
+        transform = make_transform(Grid(ROWS.value, 2 * ROWS.value), LMAX.value)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    ensembles, date = _boundaries(magnetograms, whole, transform)
+    inputs = [*magnetograms, whole] if whole else magnetograms
+    for number, boundaries in enumerate(ensembles):
+        folder = Path(OUTPUT.value) / (str(boundaries.insertion) if number else "")
+        _write(folder, boundaries, transform, settings, inputs, date)
+
+
+def _file(name: str | None) -> Path | None:
+    if name in (None, "none"):
+        return None
+    if not Path(name).is_file():
+        raise UserError(f"no file {name}")
+    return Path(name)
+
+
+def _settings() -> "ModelSettings":
+    from munit_jax.solar.coronal_model import ModelSettings
+    from munit_jax.solar.wind import WSA
+
+    if WIND.value not in WSA:
+        raise ConfigError(f"--wind={WIND.value}: expected {' or '.join(WSA)}")
+    try:
+        return ModelSettings(RSS.value, SEED_RADIUS.value, WSA[WIND.value])
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _boundaries(
+    magnetograms: Sequence[Path], whole: Path | None, transform: "Transform"
+) -> "tuple[list[Boundaries], str]":
+    """Return the boundaries, an ensemble for each insertion, and their date."""
+    from munit_jax.coronal.boundaries import disk_boundaries, synoptic_boundaries
+    from munit_jax.coronal.disks import read_magnetogram
+    from munit_jax.solar.maps import read_synoptic
+    from munit_jax.solar.synoptic import INSERTIONS, Insertion
+
+    synoptic = None if whole is None else read_synoptic(whole)
+    if synoptic is not None and synoptic.filled:
+        command_line.logger.info("%s: %d missing values at the poles were filled", synoptic.name, synoptic.filled)
+    if synoptic is not None and not magnetograms:
+        return [synoptic_boundaries(synoptic, transform)], synoptic.date
+    disks = [read_magnetogram(path) for path in magnetograms]
+    for disk in disks:
+        if disk.flags:
+            command_line.logger.warning("%s: QUALITY = %#010x, which tells of harm", disk.name, disk.flags)
+    asked: list[Insertion] = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
+    latest = datetime.fromtimestamp(max(disk.time for disk in disks), UTC)
+    return [disk_boundaries(disks, synoptic, transform, how) for how in asked], latest.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _write(
+    folder: Path,
+    boundaries: "Boundaries",
+    transform: "Transform",
+    settings: "ModelSettings",
+    inputs: Sequence[Path],
+    date: str,
+) -> None:
+    """Model an ensemble and write what comes of it."""
+    from munit_jax.coronal.figures import save_figures
+    from munit_jax.coronal.fits_output import write_maps
+    from munit_jax.coronal.models import model_ensemble, summary
+    from munit_jax.training.writers import write_json
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}") from None
+    models = model_ensemble(transform, boundaries, settings)
+    result = summary(models, transform, settings)
+    result |= {"wind": WIND.value, "inputs": [str(path) for path in inputs], "date": date}
+    names = [path.name for path in inputs]
+    write_maps(folder, models, transform, settings, names, date)
+    if FIGURES.value:
+        save_figures(folder, models, transform, settings, f"{', '.join(names)} {date}")
+    write_json(folder / RESULT, result)
+    command_line.logger.info(
+        "open flux %.3g Mx, open area %.1f %% of the sphere, self-check %+.2f %%: see %s",
+        result["open_flux_mx"],
+        100 * result["open_area_fraction"],
+        100 * result["self_check"],
+        folder / RESULT,
+    )
+    if not result["self_check_passed"]:
+        command_line.logger.warning("the self-check failed: flux through the open area and the open flux differ")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

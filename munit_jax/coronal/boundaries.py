@@ -1,0 +1,95 @@
+"""From files to boundaries: B_r of the whole Sun on the grid of the model, an ensemble of one or more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from munit_jax.coronal.disks import DiskMagnetogram
+from munit_jax.errors import DataError
+from munit_jax.solar.harmonics import Grid, Transform
+from munit_jax.solar.maps import SynopticMap
+from munit_jax.solar.remesh import grid_cells, remesh
+from munit_jax.solar.synoptic import (
+    Insertion,
+    combine,
+    insert,
+    meridian_weight,
+    radial_patch,
+    sample_disk,
+    without_monopole,
+)
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """B_r at the surface of the whole Sun without monopole.
+
+    Attributes:
+        field: gauss.
+        monopole: mean of the field that was taken off, gauss.
+        insertion: how magnetograms were put in; None for a synoptic map.
+        disk_weight: how much the cells are the magnetograms', 0 to 1.
+    """
+
+    field: Float[Array, "n lat lon"]
+    monopole: Float[Array, "n"]
+    insertion: Insertion | None
+    disk_weight: Float[Array, "lat lon"]
+
+
+def on_grid(synoptic: SynopticMap, grid: Grid) -> Float[np.ndarray, "n lat lon"]:
+    """Return the realisations of a map on a grid."""
+    return remesh(synoptic.field, synoptic.cells, grid_cells(grid))
+
+
+def synoptic_boundaries(synoptic: SynopticMap, transform: Transform) -> Boundaries:
+    """Return the boundaries of a synoptic map, one for each realisation."""
+    dtype = transform.solid_angles.dtype
+    whole = jnp.asarray(on_grid(synoptic, transform.grid), dtype)
+    field, monopole = jax.vmap(without_monopole, (None, 0))(transform, whole)
+    return Boundaries(field, monopole, None, jnp.zeros(field.shape[1:], dtype))
+
+
+def disk_boundaries(
+    disks: Sequence[DiskMagnetogram], background: SynopticMap | None, transform: Transform, insertion: Insertion
+) -> Boundaries:
+    """Return the boundaries of magnetograms in a background.
+
+    Where several overlap, each counts by cos^4 of the distance from its central meridian: for several vantage points at
+    one time as for a series in time.
+
+    Args:
+        disks: of one number of realisations, or one.
+        background: of several realisations the mean is taken; None for 0.
+        transform: of the model.
+        insertion: see `synoptic.insert`.
+
+    Raises:
+        DataError: magnetograms of different numbers of realisations.
+    """
+    counts = {len(disk.field) for disk in disks} - {1}
+    if len(counts) > 1:
+        numbers = ", ".join(f"{disk.name} {len(disk.field)}" for disk in disks)
+        raise DataError(f"magnetograms have different numbers of realisations: {numbers}; give files of one number")
+    count = counts.pop() if counts else 1
+    grid, dtype = transform.grid, transform.solid_angles.dtype
+    patches, weights, preferences = [], [], []
+    for disk in disks:
+        sampling = sample_disk(disk.geometry, grid, dtype.type)
+        patch = jax.vmap(radial_patch, (None, 0))(sampling, jnp.asarray(disk.field, dtype))
+        patches.append(jnp.broadcast_to(patch, (count, *patch.shape[1:])))
+        weights.append(sampling.weight)
+        preferences.append(meridian_weight(grid, disk.geometry.l0))
+    behind = np.zeros((grid.rows, grid.columns)) if background is None else on_grid(background, grid).mean(axis=0)
+    views = jnp.stack(weights), jnp.asarray(np.stack(preferences), dtype)
+
+    def boundary(patches: Float[Array, "view lat lon"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
+        patch, weight = combine(patches, *views)
+        return without_monopole(transform, insert(transform, jnp.asarray(behind, dtype), patch, weight, insertion))
+
+    field, monopole = jax.vmap(boundary)(jnp.stack(patches, axis=1))
+    return Boundaries(field, monopole, insertion, views[0].max(axis=0))

@@ -1,0 +1,197 @@
+"""Spherical harmonics of real fields on a grid of even steps in latitude and longitude.
+
+Maps have their rows from south to north and their columns at longitudes from 0 to 360 degrees; values are at the
+middles of the cells. Colatitudes so placed are the nodes of Fejer's first quadrature rule, which is exact for
+harmonics up to degree `rows - 1` (Fejer 1933; Waldvogel 2006, BIT 46, 195).
+
+Harmonics are orthonormal with the Condon-Shortley phase: the integral of |Y_lm|^2 over the sphere is 1. A real field
+is told by its coefficients of order m >= 0, complex, in an array [order m, degree l] that is 0 where l < m.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float, Inexact
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of equal steps in latitude, columns of equal steps in longitude.
+
+    Attributes:
+        rows: from south to north.
+        columns: from longitude 0 on.
+
+    Raises:
+        ValueError: fewer than 2 rows or columns.
+    """
+
+    rows: int = 180
+    columns: int = 360
+
+    def __post_init__(self):
+        if self.rows < 2 or self.columns < 2:
+            raise ValueError(f"a grid needs 2 rows and columns or more, got {self.rows} x {self.columns}")
+
+    @property
+    def latitudes(self) -> Float[np.ndarray, "lat"]:
+        """Latitudes of the middles of the rows in degrees."""
+        return (np.arange(self.rows) + 0.5) * (180 / self.rows) - 90
+
+    @property
+    def longitudes(self) -> Float[np.ndarray, "lon"]:
+        """Longitudes of the middles of the columns in degrees."""
+        return (np.arange(self.columns) + 0.5) * (360 / self.columns)
+
+    @property
+    def solid_angles(self) -> Float[np.ndarray, "lat"]:
+        """Quadrature weight of a cell of each row in steradians (Fejer's first rule); they sum to 4 pi."""
+        colatitude = np.deg2rad(90 - self.latitudes)[:, None]
+        k = np.arange(1, self.rows // 2 + 1)
+        series = (np.cos(2 * k * colatitude) / (4 * k**2 - 1)).sum(axis=1)
+        return 2 / self.rows * (1 - 2 * series) * 2 * np.pi / self.columns
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["legendre", "slope", "over_sine", "solid_angles"],
+    meta_fields=["grid", "lmax"],
+)
+@dataclass(frozen=True)
+class Transform:
+    """The tables of a grid and a highest degree: a tree of arrays that goes through jit as an argument.
+
+    Attributes:
+        grid: of the maps.
+        lmax: highest degree.
+        legendre: associated Legendre functions P_lm, normalised so that P_lm(cos theta) exp(i m phi) is Y_lm.
+        slope: their derivative by the colatitude theta.
+        over_sine: m P_lm / sin(theta).
+        solid_angles: quadrature weights in steradians.
+    """
+
+    grid: Grid
+    lmax: int
+    legendre: Float[Array, "m l lat"]
+    slope: Float[Array, "m l lat"]
+    over_sine: Float[Array, "m l lat"]
+    solid_angles: Float[Array, "lat"]
+
+
+def make_transform(grid: Grid, lmax: int, dtype: type[np.floating] = np.float32) -> Transform:
+    """Return the tables, computed in double precision and kept in `dtype` (float64 needs `jax_enable_x64`).
+
+    Raises:
+        ValueError: a degree that the grid does not resolve.
+    """
+    if not 1 <= lmax < min(grid.rows, grid.columns / 2):
+        raise ValueError(
+            f"lmax = {lmax} on {grid.rows} x {grid.columns} cells: expected 1 or more, below the number of rows and "
+            f"half that of columns"
+        )
+    colatitude = np.deg2rad(90 - grid.latitudes)
+    legendre = normalized_legendre(lmax + 1, colatitude)
+    order = np.arange(lmax + 1)[:, None, None]
+    tables = (
+        legendre[:-1, :-1],
+        legendre_slope(legendre),
+        order * legendre[:-1, :-1] / np.sin(colatitude),
+        grid.solid_angles,
+    )
+    return Transform(grid, lmax, *(jnp.asarray(table, dtype) for table in tables))
+
+
+def normalized_legendre(lmax: int, colatitude: Float[np.ndarray, "lat"]) -> Float[np.ndarray, "m l lat"]:
+    """Return orthonormal P_lm(cos colatitude) of all orders and degrees up to `lmax`, 0 where l < m; radians.
+
+    The recursion in l at fixed m, which is stable (Holmes & Featherstone 2002, J. Geodesy 76, 279, equations 11, 12).
+    """
+    cosine, sine = np.cos(colatitude), np.sin(colatitude)
+    table = np.zeros((lmax + 1, lmax + 1, len(colatitude)))
+    table[0, 0] = np.sqrt(1 / (4 * np.pi))
+    for m in range(1, lmax + 1):
+        table[m, m] = -np.sqrt((2 * m + 1) / (2 * m)) * sine * table[m - 1, m - 1]
+    m = np.arange(lmax + 1)
+    for degree in range(1, lmax + 1):
+        low = m[:degree]
+        a = np.sqrt((4 * degree**2 - 1) / (degree**2 - low**2))[:, None]
+        b = np.sqrt(np.maximum((degree - 1) ** 2 - low**2, 0) / (4 * (degree - 1) ** 2 - 1))[:, None]
+        two_below = table[:degree, degree - 2] if degree > 1 else 0.0
+        table[:degree, degree] = a * (cosine * table[:degree, degree - 1] - b * two_below)
+    return table
+
+
+def legendre_slope(legendre: Float[np.ndarray, "m1 l1 lat"]) -> Float[np.ndarray, "m l lat"]:
+    """Return the derivative of P_lm by the colatitude, from a table that goes one order and degree further.
+
+    dP_lm = (sqrt((l - m) (l + m + 1)) P_l,m+1 - sqrt((l + m) (l - m + 1)) P_l,m-1) / 2; of order 0 twice its first
+    term (DLMF 14.10 with orthonormal functions).
+    """
+    lmax = len(legendre) - 2
+    m, degree = np.arange(lmax + 1)[:, None], np.arange(lmax + 1)[None]
+    up = np.sqrt(np.maximum((degree - m) * (degree + m + 1), 0))[..., None] * legendre[1:, :-1]
+    down = np.sqrt(np.maximum((degree + m) * (degree - m + 1), 0))[..., None] * np.roll(legendre, 1, axis=0)[:-1, :-1]
+    slope = (up - down) / 2
+    slope[0] = up[0]
+    return slope
+
+
+def analysis(transform: Transform, field: Float[Array, "*n lat lon"]) -> Complex[Array, "*n m l"]:
+    """Return the coefficients of maps, the integrals of field x conjugate of Y_lm over the sphere."""
+    count = transform.lmax + 1
+    waves = scaled(jnp.fft.rfft(field)[..., :count], _half_cell(transform, -1))
+    weighted = transform.legendre * transform.solid_angles[None, None]
+    parts = jnp.stack([waves.real, waves.imag])
+    real, imaginary = jnp.einsum("mlj,c...jm->c...ml", weighted, parts, precision="highest")
+    return jax.lax.complex(real, imaginary)
+
+
+def synthesis(
+    transform: Transform, coefficients: Complex[Array, "*n m l"], table: Float[Array, "m l lat"] | None = None
+) -> Float[Array, "*n lat lon"]:
+    """Return the maps that have the coefficients.
+
+    Args:
+        transform: the tables.
+        coefficients: of Y_lm, or of the function of `table` times exp(i m phi).
+        table: of the transform; None for `legendre`.
+    """
+    parts = jnp.stack([coefficients.real, coefficients.imag])
+    table = transform.legendre if table is None else table
+    real, imaginary = jnp.einsum("mlj,c...ml->c...jm", table, parts, precision="highest")
+    waves = scaled(jax.lax.complex(real, imaginary), _half_cell(transform, 1))
+    return jnp.fft.irfft(waves, transform.grid.columns, norm="forward")
+
+
+def scaled(values: Inexact[Array, "*n k"], factor: Inexact[Array, "k"]) -> Inexact[Array, "*n k"]:
+    """Return values times a factor along the last axis, such as coefficients times a function of the degree."""
+    return jnp.einsum("...k,k->...k", values, factor)
+
+
+def mean_over_sphere(transform: Transform, maps: Float[Array, "*n lat lon"]) -> Float[Array, "*n"]:
+    """Return the means of maps over the sphere."""
+    return jnp.einsum("...jk,j->...", maps, transform.solid_angles, precision="highest") / (4 * jnp.pi)
+
+
+def degrees(transform: Transform) -> Float[Array, "l"]:
+    """Return the degrees from 0 to `lmax`, in the precision of the tables."""
+    return jnp.arange(transform.lmax + 1, dtype=transform.legendre.dtype)
+
+
+def power(a: Complex[Array, "*n m l"], b: Complex[Array, "*n m l"]) -> Float[Array, "*n l"]:
+    """Return the cross-power of each degree: its part of the mean of the product of two fields over the sphere.
+
+    With b = a it is the power spectrum, whose sum over the degrees is the mean square of the field. The coherence of
+    two fields at a degree is power(a, b) / sqrt(power(a, a) power(b, b)).
+    """
+    products = (a * b.conj()).real
+    return (2 * products.sum(axis=-2) - products[..., 0, :]) / (4 * jnp.pi)
+
+
+def _half_cell(transform: Transform, sign: int) -> Complex[Array, "m"]:
+    """Return the phases between the first column's middle and longitude 0."""
+    phase = np.exp(sign * 1j * np.pi / transform.grid.columns * np.arange(transform.lmax + 1))
+    return jnp.asarray(phase, jnp.result_type(transform.legendre.dtype, jnp.complex64))
