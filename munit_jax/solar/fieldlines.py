@@ -10,7 +10,7 @@ import contourpy
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from munit_jax.solar.harmonics import Grid
 from munit_jax.solar.interpolation import FieldGrid, field_at
@@ -18,6 +18,7 @@ from munit_jax.solar.interpolation import FieldGrid, field_at
 STEP = 0.25  # of the height
 LEAST_HEIGHT = 0.02  # solar radii: steps do not shrink below that of this height
 MOST_STEPS = 400  # a line is done in 15 to 90
+LANDINGS = 4  # secant steps by which a line is brought to its end
 CHUNK = 1080  # lines at a time: a chunk is done when its longest line is, and its points stay in the cache
 
 
@@ -54,23 +55,33 @@ def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]
     return Ends(points, inner, outer)
 
 
+class _Lines(NamedTuple):
+    """Lines on their way: their last points between the spheres, which go on, and which left through the inner one."""
+
+    number: Int[Array, ""]
+    points: Float[Array, "n 3"]
+    inside: Bool[Array, "n"]
+    inner: Bool[Array, "n"]
+
+
 def _trace_chunk(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]) -> Ends:
-    def leaves(points: Float[Array, "n 3"]) -> Bool[Array, "n"]:
-        radius = jnp.linalg.norm(points, axis=-1)
-        return (radius < field.inner) | (radius > field.outer)
+    def unfinished(lines: _Lines) -> Bool[Array, ""]:
+        return lines.inside.any() & (lines.number < MOST_STEPS)
 
-    def unfinished(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
-        return state[2].any() & (state[0] < MOST_STEPS)
+    def advance(lines: _Lines) -> _Lines:
+        ahead = _step(field, lines.points, along * step_length(field, lines.points))
+        radius = jnp.linalg.norm(ahead, axis=-1)
+        below = lines.inside & (radius < field.inner)
+        inside = lines.inside & ~below & (radius <= field.outer)
+        points = jnp.where(inside[:, None], ahead, lines.points)
+        return _Lines(lines.number + 1, points, inside, lines.inner | below)
 
-    def advance(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        number, points, inside = state
-        ahead = _step(field, points, along * step_length(field, points))
-        inside = inside & ~leaves(ahead)
-        return number + 1, jnp.where(inside[:, None], ahead, points), inside
-
-    begin = jnp.zeros((), jnp.int32), seeds, jnp.ones(len(seeds), bool)
-    _, last, inside = jax.lax.while_loop(unfinished, advance, begin)
-    return _land(field, last, along * step_length(field, last), inside)
+    nowhere = jnp.zeros(len(seeds), bool)
+    lines = jax.lax.while_loop(unfinished, advance, _Lines(jnp.zeros((), jnp.int32), seeds, ~nowhere, nowhere))
+    target = jnp.where(lines.inner, field.inner, field.outer)
+    ends = _land(field, lines.points, along * step_length(field, lines.points), target)
+    points = jnp.where(lines.inside[:, None], lines.points, ends)
+    return Ends(points, lines.inner, ~lines.inside & ~lines.inner)
 
 
 def step_length(field: FieldGrid, points: Float[Array, "n 3"], part: float = STEP) -> Float[Array, "n"]:
@@ -93,24 +104,20 @@ def _step(field: FieldGrid, points: Float[Array, "n 3"], length: Float[Array, "n
     return points + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
-def _land(field: FieldGrid, last: Float[Array, "n 3"], length: Float[Array, "n"], inside: Bool[Array, "n"]) -> Ends:
-    """Return the ends of lines whose next step leaves: the part of it that just meets the sphere (regula falsi)."""
+def _land(
+    field: FieldGrid, last: Float[Array, "n 3"], length: Float[Array, "n"], target: Float[Array, "n"]
+) -> Float[Array, "n 3"]:
+    """Return where the next step meets a sphere that it crosses: the part of it that just does (secant method)."""
     begin = jnp.linalg.norm(last, axis=-1)
-    beyond = jnp.linalg.norm(_step(field, last, length), axis=-1)
-    inner = ~inside & (beyond < field.inner)
-    target = jnp.where(inner, field.inner, field.outer)
 
-    def secant(radius: Float[Array, "n"], part: Float[Array, "n"]) -> Float[Array, "n"]:
-        rise = radius - begin
-        return jnp.clip(part * (target - begin) / jnp.where(rise == 0, 1, rise), 0, 1)
-
-    part = secant(beyond, jnp.ones_like(beyond))
-    for _ in range(2):
+    def refine(_: Int[Array, ""], state: tuple[Array, Array]) -> tuple[Array, Array]:
+        part, _ahead = state
         ahead = _step(field, last, part * length)
-        part = secant(jnp.linalg.norm(ahead, axis=-1), part)
-    ahead = _step(field, last, part * length)
-    ahead = ahead * (target / jnp.linalg.norm(ahead, axis=-1))[:, None]
-    return Ends(jnp.where(inside[:, None], last, ahead), inner, ~inside & ~inner)
+        rise = jnp.linalg.norm(ahead, axis=-1) - begin
+        return jnp.clip(part * (target - begin) / jnp.where(rise == 0, 1, rise), 0, 1), ahead
+
+    _, ahead = jax.lax.fori_loop(0, LANDINGS, refine, (jnp.ones_like(begin), last))
+    return ahead * (target / jnp.linalg.norm(ahead, axis=-1))[:, None]
 
 
 def course(

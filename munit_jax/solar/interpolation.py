@@ -32,7 +32,7 @@ class FieldGrid:
     """
 
     grid: Grid
-    values: Float[Array, "shell lat+2 lon+1 3"]
+    values: Float[Array, "shell padded_lat padded_lon 3"]
     inner: Float[Array, ""]
     outer: Float[Array, ""]
 

@@ -24,8 +24,8 @@ class Cells:
         ValueError: edges that do not rise or do not go around the sphere.
     """
 
-    sines: Float[np.ndarray, "row+1"]
-    longitudes: Float[np.ndarray, "column+1"]
+    sines: Float[np.ndarray, "row_edge"]
+    longitudes: Float[np.ndarray, "column_edge"]
 
     def __post_init__(self):
         whole = np.allclose(self.sines[[0, -1]], [-1, 1], atol=1e-6) and np.isclose(np.ptp(self.longitudes), 360)
@@ -70,7 +70,9 @@ def grid_cells(grid: Grid) -> Cells:
     return car_cells(grid.rows, grid.columns)
 
 
-def overlap(source: Float[np.ndarray, "s+1"], target: Float[np.ndarray, "t+1"]) -> Float[np.ndarray, "t s"]:
+def overlap(
+    source: Float[np.ndarray, "source_edge"], target: Float[np.ndarray, "target_edge"]
+) -> Float[np.ndarray, "target source"]:
     """Return the part of each target interval that each source interval covers, from the rising edges of both."""
     low = np.maximum(source[None, :-1], target[:-1, None])
     high = np.minimum(source[None, 1:], target[1:, None])
