@@ -97,6 +97,7 @@ def base(channel: str) -> Config:
             "cycle_weight": 0.0,
             "paired_weight": 0.0,
             "unsigned_weight": 0.0,
+            "source_surface_weight": 0.0,
             "detach_content_target": False,
             "fresh_styles_for_d": False,
         }

@@ -26,6 +26,7 @@ Config = Any  # an ml_collections.ConfigDict, whose values have no static types
 DTYPES = ("float32", "bfloat16", "float64")
 
 WIDE = 32  # where Winograd's algorithm begins to be faster; at width 16 and 64 pixels it is not
+OF_PAIRS = ("paired_weight", "unsigned_weight", "source_surface_weight")
 CONVOLUTIONS = ("auto", *get_args(Algorithm))
 
 # Keys that may change when a run goes on: they steer the run, or how it computes what it computes.
@@ -62,6 +63,8 @@ def recipe(config: Config) -> Recipe:
     """Return all that fixes a training step."""
     loss = config.loss.to_dict()
     fresh_styles_for_d = loss.pop("fresh_styles_for_d")
+    if loss["source_surface_weight"]:
+        loss["field"] = _normalization(config, "magnetogram")
     return Recipe(
         architecture=architecture(config),
         objective=_settings(Objective, loss, "loss"),
@@ -181,11 +184,12 @@ def validate(config: Config, devices: int) -> None:
                 f"data.normalization.{domain} has {normalization.channels} scales for {channels} channels: "
                 "give one scale and one limit for each"
             )
-    if not config.data.paired and (config.loss.paired_weight or config.loss.unsigned_weight):
+    if not config.data.paired and any(config.loss[name] for name in OF_PAIRS):
         raise ConfigError(
-            "loss.paired_weight and loss.unsigned_weight compare simultaneous images: set them to 0.0, or "
-            "data.paired=True"
+            f"loss.{', loss.'.join(OF_PAIRS)} compare simultaneous images: set them to 0.0, or data.paired=True"
         )
+    if config.data.crop and config.loss.source_surface_weight:
+        raise ConfigError("loss.source_surface_weight needs the whole disk: set it to 0.0, or data.crop=0")
     if config.data.crop:
         check_image_size(config, config.data.crop, "data.crop")
 

@@ -7,12 +7,15 @@ docs/evaluate.md tells what the scores are and what the outputs hold.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from munit_jax import command_line
-from munit_jax.errors import UserError
+from munit_jax.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from munit_jax.evaluation.corona_frames import CoronaSettings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.")
 OUTPUT = flags.DEFINE_string("output", None, "The folder for the report. Default: evaluation/ in the run's.")
@@ -24,6 +27,18 @@ CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "best (by the held-out sc
 COMPARE = flags.DEFINE_string("compare", None, "The folder of another run on the same dataset, to stand beside.")
 SHOW = flags.DEFINE_multi_string("show", [], "Time of a frame to draw, as 2012-11-03T12:00; may be given again.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "The folder of the datasets. Default: as in training.")
+CORONA = flags.DEFINE_bool("corona", False, "Model the corona of the magnetograms too; see docs/evaluate.md.")
+CORONA_FRAMES = flags.DEFINE_integer("corona_frames", 10, "Frames for the corona, evenly spaced; 0 for all.")
+CORONA_SAMPLES = flags.DEFINE_integer("corona_samples", 4, "Realisations whose whole corona is modelled.")
+BACKGROUND = flags.DEFINE_multi_string(
+    "background",
+    [],
+    "Synoptic maps of the rest of the Sun, as a pattern in quotes; none for a field of 0. Default: the dataset's own "
+    "truth.",
+)
+LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the corona's spherical harmonics.")
+RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.")
+ROWS = flags.DEFINE_integer("rows", 180, "Rows of the corona's maps, half as many as columns.")
 CONVOLUTION = flags.DEFINE_enum(
     "convolution", "auto", ("auto", "direct", "winograd"), "How convolutions are computed; auto chooses by the device."
 )
@@ -46,7 +61,16 @@ def main(_: Sequence[str]) -> None:
     from munit_jax.evaluation.evaluation import FOLDER, Settings, evaluate
     from munit_jax.inference import open_run
 
-    settings = Settings(SPLIT.value, SAMPLES.value, LIMIT.value, SEED.value, tuple(SHOW.value), DATA_DIR.value)
+    settings = Settings(
+        SPLIT.value,
+        SAMPLES.value,
+        LIMIT.value,
+        SEED.value,
+        tuple(SHOW.value),
+        DATA_DIR.value,
+        _corona() if CORONA.value else None,
+        _backgrounds(BACKGROUND.value),
+    )
     command_line.keep_compiled(COMPILATION_CACHE.value)
     workdir = Path(WORKDIR.value)
     run = open_run(workdir, CHECKPOINT.value, convolution=CONVOLUTION.value)
@@ -54,6 +78,25 @@ def main(_: Sequence[str]) -> None:
     output = Path(OUTPUT.value) if OUTPUT.value else workdir / FOLDER
     metrics = evaluate(run, settings, output, other)
     command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", score_table(metrics), output)
+
+
+def _corona() -> "CoronaSettings":
+    from munit_jax.evaluation.corona_frames import CoronaSettings
+    from munit_jax.solar.coronal_model import ModelSettings
+
+    try:
+        model = ModelSettings(rss=RSS.value)
+        settings = CoronaSettings(CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model)
+        _ = settings.transform
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return settings
+
+
+def _backgrounds(patterns: Sequence[str]) -> tuple[str, ...]:
+    if not patterns or list(patterns) == ["none"]:
+        return tuple(patterns)
+    return tuple(str(path) for path in command_line.matching("background", patterns))
 
 
 def score_table(metrics: Mapping[str, Any]) -> str:

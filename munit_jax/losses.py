@@ -16,6 +16,8 @@ Adversarial = Literal["log", "lsgan", "hinge"]
 Logits = Sequence[Float[Array, "b h w 1"]]
 Scalar = Float[Array, ""]
 
+QUIET_SURFACE = 0.01  # gauss at the source surface: the field there is 0.05 to 0.3 G (Hoeksema et al. 1983)
+
 
 def _mean_absolute_error(name: str, a: Array, b: Array) -> Scalar:
     if a.shape != b.shape:
@@ -164,6 +166,31 @@ def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool 
         "hinge": lambda f: -f.mean(),
     }
     return _sum_over_scales(terms[_check_form(form)], fake)
+
+
+@jax.jit
+def source_surface_error(
+    generated: Float[Array, "b lat lon"], true: Float[Array, "b lat lon"], weights: Float[Array, " lat"]
+) -> Scalar:
+    """E of the mean over the sphere of (B_r - B_r')^2 over that of B_r'^2 at the source surface, in gauss.
+
+    A term beyond the poster: what the corona and the solar wind see of the error of a magnetogram. It is 1 for an empty
+    magnetogram and 4 for one of the wrong sign. Surfaces below QUIET_SURFACE count as if they were as strong.
+
+    Args:
+        generated, true: B_r at the source surface in gauss.
+        weights: of the rows, by area.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if generated.shape != true.shape:
+        raise ValueError(f"source_surface_error compares one shape, got {generated.shape} and {true.shape}")
+
+    def mean(values: Float[Array, "b lat lon"]) -> Float[Array, " b"]:
+        return jnp.einsum("bji,j->b", values, weights) / (weights.sum() * values.shape[-1])
+
+    return (mean((generated - true) ** 2) / jnp.maximum(mean(true**2), QUIET_SURFACE**2)).mean()
 
 
 @jax.jit

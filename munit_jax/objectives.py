@@ -13,6 +13,7 @@ from flax import struct
 from jaxtyping import Array, Float
 
 from munit_jax import losses
+from munit_jax.data.normalization import Normalization, denormalize
 from munit_jax.model.munit import (
     DOMAINS,
     OTHER,
@@ -26,6 +27,7 @@ from munit_jax.model.munit import (
     encode_content,
     encode_style,
 )
+from munit_jax.solar.disk_corona import disk_corona
 
 Images = Mapping[str, Float[Array, "b h w c"]]  # by domain
 Styles = Mapping[str, StyleCode]  # by domain
@@ -37,8 +39,9 @@ class Objective:
     """The weights of the terms and the form of the adversarial one.
 
     image, content and style are the poster's l1, l2 and l3; it gives no values, so the defaults are the reference's. A
-    cycle, paired or unsigned weight of 0 leaves that term out of the arithmetic; paired and unsigned need simultaneous
-    images.
+    cycle, paired, unsigned or source-surface weight of 0 leaves that term out of the arithmetic; the last three need
+    simultaneous images, the source surface whole disks in the geometry of SDOML and `field`, the scaling of
+    magnetograms to gauss.
     """
 
     adversarial: losses.Adversarial = "log"
@@ -50,7 +53,9 @@ class Objective:
     cycle_weight: float = 0.0
     paired_weight: float = 0.0
     unsigned_weight: float = 0.0
+    source_surface_weight: float = 0.0
     detach_content_target: bool = False
+    field: Normalization | None = None
 
 
 class Generated(struct.PyTreeNode):
@@ -195,5 +200,14 @@ def generator_objective(
             "paired_unsigned_field",
             objective.unsigned_weight,
             losses.paired_unsigned_field(translation, truth),
+        )
+    if objective.source_surface_weight:
+        assert objective.field is not None
+        made, truth = (denormalize(objective.field, x["magnetogram"])[..., 0] for x in (generated.translation, images))
+        corona = disk_corona(truth.shape[-1])
+        add(
+            "source_surface",
+            objective.source_surface_weight,
+            losses.source_surface_error(corona.surface(made), corona.surface(truth), corona.transform.solid_angles),
         )
     return losses.weighted_total(terms, weights), terms

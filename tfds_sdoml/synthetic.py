@@ -221,8 +221,16 @@ def field_noise(size: int) -> float:
     return FIELD_NOISE * min(1.0, size / FIELD_NOISE_SIZE)
 
 
-def observe(seed: int, time: int, size: int, channels: tuple[str, ...]) -> Frame:
-    """Return what an observer at the Earth sees at `time` (seconds since 1970) in the given AIA channels.
+def observe(seed: int, time: int, size: int, channels: tuple[str, ...], west: float = 0.0) -> Frame:
+    """Return what an observer sees at `time` (seconds since 1970) in the given AIA channels.
+
+    Args:
+        seed: of the Sun.
+        time: UTC, seconds since 1970.
+        size: of the images in pixels.
+        channels: of AIA.
+        west: degrees by which the observer stands west of the Earth (as seen from it, so ahead of it), at the same
+            latitude and distance; 0 for the Earth.
 
     Raises:
         ValueError: a channel that the model does not have.
@@ -230,8 +238,10 @@ def observe(seed: int, time: int, size: int, channels: tuple[str, ...]) -> Frame
     unknown = sorted(set(channels) - set(CHANNELS))
     if unknown:
         raise ValueError(f"the synthetic Sun has the channels {', '.join(CHANNELS)}, not {', '.join(unknown)}")
-    geometry = sdoml_geometry(size, *earth_view(time))
-    generator = np.random.default_rng(np.random.SeedSequence([seed, 4, time]))
+    b0, l0, distance = earth_view(time)
+    geometry = sdoml_geometry(size, b0, (l0 + west) % 360, distance)
+    vantage = [round(west % 360 * 3600)] if west else []
+    generator = np.random.default_rng(np.random.SeedSequence([seed, 4, time, *vantage]))
     field = radial_field(seed, time, map_rows(size))
     disk, seen = on_disk(geometry), view(geometry)
     magnetogram = line_of_sight(field, geometry, seen)

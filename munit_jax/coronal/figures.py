@@ -96,13 +96,31 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
         cmap="viridis",
         norm=Normalize(*WIND_RANGE),
     )
-    _save_field_lines(folder / "field_lines.png", models, transform, settings, title)
+    figure = Figure(figsize=(7, 7), layout="constrained")
+    axes = figure.subplots()
+    geometry = _view(models, grid)
+    draw_field_lines(axes, transform, models.field[0], settings, geometry)
+    axes.set_title(f"{title}\nseen from above Carrington longitude {geometry.l0:.0f}°", fontsize=9)
+    figure.savefig(folder / "field_lines.png", dpi=DPI)
 
 
-def _save_field_lines(path: Path, models: Models, transform: Transform, settings: ModelSettings, title: str) -> None:
-    """Save the boundary on the disk with field lines of the first realisation, nearest ones on top."""
-    boundary = models.field[0]
-    geometry = _view(models, transform.grid)
+def draw_field_lines(
+    axes: Axes,
+    transform: Transform,
+    boundary: Float[np.ndarray, "lat lon"],
+    settings: ModelSettings,
+    seen_from: DiskGeometry,
+) -> None:
+    """Draw the boundary on the disk with field lines, the nearest ones on top, from above a longitude of the equator.
+
+    Args:
+        axes: to draw on.
+        transform: of the boundary's grid.
+        boundary: B_r in gauss.
+        settings: of the model.
+        seen_from: whose `l0` is in the middle.
+    """
+    geometry = _from_above(seen_from.l0)
     coefficients = analysis(transform, jnp.asarray(boundary, transform.legendre.dtype))
     volume = corona_grid(transform, coefficients, settings.rss)
     latitude, longitude = _seeds()
@@ -112,16 +130,12 @@ def _save_field_lines(path: Path, models: Models, transform: Transform, settings
     along = jnp.where(radial < 0, -1, 1).astype(smooth.dtype)
     lines = np.asarray(course(volume, points.astype(smooth.dtype), along))
     opened = np.linalg.norm(lines[-1], axis=-1) > (1 + settings.rss) / 2
-    figure = Figure(figsize=(7, 7), layout="constrained")
-    axes = figure.subplots()
     _draw_disk(axes, transform.grid, boundary, geometry)
     for k in np.argsort(_towards(geometry, lines).max(axis=0)):
         colour = CLOSED if not opened[k] else OUTWARD if along[k] > 0 else INWARD
         axes.plot(*_on_sky(geometry, lines[:, k]), color=colour, lw=0.7)
     middle, reach = geometry.centre[0], VIEW_REACH * VIEW
     axes.set(xlim=(middle - reach, middle + reach), ylim=(middle - reach, middle + reach), xticks=[], yticks=[])
-    axes.set_title(f"{title}\nseen from above Carrington longitude {geometry.l0:.0f}°", fontsize=9)
-    figure.savefig(path, dpi=DPI)
 
 
 def _view(models: Models, grid: Grid) -> DiskGeometry:
@@ -129,8 +143,11 @@ def _view(models: Models, grid: Grid) -> DiskGeometry:
     across = np.asarray(models.boundaries.disk_weight).sum(axis=0)
     turn = np.exp(1j * np.deg2rad(grid.longitudes)) @ across
     l0 = float(np.rad2deg(np.angle(turn)) % 360) if abs(turn) > 0 else 180.0
-    size = 2 * VIEW + 1
-    return DiskGeometry(size, float(VIEW), (float(VIEW), float(VIEW)), l0=l0)
+    return _from_above(l0)
+
+
+def _from_above(l0: float) -> DiskGeometry:
+    return DiskGeometry(2 * VIEW + 1, float(VIEW), (float(VIEW), float(VIEW)), l0=l0)
 
 
 def _seeds() -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:

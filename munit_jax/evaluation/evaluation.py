@@ -10,18 +10,21 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 from tqdm import tqdm
 
 import munit_jax
 from munit_jax import configuration
-from munit_jax.data.pipeline import DataSettings, Frames, dataset_statistics, format_time, geometry_of
+from munit_jax.data.pipeline import DataSettings, Frames, dataset_statistics, format_time, geometry_of, open_dataset
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.evaluation.assessment import Assessment, Held, assess, make_measure
 from munit_jax.evaluation.baselines import Climate, learn_climate, spaced
+from munit_jax.evaluation.corona_frames import CoronaSettings
+from munit_jax.evaluation.corona_section import SURFACE, CoronaPart, Looked, measure
 from munit_jax.evaluation.parts import Parts
 from munit_jax.evaluation.pictures import Picture, worst
 from munit_jax.evaluation.report import report
-from munit_jax.evaluation.results import findings, frames_csv, metrics_json, per_frame
+from munit_jax.evaluation.results import findings, frames_csv, metrics_json, per_frame, without_nan
 from munit_jax.inference import TrainedRun, make_translate, random_styles, together
 from munit_jax.training.writers import write_json, write_text
 
@@ -44,6 +47,8 @@ class Settings:
         seed: of the styles, the same for all frames, and of the resampling.
         show: times of frames that are drawn, ISO 8601; the nearest are taken.
         data_dir: the datasets' folder, None for that of the training.
+        corona: how coronae are compared, None for not at all.
+        background: files of synoptic maps; see `corona_section.Looked`.
 
     Raises:
         ConfigError: a value that cannot be.
@@ -55,6 +60,8 @@ class Settings:
     seed: int = 0
     show: tuple[str, ...] = ()
     data_dir: str | None = None
+    corona: CoronaSettings | None = None
+    background: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.samples < 2:
@@ -103,8 +110,14 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
     write_json(folder / "metrics.json", metrics)
     write_text(folder / "frames.csv", frames_csv(assessment))
     sentences = findings(assessment, metrics, settings.seed)
+    sections = []
+    if settings.corona is not None:
+        corona = _corona(run, settings, settings.corona, folder)
+        metrics |= without_nan(corona.json)
+        write_json(folder / "metrics.json", metrics)
+        sentences, sections = [*sentences, *corona.sentences], corona.sections
     shown = _shown(run, held, settings, assessment)
-    write_text(folder / "report.html", report(metrics, assessment, sentences, shown, run.config.to_dict()))
+    write_text(folder / "report.html", report(metrics, assessment, sentences, shown, run.config.to_dict(), sections))
     for done in (parts, other_parts):
         if done is not None:
             done.forget()
@@ -177,6 +190,24 @@ def _assess(run: TrainedRun, held: Held, settings: Settings, parts: Parts) -> As
     at_once = every if run.size <= SMALL else at_once
     measure = make_measure(run, styles, devices, at_once)
     return assess(measure, held, images * len(devices), parts, run.name)
+
+
+def _corona(run: TrainedRun, settings: Settings, corona: CoronaSettings, folder: Path) -> CoronaPart:
+    data = _data(run, settings)
+    truth = (SURFACE,) if SURFACE in open_dataset(data.euv, data.data_dir).info.features else ()
+    frames = Frames(data.euv, settings.split, ("euv", "magnetogram", *truth), data.channels, data.data_dir)
+    at_once = settings.samples if run.size <= SMALL else 1
+    translate = make_translate(run, "euv", at_once)
+    styles = random_styles(run, settings.seed, settings.samples)
+
+    def realisations(euv: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "n h w"]:
+        return np.asarray(translate(euv[None], styles))[0, ..., 0]
+
+    looked = Looked(
+        frames, lambda frame: realisations(frame["euv"]), realisations, corona, settings.background, data.data_dir
+    )
+    identity = {"parameters": run.parameters_sha256, "data": data.euv, "split": settings.split, "seed": settings.seed}
+    return measure(looked, folder / "parts", identity)
 
 
 def _about(run: TrainedRun, held: Held, settings: Settings, compared: TrainedRun | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from munit_jax.evaluation.baselines import MOST_TRAINING_FRAMES
 from munit_jax.evaluation.html import Cell, Section
 from munit_jax.evaluation.metrics import METRICS, PARTS
 from munit_jax.evaluation.pictures import Picture
-from munit_jax.evaluation.results import RIVALS
+from munit_jax.evaluation.results import RIVALS, number_text
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")
 STRATA_SHOWN = ("disk", "inner_disk", "active_regions", "quiet_sun")
@@ -27,7 +27,7 @@ LIMITS = (
     "Intervals are for other dates of the same kind of data, resampled in blocks of half a rotation; they do not tell "
     "how the run would do in another cycle, or if it were trained again.",
     "Frames of the test split are at least a rotation away from those of training, but of the same cycle.",
-    "A pixel score does not tell what the corona would look like.",
+    "A pixel score does not tell what the corona would look like; --corona does.",
 )
 
 
@@ -37,6 +37,7 @@ def report(
     findings: Sequence[str],
     shown: Mapping[str, Sequence[Picture]],
     config: Mapping[str, Any],
+    more: Sequence[Section] = (),
 ) -> str:
     """Return the page.
 
@@ -46,6 +47,7 @@ def report(
         findings: see `results.findings`.
         shown: frames to draw, by the title of their group.
         config: of the run.
+        more: sections of the corona.
     """
     run, channel = metrics["run"], metrics["run"]["channels"][0]
     introduction = html.paragraph(
@@ -85,6 +87,7 @@ def report(
                 ),
             ),
             Section("Realisations", _ensemble(metrics)),
+            *more,
             Section("Limits", html.bullets(LIMITS)),
             Section("Run and data", _run(run, config)),
         ],
@@ -107,10 +110,10 @@ def _scores(metrics: Mapping[str, Any]) -> str:
                 style = (
                     "best" if column in best else "behind" if column == "model" and best and "model" not in best else ""
                 )
-                cells.append(Cell(_number(row[column]), style))
-            cells += [Cell(_number(row["spread"])), Cell(_between(row["interval"]))]
+                cells.append(Cell(number_text(row[column]), style))
+            cells += [Cell(number_text(row["spread"])), Cell(_between(row["interval"]))]
             if "compared" in columns:
-                cells += [Cell(_number(row["difference"])), Cell(_between(row["difference_interval"]))]
+                cells += [Cell(number_text(row["difference"])), Cell(_between(row["difference_interval"]))]
             cells.append(Cell(metric.meaning, "text"))
             rows.append(cells)
     note = (
@@ -137,7 +140,10 @@ def _best(row: Mapping[str, Any], name: str) -> set[str]:
 def _strata(metrics: Mapping[str, Any]) -> str:
     columns = ("model", *RIVALS, "persistence")
     rows = [
-        [Cell(f"{_title(name)}, {_plain(part)}"), *(Cell(_number(metrics[name][part][column])) for column in columns)]
+        [
+            Cell(f"{_title(name)}, {_plain(part)}"),
+            *(Cell(number_text(metrics[name][part][column])) for column in columns),
+        ]
         for name in BY_STRATUM
         for part in STRATA_SHOWN
     ]
@@ -171,7 +177,7 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
         ),
         ("of its variance by frame", polarity["by_frame"], "and with the frame"),
     ]
-    cells = [[Cell(name), Cell(_number(value)), Cell(meaning, "text")] for name, value, meaning in rows]
+    cells = [[Cell(name), Cell(number_text(value)), Cell(meaning, "text")] for name, value, meaning in rows]
     figure = pictures.ensemble_figure(ensemble)
     return (
         html.bullets(ensemble["verdict"])
@@ -207,12 +213,6 @@ def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
-
-
 def _between(ends: Sequence[float | None]) -> str:
     low, high = ends
-    return "-" if low is None or high is None else f"{_number(low)} … {_number(high)}"
+    return "-" if low is None or high is None else f"{number_text(low)} … {number_text(high)}"

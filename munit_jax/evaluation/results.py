@@ -166,3 +166,10 @@ def _deviation(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation over the realisations, NaN where a score is not defined for one of them."""
     finite = np.isfinite(values).all(axis=0)
     return np.where(finite, np.where(finite, values, 0.0).std(axis=0), np.nan)
+
+
+def number_text(value: float | None) -> str:
+    """Return a number as a table shows it; a dash for what is not defined."""
+    if value is None or not np.isfinite(value):
+        return "-"
+    return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"

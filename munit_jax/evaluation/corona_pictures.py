@@ -1,0 +1,160 @@
+"""Pictures of generated coronae beside the true ones."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+
+from munit_jax.coronal.figures import BOUNDARY_RANGE, INWARD, OUTWARD, WIND_RANGE, draw_field_lines, draw_map
+from munit_jax.evaluation.corona import CoronaOf
+from munit_jax.evaluation.pictures import COLORS
+from munit_jax.solar.coronal_model import ModelSettings
+from munit_jax.solar.disk import DiskGeometry
+from munit_jax.solar.fieldlines import neutral_line
+from munit_jax.solar.harmonics import Grid, Transform
+
+POLARITY_COLORS = ListedColormap([INWARD, "#f2f2f2", OUTWARD])
+# Of open-field maps that are held against each other: closed in both, open in both, other sign, only one of them open.
+AGREEMENT_COLORS = ListedColormap(["#f2f2f2", "#6c9a6c", "#000000", "#e0a030", "#7d5ba6"])
+
+
+def corona_figure(
+    grid: Grid,
+    true: CoronaOf,
+    others: Sequence[CoronaOf],
+    true_boundary: Float[np.ndarray, "lat lon"],
+    boundary: Float[np.ndarray, "lat lon"],
+    name: str = "generated",
+) -> Figure:
+    """Draw boundary, source surface, open field and wind: true ones, those of a realisation, and what differs.
+
+    Args:
+        grid: of the maps.
+        true: the true corona.
+        others: of the realisations; the first one is drawn, the neutral lines of all.
+        true_boundary, boundary: B_r in gauss, that of the first realisation.
+        name: what the realisations are.
+    """
+    one = others[0]
+    figure = Figure(figsize=(13, 9.5), layout="constrained")
+    rows = figure.subplots(4, 3)
+    gauss = Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)
+    strongest = float(np.abs(true.maps.source_surface).max()) or 1.0
+    surface = Normalize(-strongest, strongest)
+    bars = [
+        _row(rows[0], grid, true_boundary, boundary, boundary - true_boundary, "B_r (G)", cmap="gray", norm=gauss),
+        _row(
+            rows[1],
+            grid,
+            true.maps.source_surface,
+            one.maps.source_surface,
+            one.maps.source_surface - true.maps.source_surface,
+            "B_r, source surface (G)",
+            cmap="RdBu_r",
+            norm=surface,
+        ),
+        _row(
+            rows[2],
+            grid,
+            true.maps.polarity,
+            one.maps.polarity,
+            None,
+            "open field",
+            cmap=POLARITY_COLORS,
+            norm=Normalize(-1, 1),
+        ),
+        _row(
+            rows[3],
+            grid,
+            true.maps.speed,
+            one.maps.speed,
+            None,
+            "wind (km/s)",
+            cmap="viridis",
+            norm=Normalize(*WIND_RANGE),
+        ),
+    ]
+    for axes, drawn in bars:
+        figure.colorbar(drawn, ax=axes, shrink=0.8)
+    agreement = _agreement(true.maps.polarity, one.maps.polarity)
+    draw_map(rows[2, 2], grid, agreement, cmap=AGREEMENT_COLORS, norm=Normalize(-0.5, 4.5))
+    rows[2, 2].set_title("green both, black other sign, orange true only, violet generated only", fontsize=8)
+    drawn = draw_map(rows[3, 2], grid, one.maps.speed - true.maps.speed, cmap="PuOr", norm=Normalize(-300, 300))
+    figure.colorbar(drawn, ax=rows[3, 2], shrink=0.8)
+    for axes in (rows[1, 1], rows[1, 2]):
+        _neutral_lines(axes, grid, [other.maps.source_surface for other in others], "#b8860b", 0.5)
+        _neutral_lines(axes, grid, [true.maps.source_surface], "black", 1.6)
+    _neutral_lines(rows[1, 0], grid, [true.maps.source_surface], "black", 1.6)
+    for axes, title in zip(rows[0], ("true", name, f"{name} - true"), strict=True):
+        axes.set_title(title)
+    for axes in rows[:-1].flat:
+        axes.set_xlabel("")
+    return figure
+
+
+def _row(axes: Sequence[Axes], grid: Grid, true, one, difference, label: str, **options):
+    """Draw two maps of a kind, and what differs if it is of that kind too."""
+    drawn = [
+        draw_map(place, grid, values, **options)
+        for place, values in zip(axes, (true, one, difference), strict=True)
+        if values is not None
+    ]
+    axes[0].set_ylabel(f"{label}\nlatitude (°)")
+    return list(axes[: len(drawn)]), drawn[-1]
+
+
+def _neutral_lines(
+    axes: Axes, grid: Grid, surfaces: Sequence[Float[np.ndarray, "lat lon"]], color: str, width: float
+) -> None:
+    lines = [line[:, ::-1] for surface in surfaces for line in neutral_line(grid, surface)]
+    axes.add_collection(LineCollection(lines, colors=color, linewidths=width))
+
+
+def _agreement(true: Int[np.ndarray, "lat lon"], other: Int[np.ndarray, "lat lon"]) -> Int[np.ndarray, "lat lon"]:
+    """Return 0 where both are closed, 1 open and equal, 2 of the other sign, 3 and 4 where one alone is open."""
+    both = (true != 0) & (other != 0)
+    return np.select([both & (true == other), both, true != 0, other != 0], [1, 2, 3, 4], 0)
+
+
+def field_line_figure(
+    transform: Transform,
+    boundaries: Mapping[str, Float[np.ndarray, "lat lon"]],
+    geometry: DiskGeometry,
+    settings: ModelSettings,
+) -> Figure:
+    """Draw field lines over the disk of several boundaries, seen from one place."""
+    figure = Figure(figsize=(5 * len(boundaries), 5.2), layout="constrained")
+    for axes, (name, boundary) in zip(
+        figure.subplots(1, len(boundaries), squeeze=False)[0], boundaries.items(), strict=True
+    ):
+        draw_field_lines(axes, transform, boundary, settings, geometry)
+        axes.set_title(name)
+    return figure
+
+
+def open_flux_figure(
+    times: Int[np.ndarray, " frame"],
+    true: Float[np.ndarray, " frame"],
+    realisations: Float[np.ndarray, "frame n"],
+    zero: Float[np.ndarray, " frame"],
+) -> Figure:
+    """Draw the open flux of every frame: true, of the realisations with their range, and of an empty disk."""
+    order = np.argsort(times)
+    dates = [datetime.fromtimestamp(int(times[k]), UTC) for k in order]
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    axes = figure.subplots()
+    low, high = (np.quantile(realisations[order], q, axis=1) / 1e22 for q in (0.05, 0.95))
+    axes.vlines(dates, low, high, color=COLORS["model"], lw=3, alpha=0.4, label="realisations, 5 to 95 %")
+    axes.plot(dates, realisations[order].mean(axis=1) / 1e22, ".", c=COLORS["model"], label="their mean")
+    axes.plot(dates, true[order] / 1e22, "k_", ms=8, label="true")
+    axes.plot(dates, zero[order] / 1e22, "_", c=COLORS["zero"], ms=8, label="empty disk")
+    axes.set_ylabel("open flux (10²² Mx)")
+    axes.legend(fontsize=8)
+    axes.grid(alpha=0.3)
+    axes.tick_params(axis="x", rotation=20)
+    return figure

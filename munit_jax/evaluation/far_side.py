@@ -1,0 +1,147 @@
+"""The far side end to end, on known truth: the synthetic Sun seen from three vantage points at one time.
+
+Its EUV images become magnetograms, those are put together to the whole Sun, and the corona of that is held against the
+corona of the true sphere. Beside it stand what three true magnetograms would give, which is the bound of the method,
+and what is done without a far side: the magnetograms of the last rotation from the Earth, put together by their
+middles.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from tqdm import tqdm
+
+from munit_jax.evaluation.corona import SCORES, CoronaOf, corona_of, corona_scores, median, worst_check
+from munit_jax.evaluation.corona_frames import CoronaSettings
+from munit_jax.evaluation.parts import Parts
+from munit_jax.solar.disk import DiskGeometry, on_disk
+from munit_jax.solar.harmonics import Grid, Transform
+from munit_jax.solar.remesh import grid_cells, remesh
+from munit_jax.solar.synoptic import (
+    combine,
+    insert,
+    meridian_weight,
+    radial_patch,
+    sample_disk,
+    without_monopole,
+)
+from tfds_sdoml.synthetic import observe
+from tfds_sdoml.synthetic_field import TRUTH_COLUMNS, TRUTH_ROWS
+
+VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
+ROTATION_DAYS = 27  # of the magnetograms that are put together without a far side, one a day
+DAY = 86400  # seconds
+
+# model: all three views generated; front_true: the Earth's is the true one; true_views: all three true; rotation: no
+# far side, the last rotation from the Earth.
+COLUMNS = ("model", "front_true", "true_views", "rotation")
+
+# (EUV image (h, w, c) in DN/s) -> realisations (n, h, w) in gauss
+Translate = Callable[[Float[np.ndarray, "h w c"]], Float[np.ndarray, "n h w"]]
+
+
+@dataclass(frozen=True)
+class Sun:
+    """A synthetic Sun to look at.
+
+    Attributes:
+        seed, size, channels: see `observe`.
+    """
+
+    seed: int
+    size: int
+    channels: tuple[str, ...]
+
+
+def true_boundary(transform: Transform, surface_field: Float[np.ndarray, "180 360"]) -> Float[Array, "lat lon"]:
+    """Return the true sphere of the synthetic Sun as a boundary without monopole."""
+    cells = grid_cells(Grid(TRUTH_ROWS, TRUTH_COLUMNS))
+    whole = remesh(surface_field.astype(np.float64), cells, grid_cells(transform.grid))
+    return without_monopole(transform, jnp.asarray(whole, transform.solid_angles.dtype))[0]
+
+
+def assembled(
+    transform: Transform,
+    views: Sequence[tuple[DiskGeometry, Float[np.ndarray, "h w"]]],
+    by_meridian: bool,
+) -> Float[Array, "lat lon"]:
+    """Return the boundary of several views of the disk; 0 where none of them sees the Sun.
+
+    Args:
+        transform: of the map.
+        views: geometries and magnetograms in gauss.
+        by_meridian: whether the middles of the views count most, as for a series in time.
+    """
+    patches, weights, preferences = [], [], []
+    for geometry, magnetogram in views:
+        sampling = sample_disk(geometry, transform.grid)
+        patches.append(radial_patch(sampling, jnp.asarray(np.where(on_disk(geometry), magnetogram, 0), jnp.float32)))
+        weights.append(sampling.weight)
+        preferences.append(meridian_weight(transform.grid, geometry.l0))
+    preference = jnp.asarray(np.stack(preferences), jnp.float32) if by_meridian else None
+    patch, weight = combine(jnp.stack(patches), jnp.stack(weights), preference)
+    return without_monopole(transform, insert(transform, jnp.zeros_like(patch), patch, weight))[0]
+
+
+def boundaries(
+    transform: Transform, sun: Sun, time: int, translate: Translate, samples: int
+) -> dict[str, Float[Array, "n lat lon"]]:
+    """Return the boundaries of a time by COLUMNS, and the true one under `true`.
+
+    Realisation k has the same style in all views.
+    """
+    frames = [observe(sun.seed, time, sun.size, sun.channels, west) for west in VANTAGES]
+    geometries = [frame.geometry for frame in frames]
+    true = [frame.magnetogram[..., 0] for frame in frames]
+    made = [translate(frame.euv)[:samples] for frame in frames]
+
+    def together(images: Sequence[Float[np.ndarray, "h w"]]) -> Float[Array, "lat lon"]:
+        return assembled(transform, list(zip(geometries, images, strict=True)), by_meridian=False)
+
+    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(ROTATION_DAYS)]
+    rotation = assembled(transform, [(f.geometry, f.magnetogram[..., 0]) for f in last], by_meridian=True)
+    return {
+        "true": true_boundary(transform, frames[0].surface_field)[None],
+        "model": jnp.stack([together(images) for images in zip(*made, strict=True)]),
+        "front_true": jnp.stack([together([true[0], *images]) for images in zip(*made[1:], strict=True)]),
+        "true_views": together(true)[None],
+        "rotation": rotation[None],
+    }
+
+
+def measure_far_side(
+    sun: Sun, times: Sequence[int], translate: Translate, settings: CoronaSettings, parts: Parts
+) -> dict[str, Any]:
+    """Return the scores at several times by column, (time, n, SCORES), and the worst self-check of each."""
+    transform = settings.transform
+    for k, time in enumerate(tqdm(times, desc="far side", unit="date")):
+        if k not in parts:
+            made = boundaries(transform, sun, int(time), translate, settings.samples)
+            coronae = {
+                name: [corona_of(transform, one, settings.model) for one in of_column]
+                for name, of_column in made.items()
+            }
+            parts.keep(k, [_scores(transform, coronae)])
+    return parts.joined(len(times))
+
+
+def _scores(transform: Transform, coronae: Mapping[str, Sequence[CoronaOf]]) -> dict[str, Any]:
+    (true,) = coronae["true"]
+    scores = {
+        name: np.array([list(corona_scores(transform, one, true).values()) for one in coronae[name]])
+        for name in COLUMNS
+    }
+    return {"scores": scores, "self_check": worst_check(one for of_column in coronae.values() for one in of_column)}
+
+
+def far_side_json(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what metrics.json has under `far_side`: {score: {column: median over the dates and realisations}}."""
+    scores = measured["scores"]
+    result: dict[str, Any] = {
+        name: {column: median(scores[column][..., k]) for column in COLUMNS} for k, name in enumerate(SCORES)
+    }
+    return result | {"dates": len(scores["model"]), "self_check": float(max(measured["self_check"], key=abs))}
