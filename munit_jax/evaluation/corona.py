@@ -7,7 +7,7 @@ area.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float
 from scipy.spatial import KDTree
 
 from munit_jax.evaluation.disk import ratio
-from munit_jax.solar.coronal_model import Corona, ModelSettings, model_corona
+from munit_jax.solar.coronal_model import ModelSettings, model_corona
 from munit_jax.solar.fieldlines import neutral_line
 from munit_jax.solar.harmonics import Grid, Transform, analysis, power
 from munit_jax.solar.pfss import energy_density
@@ -64,17 +64,17 @@ SCORES: dict[str, Score] = {
 
 
 class CoronaOf(NamedTuple):
-    """A boundary's corona and what the scores ask of the boundary itself.
+    """A boundary's corona and what the scores ask of the boundary itself; arrays of numpy.
 
     Attributes:
-        maps: the model.
+        maps: the model, a `Corona`.
         coefficients: of the boundary.
         energies: mean energy density at ENERGY_RADII, erg / cm^3.
     """
 
-    maps: Corona
-    coefficients: Complex[Array, "m l"]
-    energies: Float[Array, "radius"]
+    maps: Any  # whose annotations are those of JAX's arrays
+    coefficients: Complex[np.ndarray, "m l"]
+    energies: Float[np.ndarray, " radius"]
 
 
 def corona_of(transform: Transform, boundary: Float[Array, "lat lon"], settings: ModelSettings) -> CoronaOf:
@@ -82,7 +82,7 @@ def corona_of(transform: Transform, boundary: Float[Array, "lat lon"], settings:
     coefficients = analysis(transform, jnp.asarray(boundary, transform.solid_angles.dtype))
     radii = [min(r, settings.rss) for r in ENERGY_RADII]
     energies = jnp.stack([energy_density(transform, coefficients, r, settings.rss) for r in radii])
-    return jax.device_get(CoronaOf(model_corona(transform, boundary, settings), coefficients, energies))
+    return CoronaOf(*jax.device_get((model_corona(transform, boundary, settings), coefficients, energies)))
 
 
 def corona_scores(transform: Transform, other: CoronaOf, true: CoronaOf) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """Pictures of generated coronae beside the true ones."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -145,7 +144,7 @@ def open_flux_figure(
 ) -> Figure:
     """Draw the open flux of every frame: true, of the realisations with their range, and of an empty disk."""
     order = np.argsort(times)
-    dates = [datetime.fromtimestamp(int(times[k]), UTC) for k in order]
+    dates = times[order].astype("datetime64[s]")
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots()
     low, high = (np.quantile(realisations[order], q, axis=1) / 1e22 for q in (0.05, 0.95))

@@ -194,7 +194,8 @@ def _assess(run: TrainedRun, held: Held, settings: Settings, parts: Parts) -> As
 
 def _corona(run: TrainedRun, settings: Settings, corona: CoronaSettings, folder: Path) -> CoronaPart:
     data = _data(run, settings)
-    truth = (SURFACE,) if SURFACE in open_dataset(data.euv, data.data_dir).info.features else ()
+    features: Any = open_dataset(data.euv, data.data_dir).info.features
+    truth = (SURFACE,) if SURFACE in features else ()
     frames = Frames(data.euv, settings.split, ("euv", "magnetogram", *truth), data.channels, data.data_dir)
     at_once = settings.samples if run.size <= SMALL else 1
     translate = make_translate(run, "euv", at_once)

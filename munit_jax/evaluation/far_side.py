@@ -28,6 +28,7 @@ from munit_jax.solar.synoptic import (
     radial_patch,
     sample_disk,
     without_monopole,
+    zonal_background,
 )
 from tfds_sdoml.synthetic import observe
 from tfds_sdoml.synthetic_field import TRUTH_COLUMNS, TRUTH_ROWS
@@ -69,7 +70,7 @@ def assembled(
     views: Sequence[tuple[DiskGeometry, Float[np.ndarray, "h w"]]],
     by_meridian: bool,
 ) -> Float[Array, "lat lon"]:
-    """Return the boundary of several views of the disk; 0 where none of them sees the Sun.
+    """Return the boundary of several views of the disk; where none of them sees the Sun, means along the parallels.
 
     Args:
         transform: of the map.
@@ -84,7 +85,7 @@ def assembled(
         preferences.append(meridian_weight(transform.grid, geometry.l0))
     preference = jnp.asarray(np.stack(preferences), jnp.float32) if by_meridian else None
     patch, weight = combine(jnp.stack(patches), jnp.stack(weights), preference)
-    return without_monopole(transform, insert(transform, jnp.zeros_like(patch), patch, weight))[0]
+    return without_monopole(transform, insert(transform, zonal_background(patch, weight), patch, weight))[0]
 
 
 def boundaries(

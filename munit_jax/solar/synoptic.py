@@ -23,6 +23,7 @@ from munit_jax.solar.harmonics import Grid, Transform, mean_over_sphere
 LEAST_MU = 0.2  # cosine of the angle to the vertical below which pixels are not used
 FULL_MU = 0.35  # above which they count fully
 SAMPLES = 3  # points along each side of a cell; a single one would alias the noise of the pixels
+LEAST_SEEN = 0.1  # of a parallel, for its mean to stand for the rest of it
 STRIP_POWER = 4  # of the cosine of the distance from the central meridian (as GONG's synoptic maps weigh)
 
 Insertion = Literal["as_is", "flux_matched"]
@@ -114,6 +115,18 @@ def combine(
     share = weights if preference is None else weights * preference
     share = share / jnp.maximum(share.sum(axis=0, keepdims=True), jnp.finfo(share.dtype).tiny)
     return (share * patches).sum(axis=0), weights.max(axis=0)
+
+
+def zonal_background(patch: Float[Array, "lat lon"], weight: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
+    """Return the mean of a patch along each parallel, where nothing else is known of the rest.
+
+    Parallels of which less than a tenth is seen, such as those at the poles, have the mean of the nearest one that is.
+    """
+    seen = weight.mean(axis=1)
+    mean = (patch * weight).sum(axis=1) / jnp.maximum(weight.sum(axis=1), jnp.finfo(weight.dtype).tiny)
+    rows = jnp.arange(len(seen))
+    distance = jnp.abs(rows[:, None] - rows[None]) + jnp.where(seen < LEAST_SEEN, 2 * len(seen), 0)[None]
+    return jnp.broadcast_to(mean[distance.argmin(axis=1)][:, None], patch.shape)
 
 
 def insert(
