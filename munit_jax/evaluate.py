@@ -5,9 +5,9 @@
 docs/evaluate.md tells what the scores are and what the outputs hold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -49,9 +49,6 @@ COMPILATION_CACHE = flags.DEFINE_string(
     "or the user's cache folder.",
 )
 
-TABLE = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
-COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy")
-
 
 def main(_: Sequence[str]) -> None:
     """Evaluate as the flags say."""
@@ -59,6 +56,7 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.evaluation.evaluation import FOLDER, Settings, evaluate
+    from munit_jax.evaluation.results import score_table
     from munit_jax.inference import open_run
 
     settings = Settings(
@@ -97,17 +95,6 @@ def _backgrounds(patterns: Sequence[str]) -> tuple[str, ...]:
     if not patterns or list(patterns) == ["none"]:
         return tuple(patterns)
     return tuple(str(path) for path in command_line.matching("background", patterns))
-
-
-def score_table(metrics: Mapping[str, Any]) -> str:
-    """Return the main scores of the disk beside the baselines, a line each."""
-    columns = [*COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
-    lines = [f"{'on the disk':<22}" + "".join(f"{column:>13}" for column in columns)]
-    for name in TABLE:
-        row = metrics[name]["disk"]
-        cells = ("-" if row[column] is None else f"{row[column]:.3f}" for column in columns)
-        lines.append(f"{name:<22}" + "".join(f"{cell:>13}" for cell in cells))
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

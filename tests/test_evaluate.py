@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from munit_jax.evaluate import COLUMNS, TABLE, score_table
+from munit_jax.evaluation.results import SHOWN, SHOWN_COLUMNS, score_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,10 +36,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
 
 
 def test_table():
-    row = dict.fromkeys(COLUMNS, 1.5) | {"euv_proxy": None}
-    lines = score_table({name: {"disk": row} for name in TABLE}).splitlines()
-    assert lines[0].split() == ["on", "the", "disk", *COLUMNS]
+    row = dict.fromkeys(SHOWN_COLUMNS, 1.5) | {"euv_proxy": None}
+    lines = score_table({name: {"disk": row} for name in SHOWN}).splitlines()
+    assert lines[0].split() == ["on", "the", "disk", *SHOWN_COLUMNS]
     assert lines[1].split() == ["rmse", *["1.500"] * 5, "-"]
-    assert len(lines) == 1 + len(TABLE)
-    compared = score_table({name: {"disk": row | {"compared": 2.0}} for name in TABLE}).splitlines()
+    assert len(lines) == 1 + len(SHOWN)
+    compared = score_table({name: {"disk": row | {"compared": 2.0}} for name in SHOWN}).splitlines()
     assert compared[1].split()[-1] == "2.000"

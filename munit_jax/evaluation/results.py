@@ -18,6 +18,10 @@ from munit_jax.evaluation.metrics import METRICS, PARTS, scores
 OF_EVERY_COLUMN = ("rmse", "correlation", "abs_correlation", "unsigned_flux_bias", "polarity_50")
 OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defined for one
 
+# Of the table that a command ends with.
+SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
+SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy")
+
 RIVALS = ("zero", "mean", "shuffled", "euv_proxy")  # the baselines that stand to the model in `findings`
 
 # Headlines, with what they are called in a sentence.
@@ -173,3 +177,14 @@ def number_text(value: float | None) -> str:
     if value is None or not np.isfinite(value):
         return "-"
     return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
+
+
+def score_table(metrics: Mapping[str, Any]) -> str:
+    """Return the main scores of the disk beside the baselines, a line each."""
+    columns = [*SHOWN_COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
+    lines = [f"{'on the disk':<22}" + "".join(f"{column:>13}" for column in columns)]
+    for name in SHOWN:
+        row = metrics[name]["disk"]
+        cells = ("-" if row[column] is None else f"{row[column]:.3f}" for column in columns)
+        lines.append(f"{name:<22}" + "".join(f"{cell:>13}" for cell in cells))
+    return "\n".join(lines)

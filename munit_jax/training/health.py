@@ -48,7 +48,9 @@ class Health:
             )
 
     def watch_scores(self, step: int, scores: Mapping[str, float]) -> None:
-        """Look at held-out scores, for styles that make no difference."""
+        """Look at held-out scores, for styles that make no difference; a field that is not finite has none."""
+        if "spread" not in scores:
+            return
         spread, rms = scores["spread"], scores["rms"]
         self._tell(
             "style collapse",

@@ -9,10 +9,13 @@ import pytest
 
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.evaluation.assessment import COLUMNS
+from munit_jax.evaluation.corona import SCORES
+from munit_jax.evaluation.corona_frames import CoronaSettings
 from munit_jax.evaluation.evaluation import Settings, evaluate
 from munit_jax.evaluation.metrics import METRICS, PARTS
 
-SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"))
+CORONA = CoronaSettings(frames=2, samples=2, rows=18, lmax=8)
+SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"), corona=CORONA)
 SECTIONS = (
     "In words",
     "Scores",
@@ -23,6 +26,8 @@ SECTIONS = (
     "From the centre to the limb, from east to west",
     "Scales and strengths",
     "Realisations",
+    "Corona",
+    "Far side",
     "Limits",
     "Run and data",
 )
@@ -39,7 +44,7 @@ def evaluated(run, tmp_path_factory):
 
 def test_metrics_json_has_every_metric_with_its_baselines(evaluated):
     metrics = json.loads((evaluated / "metrics.json").read_text())
-    assert set(metrics) == {*METRICS, "ensemble", "run"}
+    assert set(metrics) == {*METRICS, "ensemble", "run", "corona", "far_side"}
     columns = {*COLUMNS, "compared", "spread", "interval", "difference", "difference_interval"}
     for name, metric in METRICS.items():
         assert set(metrics[name]) == set(PARTS[metric.over]), name
@@ -60,6 +65,22 @@ def test_a_run_beside_itself_does_not_differ(evaluated):
     assert row["difference_interval"] == [0, 0]
 
 
+def test_the_corona_of_the_split_and_of_the_far_side(evaluated):
+    metrics = json.loads((evaluated / "metrics.json").read_text())
+    corona, far = metrics["corona"], metrics["far_side"]
+    for insertion in ("as_is", "flux_matched"):
+        assert set(SCORES) == set(corona[insertion])
+    assert corona["as_is"]["surface_error"]["truth"] == 0
+    assert corona["as_is"]["surface_error"]["model"] > 0
+    assert corona["background"] == "the dataset's own truth"
+    assert (corona["frames"], far["dates"]) == (2, 2)
+    assert corona["open_flux_mx"]["true"] > 1e21
+    assert set(far["open_flux_error"]) == {"model", "front_true", "true_views", "rotation"}
+    page = (evaluated / "report.html").read_text()
+    assert "Open flux with the disk generated: wrong by" in page
+    assert "The whole Sun, error of the open flux" in page
+
+
 def test_frames_csv_has_a_line_a_frame(evaluated):
     with (evaluated / "frames.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -75,7 +96,7 @@ def test_the_report_stands_alone_and_has_all_sections(evaluated):
     page = (evaluated / "report.html").read_text()
     assert re.findall(r'<h2 id="s\d+">(.*?)</h2>', page) == list(SECTIONS)
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "nothing is loaded from elsewhere"
-    assert page.count("<img ") == page.count('src="data:image/png;base64,') == 7
+    assert page.count("<img ") == page.count('src="data:image/png;base64,') == 12
     assert 'name="viewport"' in page
     assert "sdoml/small" in page
     assert "polarity" in page

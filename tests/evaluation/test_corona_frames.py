@@ -1,0 +1,168 @@
+"""The corona over frames: what is put into which map, what the columns are, stopping in between."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from munit_jax.errors import ConfigError
+from munit_jax.evaluation import corona_frames
+from munit_jax.evaluation.corona import SCORES
+from munit_jax.evaluation.corona_frames import (
+    COLUMNS,
+    CoronaSettings,
+    corona_json,
+    coronae_of_frame,
+    measure_coronae,
+    open_fluxes,
+)
+from munit_jax.evaluation.corona_section import Looked, backgrounds
+from munit_jax.evaluation.parts import Parts
+from munit_jax.solar.coronal_model import ModelSettings
+from munit_jax.solar.disk import mu, on_disk, sdoml_geometry
+from munit_jax.solar.harmonics import mean_over_sphere
+
+SETTINGS = CoronaSettings(frames=0, samples=2, rows=18, lmax=8)
+TRANSFORM = SETTINGS.transform
+SIZE = 32
+GEOMETRY = sdoml_geometry(SIZE, 0.0, 90.0)
+# A dipole with its axis in the plane of the sky: the background of all tests.
+BACKGROUND = (10 * np.sin(np.deg2rad(TRANSFORM.grid.latitudes))[:, None] * np.ones((1, 36))).astype(np.float32)
+
+
+class Frames(list):
+    """Frames in memory."""
+
+    name, split, domains = "in memory", "test", ("euv", "magnetogram")
+
+
+def frame(seed: int) -> dict[str, np.ndarray]:
+    """Return a frame whose magnetogram is that of the dipole, with a bipole on it."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    field = 10 * (y - 15.5) / GEOMETRY.solar_radius
+    for sign in (-1, 1):
+        middle = rng.uniform(12, 20, 2)
+        field += sign * 60 * np.exp(-((x - middle[0]) ** 2 + (y - middle[1]) ** 2) / 8)
+    seen = np.where(on_disk(GEOMETRY), field * np.nan_to_num(mu(GEOMETRY)), 0).astype(np.float32)
+    return {
+        "magnetogram": seen[..., None],
+        "euv": np.full((SIZE, SIZE, 1), float(seed), np.float32),
+        "time": np.int64(seed * 86400),
+        "solar_radius": np.float32(GEOMETRY.solar_radius),
+        "centre": np.array(GEOMETRY.centre, np.float32),
+        "b0": np.float32(0),
+        "l0": np.float32(90),
+        "distance": np.float32(GEOMETRY.distance),
+    }
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return Frames(frame(seed) for seed in range(2))
+
+
+def perfect_and_flipped(frame):
+    true = frame["magnetogram"][..., 0]
+    return np.stack([true, -true, 0 * true])
+
+
+@pytest.fixture(scope="module")
+def measured(frames, tmp_path_factory):
+    parts = Parts(tmp_path_factory.mktemp("parts"), {})
+    return measure_coronae(frames, [0, 1], [1, 0], perfect_and_flipped, lambda _: BACKGROUND, SETTINGS, parts)
+
+
+def test_every_column_has_every_score(measured):
+    result = corona_json(measured, SETTINGS, "a dipole")
+    for insertion in ("as_is", "flux_matched"):
+        assert set(result[insertion]) == set(SCORES)
+        assert all(set(row) == {*COLUMNS, "spread"} for row in result[insertion].values())
+    assert result["frames"] == 2
+    assert (result["grid"], result["lmax"], result["rss"], result["seed_radius"]) == ([18, 36], 8, 2.5, 1.0)
+    assert abs(result["self_check"]) < 0.1
+    assert result["monopole_gauss"] > 0
+    assert result["background"] == "a dipole"
+
+
+def test_the_true_magnetogram_as_it_is_has_the_true_corona(measured):
+    scores = measured["as_is"]["scores"]
+    ideal = np.array([score.ideal for score in SCORES.values()])
+    known = [not name.endswith(("l10_29", "l30_60")) for name in SCORES]
+    np.testing.assert_allclose(scores["truth"][:, 0, known], np.broadcast_to(ideal[known], (2, sum(known))), atol=1e-3)
+    np.testing.assert_allclose(scores["model"][:, 0, known], scores["truth"][:, 0, known], atol=1e-3)
+
+
+def test_realisations_with_all_signs_changed_are_the_flipped_column(measured):
+    for insertion in ("as_is", "flux_matched"):
+        scores = measured[insertion]["scores"]
+        np.testing.assert_allclose(scores["model"][:, 1], scores["flipped"][:, 0], rtol=1e-4, atol=1e-4)
+        assert (scores["flipped"][:, 0, list(SCORES).index("surface_error")] > 0.1).all()
+
+
+def test_open_flux_of_all_realisations(measured):
+    flux = measured["open_flux"]
+    assert flux["model"].shape == (2, 3)
+    np.testing.assert_allclose(flux["model"][:, 0], flux["true"], rtol=1e-5)
+    np.testing.assert_allclose(flux["model"][:, 2], flux["zero"], rtol=1e-5)
+
+
+def test_flux_matched_keeps_the_net_flux_of_the_background(frames):
+    coronae = coronae_of_frame(
+        TRANSFORM,
+        SETTINGS,
+        frames[0],
+        np.ones((1, SIZE, SIZE), np.float32),
+        frames[1]["magnetogram"][..., 0],
+        BACKGROUND,
+        "flux_matched",
+    )
+    net = mean_over_sphere(TRANSFORM, jnp.asarray(coronae.boundaries))
+    np.testing.assert_allclose(net, 0, atol=1e-4)
+
+
+def test_the_open_flux_of_a_dipole():
+    """B_r = g cos(theta): g 3 rss^-2 / (2 + rss^-3) cos(theta) at rss, whose mean modulus is half its largest value."""
+    g, rss = 10.0, 2.5
+    largest = g * 3 * rss**-3 / (2 + rss**-3)
+    expected = 0.5 * largest * 4 * np.pi * (rss * 6.957e10) ** 2
+    assert open_fluxes(TRANSFORM, jnp.asarray(BACKGROUND[None]), rss)[0] == pytest.approx(expected, rel=5e-3)
+
+
+def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
+    parts = Parts(tmp_path, {})
+    asked = []
+
+    def generate(frame):
+        asked.append(int(frame["time"]))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return perfect_and_flipped(frame)
+
+    monkeypatch.setattr(corona_frames, "_scores", lambda *_: {"scores": {}, "self_check": np.zeros(())})
+    monkeypatch.setattr(corona_frames, "coronae_of_frame", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        measure_coronae(frames, [0, 1], [1, 0], generate, lambda _: BACKGROUND, SETTINGS, parts)
+    measure_coronae(frames, [0, 1], [1, 0], generate, lambda _: BACKGROUND, SETTINGS, parts)
+    assert asked == [0, 86400, 86400], "the first frame is not done again"
+
+
+def looked(frames, background):
+    return Looked(frames, perfect_and_flipped, lambda euv: euv, SETTINGS, background, None)
+
+
+def test_a_dataset_without_the_rest_of_the_sun_needs_a_background(frames):
+    with pytest.raises(ConfigError, match=r"in memory does not have the rest of the Sun: give --background="):
+        backgrounds(looked(frames, ()))
+
+
+def test_no_background_is_a_field_of_0(frames):
+    background, name = backgrounds(looked(frames, ("none",)))
+    assert not background(frames[0]).any()
+    assert name == "none"
+
+
+def test_settings_refuse_what_the_grid_does_not_resolve():
+    with pytest.raises(ValueError, match="lmax = 60 on 36 x 72"):
+        _ = CoronaSettings(rows=36, lmax=60).transform
+    with pytest.raises(ValueError, match="seeds' radius"):
+        ModelSettings(rss=0.5)
