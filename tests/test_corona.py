@@ -93,7 +93,14 @@ def test_realisations_of_two_vantage_points_in_both_ways(tmp_path):
     write_synoptic(tmp_path / "gong.fits")
     write_disk(tmp_path / "a.fits", 20.0, realisations=2)
     write_disk(tmp_path / "b.fits", 110.0, realisations=2)
-    flags = ("--magnetogram=[ab].fits", "--background=gong.fits", "--insertion=both", "--output=out", "--nofigures")
+    flags = (
+        "--magnetogram=[ab].fits",
+        "--background=gong.fits",
+        "--insertion=both",
+        "--output=out",
+        "--nofigures",
+        "--current_sheet",
+    )
     result = call(tmp_path, *flags, *SMALL)
     assert result.returncode == 0, result.stderr
     for folder, insertion in ((tmp_path / "out", "as_is"), (tmp_path / "out" / "flux_matched", "flux_matched")):
@@ -104,6 +111,7 @@ def test_realisations_of_two_vantage_points_in_both_ways(tmp_path):
         assert content["open_flux_mx"] == pytest.approx(np.mean(each))
         assert content["spread"]["open_flux_mx"] == pytest.approx(np.std(each))
         assert each[1] > each[0]  # the second is 1.1 times the first
+        assert (folder / "wind_speed_21.5.fits").exists()
         with fits.open(folder / "boundary.fits") as hdus:
             assert [hdu.name for hdu in hdus] == ["PRIMARY", "STD", "REALISATIONS"]
             assert hdus[0].header["INSERT"] == insertion
