@@ -123,6 +123,7 @@ class Ours:
     """The tasks as this program does them."""
 
     def __init__(self, whole: SynopticMap, lmax: int, batch: int):
+        jax.clear_caches()
         begin = time.perf_counter()
         self.transform = make_transform(Grid(), lmax)
         boundary = jnp.asarray(remesh(whole.field, whole.cells, grid_cells(Grid()))[0], jnp.float32)

@@ -37,8 +37,8 @@ def model_ensemble(
 ) -> Models:
     """Return the models of the boundaries.
 
-    With `current_sheet` the maps have `sheet_speed` and `sheet_field` too, the wind (km/s) and B_r (gauss) at 21.5 solar
-    radii.
+    With `current_sheet` the maps have `sheet_speed` and `sheet_field` too: the wind (km/s) and B_r (gauss) at 21.5
+    solar radii.
     """
     coronae = [model_corona(transform, boundary, settings) for boundary in boundaries.field]
     maps = {name: np.stack([np.asarray(getattr(one, name)) for one in coronae]) for name in Corona._fields}
