@@ -39,6 +39,9 @@ INSERTION = flags.DEFINE_enum(
     "How magnetograms are put into the background; flux_matched keeps its net flux.",
 )
 WIND = flags.DEFINE_string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.")
+CURRENT_SHEET = flags.DEFINE_bool(
+    "current_sheet", False, "Maps of wind and field at 21.5 solar radii too, through a Schatten current sheet."
+)
 ROWS = flags.DEFINE_integer("rows", 180, "Rows of the maps, half as many as columns.")
 FIGURES = flags.DEFINE_bool("figures", True, "Draw the maps too.")
 COMPILATION_CACHE = flags.DEFINE_string(
@@ -138,7 +141,7 @@ def _write(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}") from None
-    models = model_ensemble(transform, boundaries, settings)
+    models = model_ensemble(transform, boundaries, settings, current_sheet=CURRENT_SHEET.value)
     result = summary(models, transform, settings)
     result |= {"wind": WIND.value, "inputs": [str(path) for path in inputs], "date": date}
     names = [path.name for path in inputs]

@@ -37,6 +37,9 @@ def write_maps(
         "wind_speed": (maps["speed"], "km/s", "WIND SPEED AT THE SOURCE SURFACE (WSA)"),
         "expansion_factor": (maps["expansion"], "", "EXPANSION FACTOR OF FLUX TUBES AT THE SOURCE SURFACE"),
     }
+    if "sheet_speed" in maps:
+        layers["wind_speed_21.5"] = maps["sheet_speed"], "km/s", "WIND SPEED AT 21.5 SOLAR RADII (WSA)"
+        layers["radial_field_21.5"] = maps["sheet_field"], "G", "RADIAL FIELD AT 21.5 SOLAR RADII"
     for name, (values, unit, content) in layers.items():
         header = _header(transform, settings, content, unit, inputs, date)
         insertion = models.boundaries.insertion

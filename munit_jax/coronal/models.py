@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from munit_jax.coronal.boundaries import Boundaries
-from munit_jax.solar.coronal_model import Corona, ModelSettings, model_corona
+from munit_jax.solar.coronal_model import Corona, ModelSettings, model_corona, wind_at_sheet_end
 from munit_jax.solar.harmonics import Transform, analysis
 from munit_jax.solar.pfss import energy_density
 
@@ -32,10 +32,19 @@ class Models:
     energy: dict[float, Float[np.ndarray, "n"]]
 
 
-def model_ensemble(transform: Transform, boundaries: Boundaries, settings: ModelSettings) -> Models:
-    """Return the models of the boundaries."""
+def model_ensemble(
+    transform: Transform, boundaries: Boundaries, settings: ModelSettings, *, current_sheet: bool = False
+) -> Models:
+    """Return the models of the boundaries.
+
+    With `current_sheet` the maps have `sheet_speed` and `sheet_field` too: the wind (km/s) and B_r (gauss) at 21.5
+    solar radii.
+    """
     coronae = [model_corona(transform, boundary, settings) for boundary in boundaries.field]
     maps = {name: np.stack([np.asarray(getattr(one, name)) for one in coronae]) for name in Corona._fields}
+    if current_sheet:
+        ends = [wind_at_sheet_end(transform, one, settings.rss) for one in coronae]
+        maps["sheet_speed"], maps["sheet_field"] = (np.stack(values) for values in zip(*ends, strict=True))
     coefficients = analysis(transform, boundaries.field)
     energy = {
         r: np.asarray(energy_density(transform, coefficients, r, settings.rss))

@@ -17,9 +17,10 @@ from munit_jax.solar.interpolation import FieldGrid, field_at
 
 STEP = 0.25  # of the height
 LEAST_HEIGHT = 0.02  # solar radii: steps do not shrink below that of this height
-MOST_STEPS = 400  # a line is done in 15 to 90
-LANDINGS = 4  # secant steps by which a line is brought to its end
-CHUNK = 1080  # lines at a time: a chunk is done when its longest line is, and its points stay in the cache
+MOST_STEPS = 400  # a line is done in 2 to 90
+ROUNDS = (4, 6, 8, 12, 20, MOST_STEPS - 50)  # steps, after each of which the lines that go on come together
+LANDINGS = 3  # secant steps by which a line is brought to its end
+CHUNK = 1080  # lines at a time: their points stay in the cache
 
 
 class Ends(NamedTuple):
@@ -36,6 +37,24 @@ class Ends(NamedTuple):
     outer: Bool[Array, "n"]
 
 
+class _Lines(NamedTuple):
+    """Lines on their way.
+
+    Attributes:
+        seed: the number of the seed.
+        points: the last ones between the spheres.
+        along: see `trace`.
+        inside: whether it goes on.
+        inner: whether it left through the inner sphere.
+    """
+
+    seed: Int[Array, "*n"]
+    points: Float[Array, "*n 3"]
+    along: Float[Array, "*n"]
+    inside: Bool[Array, "*n"]
+    inner: Bool[Array, "*n"]
+
+
 def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], chunk: int = CHUNK) -> Ends:
     """Follow field lines to their ends.
 
@@ -47,41 +66,42 @@ def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]
     """
     count = len(seeds)
     chunk = min(chunk, count)
-    missing = -count % chunk
-    seeds = jnp.concatenate([seeds, seeds[:missing]]).reshape(-1, chunk, 3)
-    along = jnp.concatenate([along, along[:missing]]).reshape(-1, chunk)
-    ends = jax.lax.map(lambda lines: _trace_chunk(field, *lines), (seeds, along))
-    points, inner, outer = (values.reshape(-1, *values.shape[2:])[:count] for values in ends)
-    return Ends(points, inner, outer)
+    size = count + -count % chunk
+    seed = jnp.arange(size) % count
+    nowhere = jnp.zeros(size, bool)
+    lines = _Lines(seed, seeds[seed], along[seed], ~nowhere, nowhere)
+    rounds = jnp.asarray(ROUNDS)
+
+    def follow(number: Int[Array, ""], lines: _Lines) -> _Lines:
+        # Those that go on come together, so that a chunk does not run on for a few long lines.
+        order = jnp.argsort(~lines.inside, stable=True)
+        chunks = jax.tree.map(lambda x: x[order].reshape(-1, chunk, *x.shape[1:]), lines)
+        chunks = jax.lax.map(lambda lines: _advance(field, lines, rounds[number]), chunks)
+        return jax.tree.map(lambda x: x.reshape(size, *x.shape[2:]), chunks)
+
+    lines = jax.lax.fori_loop(0, len(ROUNDS), follow, lines)
+    chunks = jax.tree.map(lambda x: x.reshape(-1, chunk, *x.shape[1:]), lines)
+    points = jax.lax.map(lambda lines: _land(field, lines), chunks).reshape(size, 3)
+    outer = ~lines.inside & ~lines.inner
+    return Ends(*(jnp.zeros_like(x[:count]).at[lines.seed].set(x) for x in (points, lines.inner, outer)))
 
 
-class _Lines(NamedTuple):
-    """Lines on their way: their last points between the spheres, which go on, and which left through the inner one."""
+def _advance(field: FieldGrid, lines: _Lines, most: Int[Array, ""]) -> _Lines:
+    """Follow lines until all have left, or for as many steps."""
 
-    number: Int[Array, ""]
-    points: Float[Array, "n 3"]
-    inside: Bool[Array, "n"]
-    inner: Bool[Array, "n"]
+    def unfinished(state: tuple[Array, _Lines]) -> Bool[Array, ""]:
+        return state[1].inside.any() & (state[0] < most)
 
-
-def _trace_chunk(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]) -> Ends:
-    def unfinished(lines: _Lines) -> Bool[Array, ""]:
-        return lines.inside.any() & (lines.number < MOST_STEPS)
-
-    def advance(lines: _Lines) -> _Lines:
-        ahead = _step(field, lines.points, along * step_length(field, lines.points))
+    def advance(state: tuple[Array, _Lines]) -> tuple[Array, _Lines]:
+        number, lines = state
+        ahead = _step(field, lines.points, lines.along * step_length(field, lines.points))
         radius = jnp.linalg.norm(ahead, axis=-1)
         below = lines.inside & (radius < field.inner)
         inside = lines.inside & ~below & (radius <= field.outer)
         points = jnp.where(inside[:, None], ahead, lines.points)
-        return _Lines(lines.number + 1, points, inside, lines.inner | below)
+        return number + 1, lines._replace(points=points, inside=inside, inner=lines.inner | below)
 
-    nowhere = jnp.zeros(len(seeds), bool)
-    lines = jax.lax.while_loop(unfinished, advance, _Lines(jnp.zeros((), jnp.int32), seeds, ~nowhere, nowhere))
-    target = jnp.where(lines.inner, field.inner, field.outer)
-    ends = _land(field, lines.points, along * step_length(field, lines.points), target)
-    points = jnp.where(lines.inside[:, None], lines.points, ends)
-    return Ends(points, lines.inner, ~lines.inside & ~lines.inner)
+    return jax.lax.while_loop(unfinished, advance, (jnp.zeros_like(most), lines))[1]
 
 
 def step_length(field: FieldGrid, points: Float[Array, "n 3"], part: float = STEP) -> Float[Array, "n"]:
@@ -104,20 +124,21 @@ def _step(field: FieldGrid, points: Float[Array, "n 3"], length: Float[Array, "n
     return points + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
-def _land(
-    field: FieldGrid, last: Float[Array, "n 3"], length: Float[Array, "n"], target: Float[Array, "n"]
-) -> Float[Array, "n 3"]:
-    """Return where the next step meets a sphere that it crosses: the part of it that just does (secant method)."""
-    begin = jnp.linalg.norm(last, axis=-1)
+def _land(field: FieldGrid, lines: _Lines) -> Float[Array, "n 3"]:
+    """Return where the next steps meet the spheres that they cross: the part of each that just does (secant method)."""
+    begin = jnp.linalg.norm(lines.points, axis=-1)
+    length = lines.along * step_length(field, lines.points)
+    target = jnp.where(lines.inner, field.inner, field.outer)
 
     def refine(_: Int[Array, ""], state: tuple[Array, Array]) -> tuple[Array, Array]:
         part, _ahead = state
-        ahead = _step(field, last, part * length)
+        ahead = _step(field, lines.points, part * length)
         rise = jnp.linalg.norm(ahead, axis=-1) - begin
         return jnp.clip(part * (target - begin) / jnp.where(rise == 0, 1, rise), 0, 1), ahead
 
-    _, ahead = jax.lax.fori_loop(0, LANDINGS, refine, (jnp.ones_like(begin), last))
-    return ahead * (target / jnp.linalg.norm(ahead, axis=-1))[:, None]
+    _, ahead = jax.lax.fori_loop(0, LANDINGS, refine, (jnp.ones_like(begin), lines.points))
+    ahead = ahead * (target / jnp.linalg.norm(ahead, axis=-1))[:, None]
+    return jnp.where(lines.inside[:, None], lines.points, ahead)
 
 
 def course(

@@ -13,6 +13,7 @@ from munit_jax.solar.harmonics import (
     power,
     synthesis,
 )
+from tfds_sdoml.synthetic_field import TRUTH_COLUMNS, TRUTH_ROWS, map_latitudes, map_longitudes
 
 
 def random_coefficients(lmax, seed=0):
@@ -27,6 +28,12 @@ def test_weights_add_up_to_the_sphere_and_integrate_exactly():
     assert grid.solid_angles.sum() * 36 == pytest.approx(4 * np.pi, rel=1e-14)
     sine = np.sin(np.deg2rad(grid.latitudes))
     assert (grid.solid_angles * sine**16).sum() * 36 == pytest.approx(4 * np.pi / 17, rel=1e-13)
+
+
+def test_the_synthetic_sun_is_on_the_same_grid():
+    grid = Grid(TRUTH_ROWS, TRUTH_COLUMNS)
+    np.testing.assert_array_equal(grid.latitudes, map_latitudes(TRUTH_ROWS))
+    np.testing.assert_array_equal(grid.longitudes, map_longitudes(TRUTH_ROWS))
 
 
 def test_round_trip_in_double_precision():
