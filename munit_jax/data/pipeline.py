@@ -12,6 +12,7 @@ from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.solar.disk import DiskGeometry
 from tfds_sdoml.build import build, is_prepared
+from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.sdoml_dataset_builder import Builder
 
 # Reading costs a few CPU milliseconds an example: two threads and a short queue keep any step fed.
@@ -71,7 +72,8 @@ class Frames:
             self.layers["magnetogram"] = [field.index(LINE_OF_SIGHT)]
         # A dataset of a few frames may lack a split; it then has no frames.
         self.source = builder.as_data_source(split) if split in builder.info.splits else ()
-        self.size = int(builder.builder_config.size)
+        self.config: SdomlConfig = builder.builder_config
+        self.size = self.config.size
 
     def __len__(self) -> int:
         return len(self.source)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.data.pipeline import Frames, format_time, geometry_of, open_dataset
+from munit_jax.data.pipeline import Frames, format_time, geometry_of
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.evaluation import corona_frames, corona_pictures, far_side, html
 from munit_jax.evaluation.baselines import spaced
@@ -52,7 +52,6 @@ class Looked:
         translate: the same of an EUV image.
         settings: how.
         background: files of synoptic maps; `none` for a field of 0; empty for the dataset's own truth.
-        data_dir: of the datasets.
     """
 
     frames: Frames
@@ -60,7 +59,6 @@ class Looked:
     translate: far_side.Translate
     settings: CoronaSettings
     background: Sequence[str]
-    data_dir: str | None
 
 
 def measure(looked: Looked, folder: Path, identity: Mapping[str, Any]) -> CoronaPart:
@@ -91,7 +89,7 @@ def measure(looked: Looked, folder: Path, identity: Mapping[str, Any]) -> Corona
     done = [parts]
     if SURFACE in frames.domains:
         far_parts = Parts(folder, {**about, "what": "far side"})
-        config: Any = open_dataset(frames.name, looked.data_dir).builder_config
+        config = frames.config
         sun = Sun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
         far = measure_far_side(sun, times.tolist(), looked.translate, settings, far_parts)
         json["far_side"] = far_side.far_side_json(far)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 import munit_jax
 from munit_jax import configuration
-from munit_jax.data.pipeline import DataSettings, Frames, dataset_statistics, format_time, geometry_of, open_dataset
+from munit_jax.data.pipeline import DataSettings, Frames, dataset_statistics, format_time, geometry_of
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.evaluation.assessment import Assessment, Held, assess, make_measure
 from munit_jax.evaluation.baselines import Climate, learn_climate, spaced
@@ -112,7 +112,7 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
     sentences = findings(assessment, metrics, settings.seed)
     sections = []
     if settings.corona is not None:
-        corona = _corona(run, settings, settings.corona, folder)
+        corona = _corona(run, held, settings, settings.corona, folder)
         metrics |= without_nan(corona.json)
         write_json(folder / "metrics.json", metrics)
         sentences, sections = [*sentences, *corona.sentences], corona.sections
@@ -192,10 +192,9 @@ def _assess(run: TrainedRun, held: Held, settings: Settings, parts: Parts) -> As
     return assess(measure, held, images * len(devices), parts, run.name)
 
 
-def _corona(run: TrainedRun, settings: Settings, corona: CoronaSettings, folder: Path) -> CoronaPart:
+def _corona(run: TrainedRun, held: Held, settings: Settings, corona: CoronaSettings, folder: Path) -> CoronaPart:
     data = _data(run, settings)
-    features: Any = open_dataset(data.euv, data.data_dir).info.features
-    truth = (SURFACE,) if SURFACE in features else ()
+    truth = (SURFACE,) if held.frames.config.source == "synthetic" else ()
     frames = Frames(data.euv, settings.split, ("euv", "magnetogram", *truth), data.channels, data.data_dir)
     at_once = settings.samples if run.size <= SMALL else 1
     translate = make_translate(run, "euv", at_once)
@@ -204,9 +203,7 @@ def _corona(run: TrainedRun, settings: Settings, corona: CoronaSettings, folder:
     def realisations(euv: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "n h w"]:
         return np.asarray(translate(euv[None], styles))[0, ..., 0]
 
-    looked = Looked(
-        frames, lambda frame: realisations(frame["euv"]), realisations, corona, settings.background, data.data_dir
-    )
+    looked = Looked(frames, lambda frame: realisations(frame["euv"]), realisations, corona, settings.background)
     identity = {"parameters": run.parameters_sha256, "data": data.euv, "split": settings.split, "seed": settings.seed}
     return measure(looked, folder / "parts", identity)
 

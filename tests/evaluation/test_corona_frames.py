@@ -147,7 +147,7 @@ def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
 
 
 def looked(frames, background):
-    return Looked(frames, perfect_and_flipped, lambda euv: euv, SETTINGS, background, None)
+    return Looked(frames, perfect_and_flipped, lambda euv: euv, SETTINGS, background)
 
 
 def test_a_dataset_without_the_rest_of_the_sun_needs_a_background(frames):
