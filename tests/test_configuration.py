@@ -82,6 +82,20 @@ def test_paired_terms_need_pairs(config):
         configuration.validate(config, 1)
 
 
+def test_the_source_surface_needs_the_whole_disk(config):
+    config.update_from_flattened_dict({"data.crop": 64, "loss.source_surface_weight": 1.0})
+    with pytest.raises(ConfigError, match=r"source_surface_weight needs the whole disk: set it to 0.0, or data.crop=0"):
+        configuration.validate(config, 1)
+
+
+def test_the_source_surface_is_weighed_in_gauss(config):
+    assert configuration.recipe(config).objective.field is None
+    config.loss.source_surface_weight = 2.0
+    objective = configuration.recipe(config).objective
+    assert objective.source_surface_weight == 2.0
+    assert objective.field == configuration.normalizations(config)["magnetogram"]
+
+
 def test_differing_keys(config):
     one = configuration.to_json(config)
     config.update_from_flattened_dict({"steps": 7, "seed": 3, "data.data_dir": "elsewhere", "model.width": 8})

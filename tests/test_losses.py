@@ -55,6 +55,42 @@ def test_reconstruction_refuses_other_shapes(loss):
         loss(image(1, 2), image(1, 2, 3))
 
 
+def surface(*rows: float) -> jax.Array:
+    """Return a map of two columns."""
+    return jnp.broadcast_to(jnp.array(rows)[None, :, None], (1, len(rows), 2))
+
+
+def test_source_surface_error_by_hand():
+    """Errors 1, 0 and -2 of true values 1, 2 and 2, rows that weigh 1, 2 and 1: (1 + 4) / (1 + 8 + 4)."""
+    weights = jnp.array([1.0, 2.0, 1.0])
+    assert losses.source_surface_error(surface(2, 2, 0), surface(1, 2, 2), weights) == pytest.approx(5 / 13)
+
+
+def test_source_surface_error_of_nothing_is_1_and_of_the_wrong_sign_4():
+    true, weights = surface(0.1, -0.2, 0.05), jnp.ones(3)
+    assert losses.source_surface_error(true, true, weights) == 0
+    assert losses.source_surface_error(0 * true, true, weights) == pytest.approx(1)
+    assert losses.source_surface_error(-true, true, weights) == pytest.approx(4)
+
+
+def test_source_surface_error_of_a_batch_is_the_mean_of_its_frames():
+    true, weights = jnp.concatenate([surface(1, 1), surface(10, 10)]), jnp.ones(2)
+    generated = jnp.concatenate([surface(2, 2), surface(10, 10)])
+    assert losses.source_surface_error(generated, true, weights) == pytest.approx(0.5)
+
+
+def test_a_surface_without_field_does_not_divide_by_zero():
+    nothing, weights = surface(0, 0), jnp.ones(2)
+    assert losses.source_surface_error(surface(0.01, 0.01), nothing, weights) == pytest.approx(1)
+    gradient = jax.grad(losses.source_surface_error)(nothing, nothing, weights)
+    assert jnp.isfinite(gradient).all()
+
+
+def test_source_surface_error_refuses_other_shapes():
+    with pytest.raises(ValueError, match=r"compares one shape, got \(1, 2, 2\) and \(1, 3, 2\)"):
+        losses.source_surface_error(surface(1, 2), surface(1, 2, 3), jnp.ones(2))
+
+
 def test_style_reconstruction():
     # (|1 - 0.5| + |0 - 0|) / 2 and (|-1 - 1| + |2 - 1|) / 2, mean 0.875
     recovered, style = jnp.array([[1.0, 0.0], [-1.0, 2.0]]), jnp.array([[0.5, 0.0], [1.0, 1.0]])
