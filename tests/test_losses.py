@@ -80,7 +80,7 @@ def test_source_surface_error_of_a_batch_is_the_mean_of_its_frames():
 
 
 def test_a_surface_without_field_does_not_divide_by_zero():
-    nothing, weights = surface(0, 0), jnp.ones(2)
+    nothing, weights = surface(0.0, 0.0), jnp.ones(2)
     assert losses.source_surface_error(surface(0.01, 0.01), nothing, weights) == pytest.approx(1)
     gradient = jax.grad(losses.source_surface_error)(nothing, nothing, weights)
     assert jnp.isfinite(gradient).all()

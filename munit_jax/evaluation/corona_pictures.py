@@ -40,71 +40,51 @@ def corona_figure(
         name: what the realisations are.
     """
     one = others[0]
-    figure = Figure(figsize=(13, 9.5), layout="constrained")
+    figure = Figure(figsize=(13, 9), layout="compressed")
     rows = figure.subplots(4, 3)
-    gauss = Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)
     strongest = float(np.abs(true.maps.source_surface).max()) or 1.0
-    surface = Normalize(-strongest, strongest)
-    bars = [
-        _row(rows[0], grid, true_boundary, boundary, boundary - true_boundary, "B_r (G)", cmap="gray", norm=gauss),
-        _row(
-            rows[1],
-            grid,
-            true.maps.source_surface,
-            one.maps.source_surface,
-            one.maps.source_surface - true.maps.source_surface,
-            "B_r, source surface (G)",
-            cmap="RdBu_r",
-            norm=surface,
+    surfaces = true.maps.source_surface, one.maps.source_surface
+    for axes, pair, label, options in (
+        (
+            rows[0],
+            (true_boundary, boundary),
+            "B_r (G)",
+            {"cmap": "gray", "norm": Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)},
         ),
-        _row(
-            rows[2],
-            grid,
-            true.maps.polarity,
-            one.maps.polarity,
-            None,
-            "open field",
-            cmap=POLARITY_COLORS,
-            norm=Normalize(-1, 1),
-        ),
-        _row(
-            rows[3],
-            grid,
-            true.maps.speed,
-            one.maps.speed,
-            None,
-            "wind (km/s)",
-            cmap="viridis",
-            norm=Normalize(*WIND_RANGE),
-        ),
+        (rows[1], surfaces, "B_r, source surface (G)", {"cmap": "RdBu_r", "norm": Normalize(-strongest, strongest)}),
+    ):
+        drawn = [
+            draw_map(place, grid, values, **options)
+            for place, values in zip(axes, (*pair, pair[1] - pair[0]), strict=True)
+        ]
+        figure.colorbar(drawn[0], ax=list(axes), shrink=0.8, label=label)
+    polarities = true.maps.polarity, one.maps.polarity
+    for place, values in zip(rows[2], polarities, strict=False):
+        draw_map(place, grid, values, cmap=POLARITY_COLORS, norm=Normalize(-1, 1))
+    draw_map(rows[2, 2], grid, _agreement(*polarities), cmap=AGREEMENT_COLORS, norm=Normalize(-0.5, 4.5))
+    for place, title in zip(
+        rows[2],
+        ("open field", "", "green both, black other sign,\norange true only, violet generated only"),
+        strict=True,
+    ):
+        place.set_title(title, fontsize=8)
+    speeds = [
+        draw_map(place, grid, values, cmap="viridis", norm=Normalize(*WIND_RANGE))
+        for place, values in zip(rows[3], (true.maps.speed, one.maps.speed), strict=False)
     ]
-    for axes, drawn in bars:
-        figure.colorbar(drawn, ax=axes, shrink=0.8)
-    agreement = _agreement(true.maps.polarity, one.maps.polarity)
-    draw_map(rows[2, 2], grid, agreement, cmap=AGREEMENT_COLORS, norm=Normalize(-0.5, 4.5))
-    rows[2, 2].set_title("green both, black other sign, orange true only, violet generated only", fontsize=8)
-    drawn = draw_map(rows[3, 2], grid, one.maps.speed - true.maps.speed, cmap="PuOr", norm=Normalize(-300, 300))
-    figure.colorbar(drawn, ax=rows[3, 2], shrink=0.8)
+    figure.colorbar(speeds[0], ax=list(rows[3, :2]), location="bottom", shrink=0.5, label="wind (km/s)")
+    difference = draw_map(rows[3, 2], grid, one.maps.speed - true.maps.speed, cmap="PuOr", norm=Normalize(-300, 300))
+    figure.colorbar(difference, ax=rows[3, 2], location="bottom", label="wind, difference (km/s)")
     for axes in (rows[1, 1], rows[1, 2]):
         _neutral_lines(axes, grid, [other.maps.source_surface for other in others], "#b8860b", 0.5)
         _neutral_lines(axes, grid, [true.maps.source_surface], "black", 1.6)
     _neutral_lines(rows[1, 0], grid, [true.maps.source_surface], "black", 1.6)
     for axes, title in zip(rows[0], ("true", name, f"{name} - true"), strict=True):
         axes.set_title(title)
-    for axes in rows[:-1].flat:
+    for axes in rows.flat:
         axes.set_xlabel("")
+        axes.set_ylabel("")
     return figure
-
-
-def _row(axes: Sequence[Axes], grid: Grid, true, one, difference, label: str, **options):
-    """Draw two maps of a kind, and what differs if it is of that kind too."""
-    drawn = [
-        draw_map(place, grid, values, **options)
-        for place, values in zip(axes, (true, one, difference), strict=True)
-        if values is not None
-    ]
-    axes[0].set_ylabel(f"{label}\nlatitude (°)")
-    return list(axes[: len(drawn)]), drawn[-1]
 
 
 def _neutral_lines(
