@@ -1,6 +1,7 @@
-"""Tell how wrong the magnetograms of a run are, on the disk.
+"""Tell how wrong the magnetograms of a run are: on the disk, and in the corona.
 
     python -m munit_jax.evaluate --workdir=RUN
+    python -m munit_jax.evaluate --workdir=RUN --corona
 
 docs/evaluate.md tells what the scores are and what the outputs hold.
 """
@@ -38,6 +39,7 @@ BACKGROUND = flags.DEFINE_multi_string(
 )
 LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the corona's spherical harmonics.")
 RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.")
+SEED_RADIUS = flags.DEFINE_float("seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.")
 ROWS = flags.DEFINE_integer("rows", 180, "Rows of the corona's maps, half as many as columns.")
 CONVOLUTION = flags.DEFINE_enum(
     "convolution", "auto", ("auto", "direct", "winograd"), "How convolutions are computed; auto chooses by the device."
@@ -83,7 +85,7 @@ def _corona() -> "CoronaSettings":
     from munit_jax.solar.coronal_model import ModelSettings
 
     try:
-        model = ModelSettings(rss=RSS.value)
+        model = ModelSettings(RSS.value, SEED_RADIUS.value)
         settings = CoronaSettings(CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model)
         _ = settings.transform
     except ValueError as error:

@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[1]
         (("--workdir=run",), "no run in run: config.json: No such file or directory"),
         (("--workdir=run", "--samples=1"), "samples=1: give at least 2"),
         (("--split=night",), "should be one of <test|validation|train>"),
+        (("--workdir=run", "--corona", "--rows=20"), "lmax = 60 on 20 x 40 cells"),
+        (
+            ("--workdir=run", "--corona", "--rss=0.9"),
+            "the seeds' radius must be 1 or more and below the source surface's",
+        ),
+        (("--workdir=run", "--corona", "--background=*.fits"), "no file matches --background='*.fits'"),
         (("--workdir=run", "--show=noon"), "show='noon': give a time such as 2012-11-03T12:00"),
     ],
 )

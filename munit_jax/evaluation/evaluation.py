@@ -68,6 +68,12 @@ class Settings:
             raise ConfigError(f"samples={self.samples}: give at least 2, an ensemble is scored")
         if self.limit < 0:
             raise ConfigError(f"limit={self.limit}: give a number of frames, or 0 for all")
+        if self.corona is not None and not 1 <= self.corona.samples <= self.samples:
+            raise ConfigError(f"corona_samples={self.corona.samples}: give 1 to samples={self.samples}")
+        if self.corona is not None and self.corona.frames < 0:
+            raise ConfigError(f"corona_frames={self.corona.frames}: give a number of frames, or 0 for all")
+        if self.background and self.corona is None:
+            raise ConfigError("background is for the corona: give --corona too")
         for time in self.show:
             try:
                 datetime.fromisoformat(time)

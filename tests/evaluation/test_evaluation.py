@@ -112,6 +112,9 @@ def test_nothing_is_left_of_the_parts(evaluated):
     [
         ({"samples": 1}, "samples=1: give at least 2"),
         ({"limit": -1}, "limit=-1: give a number of frames, or 0"),
+        ({"samples": 3, "corona": CoronaSettings(samples=4)}, "corona_samples=4: give 1 to samples=3"),
+        ({"corona": CoronaSettings(frames=-1)}, "corona_frames=-1: give a number of frames, or 0"),
+        ({"background": ("gong.fits",)}, "background is for the corona: give --corona too"),
         ({"show": ("yesterday",)}, "show='yesterday': give a time such as 2012-11-03T12:00"),
     ],
 )
