@@ -39,11 +39,12 @@ def on_map():
     return smooth(GRID.latitudes[:, None], GRID.longitudes[None])
 
 
-def test_pixels_agree_with_sunpy():
+@pytest.fixture(scope="module")
+def sunpy_view():
+    """A view of the Sun as SunPy has it, the same as a geometry, the frame of its map, and SunPy's radius and time."""
     pytest.importorskip("sunpy", reason="sunpy comes with the extra `solar`")
     import astropy.units as u
     from astropy.coordinates import SkyCoord
-    from astropy.wcs.utils import skycoord_to_pixel
     from sunpy.coordinates import HeliographicCarrington, Helioprojective
     from sunpy.map import Map, make_fitswcs_header
 
@@ -54,20 +55,50 @@ def test_pixels_agree_with_sunpy():
     centre = SkyCoord(0 * u.arcsec, 0 * u.arcsec, frame=Helioprojective(observer=observer, obstime=time, rsun=radius))
     scale = 4.8
     header = make_fitswcs_header((512, 512), centre, scale=[scale, scale] * u.arcsec / u.pix)
-    seen = Map(np.zeros((512, 512)), header)
     plane = np.rad2deg(1 / np.sqrt(distance**2 - 1)) * 3600  # tan(asin(1 / D)) in arcsec
     geometry = DiskGeometry(512, plane / scale, (255.5, 255.5), b0, l0, distance)
-    latitude, longitude = (x.ravel() for x in np.meshgrid(np.arange(-60, 61, 15.0), l0 + np.arange(-60, 61, 15.0)))
-    points = SkyCoord(
-        longitude * u.deg,
-        latitude * u.deg,
-        radius,
-        frame=HeliographicCarrington(observer=observer, obstime=time, rsun=radius),
-    )
+    carrington = HeliographicCarrington(observer=observer, obstime=time, rsun=radius)
+    return Map(np.zeros((512, 512)), header), geometry, carrington
+
+
+def test_pixels_agree_with_sunpy(sunpy_view):
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs.utils import skycoord_to_pixel
+
+    seen, geometry, carrington = sunpy_view
+    around = geometry.l0 + np.arange(-60, 61, 15.0)
+    latitude, longitude = (x.ravel() for x in np.meshgrid(np.arange(-60, 61, 15.0), around))
+    points = SkyCoord(longitude * u.deg, latitude * u.deg, carrington.rsun, frame=carrington)
     their_x, their_y = skycoord_to_pixel(points, seen.wcs)
     x, y, _ = heliographic_to_pixel(geometry, latitude, longitude)
     np.testing.assert_allclose(x, their_x, atol=1e-4)
     np.testing.assert_allclose(y, their_y, atol=1e-4)
+
+
+def test_cells_of_the_map_agree_with_reproject(sunpy_view):
+    """Images whose values are their pixels' numbers: reproject's linear interpolation finds the pixel of each cell."""
+    pytest.importorskip("reproject", reason="reproject comes with the extra `solar`")
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs import WCS
+    from reproject import reproject_interp
+    from sunpy.map import make_fitswcs_header
+
+    seen, geometry, carrington = sunpy_view
+    grid = Grid(36, 72)
+    corner = SkyCoord(0 * u.deg, 0 * u.deg, carrington.rsun, frame=carrington)
+    target = make_fitswcs_header(
+        (36, 72), corner, scale=[5, 5] * u.deg / u.pix, reference_pixel=[-0.5, 17.5] * u.pix, projection_code="CAR"
+    )
+    rows, columns = np.mgrid[:512, :512].astype(float)
+    theirs = [reproject_interp((ramp, seen.wcs), WCS(target), (36, 72))[0] for ramp in (columns, rows)]
+    latitude, longitude = (x.astype(float) for x in np.meshgrid(grid.latitudes, grid.longitudes, indexing="ij"))
+    x, y, visible = heliographic_to_pixel(geometry, latitude, longitude)
+    compared = visible & np.isfinite(theirs[0])
+    assert compared.sum() > 800
+    np.testing.assert_allclose(x[compared], theirs[0][compared], atol=1e-4)
+    np.testing.assert_allclose(y[compared], theirs[1][compared], atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [256, 700])
