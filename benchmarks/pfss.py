@@ -40,9 +40,9 @@ from sunkit_magex.pfss.tracing import PerformanceTracer
 from sunkit_magex.pfss.utils import carr_cea_wcs_header
 from train_step import processor, spread
 
+from munit_jax.coronal.maps import SynopticMap, read_synoptic
 from munit_jax.solar.coronal_model import corona_grid, model_corona, open_field
 from munit_jax.solar.harmonics import Grid, analysis, make_transform
-from munit_jax.solar.maps import SynopticMap, read_synoptic
 from munit_jax.solar.pfss import SOURCE_SURFACE, field, open_flux, radial_field, source_surface
 from munit_jax.solar.remesh import cea_cells, grid_cells, remesh
 from munit_jax.solar.synoptic import without_monopole

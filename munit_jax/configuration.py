@@ -63,7 +63,7 @@ def recipe(config: Config) -> Recipe:
     """Return all that fixes a training step."""
     loss = config.loss.to_dict()
     fresh_styles_for_d = loss.pop("fresh_styles_for_d")
-    if loss["source_surface_weight"]:
+    if loss.get("source_surface_weight"):
         loss["field"] = _normalization(config, "magnetogram")
     return Recipe(
         architecture=architecture(config),
@@ -184,11 +184,11 @@ def validate(config: Config, devices: int) -> None:
                 f"data.normalization.{domain} has {normalization.channels} scales for {channels} channels: "
                 "give one scale and one limit for each"
             )
-    if not config.data.paired and any(config.loss[name] for name in OF_PAIRS):
+    if not config.data.paired and any(config.loss.get(name) for name in OF_PAIRS):
         raise ConfigError(
             f"loss.{', loss.'.join(OF_PAIRS)} compare simultaneous images: set them to 0.0, or data.paired=True"
         )
-    if config.data.crop and config.loss.source_surface_weight:
+    if config.data.crop and config.loss.get("source_surface_weight"):
         raise ConfigError("loss.source_surface_weight needs the whole disk: set it to 0.0, or data.crop=0")
     if config.data.crop:
         check_image_size(config, config.data.crop, "data.crop")
@@ -219,13 +219,19 @@ def to_json(config: Config) -> dict[str, Any]:
 
 
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Return the dotted names of the keys in which two configs differ, but for those that only steer a run."""
+    """Return the dotted names of the keys in which two configs differ, but for those that only steer a run.
+
+    A switch that is off is the same as one that a config of before does not have.
+    """
     a, b = _flatten(one), _flatten(other)
     missing = object()
     return sorted(
         key
         for key in a.keys() | b.keys()
-        if a.get(key, missing) != b.get(key, missing) and key not in STEERING and key.split(".")[0] not in STEERING
+        if a.get(key, missing) != b.get(key, missing)
+        and (a.get(key) or b.get(key))
+        and key not in STEERING
+        and key.split(".")[0] not in STEERING
     )
 
 

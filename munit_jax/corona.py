@@ -60,11 +60,14 @@ def main(_: Sequence[str]) -> None:
         raise UserError("give either --magnetogram=FILES with --background=FILE, or --synoptic=FILE")
     if MAGNETOGRAM.value and not BACKGROUND.value:
         raise UserError("no background: give --background=FILE, a synoptic map, or --background=none")
+    if SYNOPTIC.value and INSERTION.value != "as_is":
+        raise UserError(f"--insertion={INSERTION.value} is for magnetograms: leave it out with --synoptic")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where maps, figures and corona.json go")
     magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value) if MAGNETOGRAM.value else []
     whole = _file(SYNOPTIC.value or BACKGROUND.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
+    from munit_jax.coronal.boundaries import check_any_field
     from munit_jax.solar.harmonics import Grid, make_transform
 
     command_line.keep_compiled(COMPILATION_CACHE.value)
@@ -75,6 +78,8 @@ def main(_: Sequence[str]) -> None:
         raise ConfigError(str(error)) from None
     ensembles, date = _boundaries(magnetograms, whole, transform)
     inputs = [*magnetograms, whole] if whole else magnetograms
+    for boundaries in ensembles:
+        check_any_field(boundaries)
     for number, boundaries in enumerate(ensembles):
         folder = Path(OUTPUT.value) / (str(boundaries.insertion) if number else "")
         _write(folder, boundaries, transform, settings, inputs, date)
@@ -90,8 +95,10 @@ def _file(name: str | None) -> Path | None:
 
 def _settings() -> "ModelSettings":
     from munit_jax.solar.coronal_model import ModelSettings
-    from munit_jax.solar.wind import WSA
+    from munit_jax.solar.wind import CURRENT_SHEET_END, WSA
 
+    if CURRENT_SHEET.value and RSS.value >= CURRENT_SHEET_END:
+        raise ConfigError(f"--current_sheet ends at {CURRENT_SHEET_END} solar radii, --rss={RSS.value} is not below")
     if WIND.value not in WSA:
         raise ConfigError(f"--wind={WIND.value}: expected {' or '.join(WSA)}")
     try:
@@ -106,7 +113,7 @@ def _boundaries(
     """Return the boundaries, an ensemble for each insertion, and their date."""
     from munit_jax.coronal.boundaries import disk_boundaries, synoptic_boundaries
     from munit_jax.coronal.disks import read_magnetogram
-    from munit_jax.solar.maps import read_synoptic
+    from munit_jax.coronal.maps import read_synoptic
     from munit_jax.solar.synoptic import INSERTIONS, Insertion
 
     synoptic = None if whole is None else read_synoptic(whole)

@@ -16,7 +16,7 @@ from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from munit_jax.evaluation.corona_frames import CoronaSettings
+    from munit_jax.assessment.corona_frames import CoronaSettings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.")
 OUTPUT = flags.DEFINE_string("output", None, "The folder for the report. Default: evaluation/ in the run's.")
@@ -25,8 +25,12 @@ SAMPLES = flags.DEFINE_integer("samples", 16, "Realisations of each frame.")
 LIMIT = flags.DEFINE_integer("limit", 0, "Frames, evenly spaced; 0 for all.")
 SEED = flags.DEFINE_integer("seed", 0, "Of the random styles and of the resampling.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
-COMPARE = flags.DEFINE_string("compare", None, "The folder of another run on the same dataset, to stand beside.")
-SHOW = flags.DEFINE_multi_string("show", [], "Time of a frame to draw, as 2012-11-03T12:00; may be given again.")
+COMPARE = flags.DEFINE_string(
+    "compare", None, "The folder of another run on the same dataset, whose best checkpoint stands beside, on the disk."
+)
+SHOW = flags.DEFINE_multi_string(
+    "show", [], "Time of a frame to draw, as 2012-11-03T12:00: the nearest of the evaluated ones; may be given again."
+)
 DATA_DIR = flags.DEFINE_string("data_dir", None, "The folder of the datasets. Default: as in training.")
 CORONA = flags.DEFINE_bool("corona", False, "Model the corona of the magnetograms too; see docs/evaluate.md.")
 CORONA_FRAMES = flags.DEFINE_integer("corona_frames", 10, "Frames for the corona, evenly spaced; 0 for all.")
@@ -57,8 +61,8 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.evaluation.evaluation import FOLDER, Settings, evaluate
-    from munit_jax.evaluation.results import score_table
+    from munit_jax.assessment.evaluation import FOLDER, Settings, evaluate
+    from munit_jax.assessment.results import score_table
     from munit_jax.inference import open_run
 
     settings = Settings(
@@ -81,7 +85,7 @@ def main(_: Sequence[str]) -> None:
 
 
 def _corona() -> "CoronaSettings":
-    from munit_jax.evaluation.corona_frames import CoronaSettings
+    from munit_jax.assessment.corona_frames import CoronaSettings
     from munit_jax.solar.coronal_model import ModelSettings
 
     try:

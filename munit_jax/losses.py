@@ -188,7 +188,7 @@ def source_surface_error(
         raise ValueError(f"source_surface_error compares one shape, got {generated.shape} and {true.shape}")
 
     def mean(values: Float[Array, "b lat lon"]) -> Float[Array, " b"]:
-        return jnp.einsum("bji,j->b", values, weights) / (weights.sum() * values.shape[-1])
+        return jnp.einsum("bji,j->b", values, weights, precision="highest") / (weights.sum() * values.shape[-1])
 
     return (mean((generated - true) ** 2) / jnp.maximum(mean(true**2), QUIET_SURFACE**2)).mean()
 

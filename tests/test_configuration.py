@@ -103,6 +103,7 @@ def test_differing_keys(config):
     other = configuration.to_json(config)
     assert configuration.differing_keys(one, other) == ["model.width", "seed"], "the rest only steers the run"
     assert configuration.differing_keys(one, {**one, "new": 1}) == ["new"]
+    assert configuration.differing_keys({**one, "new": 0.0}, one) == [], "a switch that is off may be new"
 
 
 def test_channels_follow_the_data(config):

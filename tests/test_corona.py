@@ -42,6 +42,7 @@ def call(folder: Path, *flags: str) -> subprocess.CompletedProcess:
         (("--synoptic=a.fits",), "no output: give --output=FOLDER"),
         (("--synoptic=a.fits", "--output=out"), "no file a.fits"),
         (("--magnetogram=*.fits", "--background=none", "--output=out"), "no file matches --magnetogram='*.fits'"),
+        (("--synoptic=a.fits", "--insertion=both", "--output=out"), "--insertion=both is for magnetograms"),
         (("--insertion=some",), "should be one of <as_is|flux_matched|both>"),
     ],
 )
@@ -58,6 +59,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
     ("flags", "message"),
     [
         (("--lmax=99",), "lmax = 99 on 24 x 48 cells: expected 1 or more"),
+        (("--rss=22", "--current_sheet"), "--current_sheet ends at 21.5 solar radii, --rss=22.0 is not below"),
         (("--wind=gentle",), "--wind=gentle: expected swig-wsa2 or swig-wsa"),
     ],
 )

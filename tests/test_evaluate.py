@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from munit_jax.evaluation.results import SHOWN, SHOWN_COLUMNS, score_table
+from munit_jax.assessment.results import SHOWN, SHOWN_COLUMNS, score_table
 
 ROOT = Path(__file__).parents[1]
 

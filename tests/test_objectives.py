@@ -35,13 +35,15 @@ def made(images):
     def run():
         generated = generate(TINY, WITH, generators, images, styles)
         objectives = (generator_objective(TINY, o, discriminators, images, styles, generated) for o in (WITHOUT, WITH))
-        return generated.translation["magnetogram"], *objectives
+        return generated, *objectives
 
-    return run()
+    generated, *objectives = run()
+    return (generators, discriminators, styles, generated), *objectives
 
 
 def test_it_is_of_the_translation_and_the_simultaneous_magnetogram_in_gauss(made, images):
-    translation, _, (_, terms) = made
+    (*_, generated), _, (_, terms) = made
+    translation = generated.translation["magnetogram"]
     corona = disk_corona(images["magnetogram"].shape[1])
     both = translation, images["magnetogram"]
     surfaces = [corona.surface(denormalize(FIELD, x)[..., 0]) for x in both]
@@ -53,3 +55,17 @@ def test_it_adds_its_weight_to_the_total_and_nothing_else(made):
     _, (total, terms), (with_total, with_terms) = made
     assert set(with_terms) - set(terms) == {"source_surface"}
     assert float(with_total - total) == pytest.approx(3 * float(with_terms["source_surface"]), rel=1e-3)
+
+
+def test_by_hand_it_is_0_for_the_truth_1_for_nothing_and_4_for_the_wrong_sign(made, images):
+    """On fields in the middle of the disk, so that the surface is not near the floor of the loss."""
+    _, discriminators, styles, generated = made[0]
+    field = images["magnetogram"]
+
+    def term(translation):
+        changed = generated.replace(translation={**generated.translation, "magnetogram": translation})
+        return float(generator_objective(TINY, WITH, discriminators, images, styles, changed)[1]["source_surface"])
+
+    assert term(field) == pytest.approx(0, abs=1e-6)
+    assert term(0 * field) == pytest.approx(1, rel=1e-4)
+    assert term(-field) == pytest.approx(4, rel=1e-4)

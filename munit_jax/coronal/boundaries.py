@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from munit_jax.coronal.disks import DiskMagnetogram
+from munit_jax.coronal.maps import SynopticMap
 from munit_jax.errors import DataError
 from munit_jax.solar.harmonics import Grid, Transform
-from munit_jax.solar.maps import SynopticMap
 from munit_jax.solar.remesh import grid_cells, remesh
 from munit_jax.solar.synoptic import (
     Insertion,
@@ -93,3 +93,17 @@ def disk_boundaries(
 
     field, monopole = jax.vmap(boundary)(jnp.stack(patches, axis=1))
     return Boundaries(field, monopole, insertion, views[0].max(axis=0))
+
+
+def check_any_field(boundaries: Boundaries) -> None:
+    """Refuse a Sun without any field, of which there is no corona.
+
+    Raises:
+        DataError: a boundary that is 0 everywhere.
+    """
+    empty = [not one.any() for one in np.asarray(boundaries.field)]
+    if any(empty):
+        raise DataError(
+            f"{sum(empty)} of {len(empty)} boundaries are 0 everywhere: a corona needs a field, so give another "
+            "magnetogram or a background"
+        )

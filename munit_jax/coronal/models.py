@@ -9,9 +9,8 @@ from jaxtyping import Float
 from munit_jax.coronal.boundaries import Boundaries
 from munit_jax.solar.coronal_model import Corona, ModelSettings, model_corona, wind_at_sheet_end
 from munit_jax.solar.harmonics import Transform, analysis
-from munit_jax.solar.pfss import energy_density
+from munit_jax.solar.pfss import ENERGY_RADII, energy_density
 
-ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii
 SELF_CHECK_LIMIT = 0.01  # of the open flux
 
 

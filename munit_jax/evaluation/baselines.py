@@ -43,14 +43,14 @@ class Climate:
         mean_unsigned: of |B|.
         channel: the EUV channel, by its place, whose intensity tells most of |B|.
         unsigned_of_intensity: |B| in gauss of the bins of its normalised intensity, increasing.
-        frames: how many training frames were read.
+        times: of the training frames that were read, seconds since 1970.
     """
 
     mean: Field
     mean_unsigned: Field
     channel: int
     unsigned_of_intensity: Float[np.ndarray, " bins"]
-    frames: int
+    times: tuple[int, ...]
 
 
 def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Climate:
@@ -58,7 +58,7 @@ def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Cl
     total = np.zeros((frames.size, frames.size))
     total_unsigned = np.zeros_like(total)
     counts, sums = np.zeros((2, euv.channels, INTENSITY_BINS))
-    numbers = list(spaced(len(frames), MOST_TRAINING_FRAMES))
+    numbers, times = list(spaced(len(frames), MOST_TRAINING_FRAMES)), []
     for i in watch(numbers):
         frame = frames[i]
         field = frame["magnetogram"][..., 0]
@@ -66,16 +66,17 @@ def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Cl
         total += field
         total_unsigned += unsigned
         disk = on_disk(geometry_of(frame), SCORED_RADIUS)
+        bins = _bins(normalize(euv, frame["euv"])[disk])
+        times.append(int(frame["time"]))
         for channel in range(euv.channels):
-            bins = _bins(normalize(euv, frame["euv"])[disk, channel])
-            counts[channel] += np.bincount(bins, minlength=INTENSITY_BINS)
-            sums[channel] += np.bincount(bins, unsigned[disk], INTENSITY_BINS)
+            counts[channel] += np.bincount(bins[:, channel], minlength=INTENSITY_BINS)
+            sums[channel] += np.bincount(bins[:, channel], unsigned[disk], INTENSITY_BINS)
     fits = [_increasing(n, total) for n, total in zip(counts, sums, strict=True)]
     # All fits have the same mean, so the one with the largest mean square leaves the least of the variance.
     explained = [(n * fit**2).sum() for n, fit in zip(counts, fits, strict=True)]
     channel = int(np.argmax(explained))
     mean, mean_unsigned = ((x / len(numbers)).astype(np.float32) for x in (total, total_unsigned))
-    return Climate(mean, mean_unsigned, channel, fits[channel].astype(np.float32), len(numbers))
+    return Climate(mean, mean_unsigned, channel, fits[channel].astype(np.float32), tuple(times))
 
 
 def without_others(

@@ -12,16 +12,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Complex, Float
 from scipy.spatial import KDTree
 
 from munit_jax.evaluation.disk import ratio
 from munit_jax.solar.coronal_model import ModelSettings, model_corona
 from munit_jax.solar.fieldlines import neutral_line
 from munit_jax.solar.harmonics import Grid, Transform, analysis, power
-from munit_jax.solar.pfss import energy_density
+from munit_jax.solar.pfss import ENERGY_RADII, energy_density
 
-ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii
 DEGREE_BANDS = ((1, 3), (4, 9), (10, 29), (30, 60))
 FAR = 10.0  # degrees, of footpoints
 POINTS_APART = 0.5  # degrees along a neutral line
@@ -77,12 +76,23 @@ class CoronaOf(NamedTuple):
     energies: Float[np.ndarray, " radius"]
 
 
-def corona_of(transform: Transform, boundary: Float[Array, "lat lon"], settings: ModelSettings) -> CoronaOf:
-    """Return the corona of a boundary in gauss without monopole, on the host."""
-    coefficients = analysis(transform, jnp.asarray(boundary, transform.solid_angles.dtype))
-    radii = [min(r, settings.rss) for r in ENERGY_RADII]
-    energies = jnp.stack([energy_density(transform, coefficients, r, settings.rss) for r in radii])
-    return CoronaOf(*jax.device_get((model_corona(transform, boundary, settings), coefficients, energies)))
+def corona_of(transform: Transform, boundary: Float[Any, "lat lon"], settings: ModelSettings) -> CoronaOf:
+    """Return the corona of a boundary in gauss without monopole, on the host.
+
+    One without any field is not modelled: its lines would never end. It has no open field, footpoints and wind.
+    """
+    field = jnp.asarray(boundary, transform.solid_angles.dtype)
+    coefficients = analysis(transform, field)
+    energies = jnp.stack([energy_density(transform, coefficients, r, settings.rss) for r in ENERGY_RADII])
+    energies = jnp.where(np.array(ENERGY_RADII) <= settings.rss, energies, jnp.nan)
+    if jnp.any(field != 0):
+        maps = jax.device_get(model_corona(transform, field, settings))
+    else:
+        shapes = jax.eval_shape(lambda: model_corona(transform, field, settings))
+        nothing = np.full((transform.grid.rows, transform.grid.columns), np.nan, field.dtype)
+        maps = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+        maps = maps._replace(foot_latitude=nothing, foot_longitude=nothing, expansion=nothing, speed=nothing)
+    return CoronaOf(maps, *jax.device_get((coefficients, energies)))
 
 
 def corona_scores(transform: Transform, other: CoronaOf, true: CoronaOf) -> dict[str, float]:

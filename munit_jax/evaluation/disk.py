@@ -51,31 +51,74 @@ def pixel_sums(
     channels = jnp.where(anywhere[..., None], euv, 0.0).reshape(true.size, euv.shape[-1]).T
     strong = jnp.stack([jnp.abs(t) >= threshold for threshold in POLARITY_THRESHOLDS]).astype(jnp.float32)
 
-    def over_strata(x: Float[Array, "k pixels"]) -> Float[Array, "s k"]:
-        return jnp.matmul(weights, x.T, precision=jax.lax.Precision.HIGHEST)
-
     def one(pair: tuple[Float[Array, "h w"], Float[Array, "h w"]]) -> dict[str, Float[Array, "s ..."]]:
         b, abs_b = (jnp.where(anywhere, field, 0.0).ravel() for field in pair)
-        members = jnp.concatenate([jnp.stack([jnp.ones_like(t), b, t, abs_b, jnp.abs(t)]), channels])
-        products = jax.vmap(lambda x: over_strata(x[None] * members))(members)
+        members = jnp.concatenate([jnp.stack([b, t, abs_b, jnp.abs(t)]), channels])
         error = b - t
         grey_error = jnp.clip(b, -GREY_RANGE, GREY_RANGE) - jnp.clip(t, -GREY_RANGE, GREY_RANGE)
         near = jnp.where(jnp.isnan(b), jnp.nan, jnp.abs(error) <= PPE_TOLERANCE * jnp.abs(t))
         rows = jnp.stack([error, jnp.abs(error), error**2, grey_error**2, (abs_b - jnp.abs(t)) ** 2, near])
-        sums = over_strata(rows)
+        sums = over_strata(weights, rows)
+        moments, offsets = centred_moments(members, weights)
+        product = jnp.where(jnp.isnan(b), jnp.nan, jnp.sign(b) * jnp.sign(t))[None]
         return {
-            "moments": products.transpose(1, 0, 2),
+            "moments": moments,
+            "moments_offsets": offsets,
             "error": sums[:, 0],
             "absolute_error": sums[:, 1],
             "squared_error": sums[:, 2],
             "squared_grey_error": sums[:, 3],
             "squared_unsigned_error": sums[:, 4],
             "near": sums[:, 5],
-            "agreeing": over_strata(strong * jnp.where(jnp.isnan(b), jnp.nan, jnp.sign(b) == jnp.sign(t))[None]),
-            "strong": over_strata(strong),
+            "agreeing": over_strata(weights, strong * jnp.maximum(product, 0)),
+            "opposing": over_strata(weights, strong * jnp.maximum(-product, 0)),
+            "strong": over_strata(weights, strong),
         }
 
     return jax.lax.map(one, (generated, unsigned))
+
+
+def over_strata(weights: Float[Array, "s pixels"], rows: Float[Array, "k pixels"]) -> Float[Array, "s k"]:
+    """Return the sum of each row over the pixels of each stratum."""
+    return jnp.matmul(weights, rows.T, precision=jax.lax.Precision.HIGHEST)
+
+
+def centred_moments(
+    members: Float[Array, "k pixels"], weights: Float[Array, "s pixels"]
+) -> tuple[Float[Array, "s k+1 k+1"], Float[Array, " k+1"]]:
+    """Return the second moments of (1, members less an offset) over each stratum, and the offsets.
+
+    The offsets are about the means over the first stratum: moments about 0 of a nearly constant member would be nothing
+    but round-off in single precision. `in_double` takes them back.
+    """
+    inside, count = weights.max(axis=0) > 0, jnp.maximum(weights[0].sum(), 1)
+    offsets, centred = jnp.zeros(len(members)), members
+    for _ in range(2):  # the mean of many pixels has round-off too, the second time of what is left
+        offsets += over_strata(weights[:1], centred)[0] / count
+        centred = jnp.where(inside[None], members - offsets[:, None], 0.0)
+    rows = jnp.concatenate([jnp.ones_like(centred[:1]), centred])
+    moments = jax.lax.map(lambda row: over_strata(weights, row[None] * rows), rows)
+    return moments.transpose(1, 0, 2), jnp.concatenate([jnp.zeros(1), offsets])
+
+
+def in_double(sums: Sums) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return sums in double precision, with moments about 0, so that those of several frames can be added."""
+    result = {}
+    for name, value in sums.items():
+        if name.endswith("_offsets"):
+            continue
+        value = np.asarray(value, np.float64)
+        if f"{name}_offsets" in sums:
+            offsets = np.asarray(sums[f"{name}_offsets"], np.float64)
+            offsets = offsets.reshape(*offsets.shape[:-1], *(1,) * (value.ndim - offsets.ndim - 1), offsets.shape[-1])
+            first = value[..., :1, :] * offsets[..., :, None]
+            value = value + first + np.swapaxes(first, -1, -2) + _outer(offsets) * value[..., :1, :1]
+        result[name] = value
+    return result
+
+
+def _outer(x: Float[np.ndarray, "*any k"]) -> Float[np.ndarray, "*any k k"]:
+    return x[..., :, None] * x[..., None, :]
 
 
 def flux_sums(sums: Sums, gauss_to_maxwell: Float[np.ndarray, "frame"]) -> dict[str, Float[np.ndarray, "frame n ..."]]:
@@ -86,10 +129,10 @@ def flux_sums(sums: Sums, gauss_to_maxwell: Float[np.ndarray, "frame"]) -> dict[
     errors are relative to the true total unsigned flux.
 
     Args:
-        sums: of single frames, (frame, n, s, ...).
+        sums: of single frames, (frame, n, s, ...), in double precision.
         gauss_to_maxwell: the area of a pixel in square centimetres.
     """
-    disk = sums["moments"][:, :, 0].astype(np.float64)
+    disk = sums["moments"][:, :, 0]
     unsigned, true_unsigned, net, true_net = (
         disk[:, :, ONE, member] * gauss_to_maxwell[:, None] for member in (ABS_B, ABS_T, B, T)
     )
@@ -98,7 +141,7 @@ def flux_sums(sums: Sums, gauss_to_maxwell: Float[np.ndarray, "frame"]) -> dict[
         relative = np.where(true_unsigned > 0, (unsigned - true_unsigned) / true_unsigned, np.nan)
         net_error = np.where(true_unsigned > 0, np.abs(net - true_net) / true_unsigned, np.nan)
     return {
-        "flux_moments": members[..., :, None] * members[..., None, :],
+        "flux_moments": _outer(members),
         "flux_error": np.abs(relative),
         "flux_bias": relative,
         "net_flux_error": net_error,
@@ -117,17 +160,20 @@ def correlation(moments: Float[np.ndarray, "*any k k"], i: int, j: int) -> Score
     return partial_correlation(moments, i, j, ())
 
 
-def partial_correlation(moments: Float[np.ndarray, "*any k k"], i: int, j: int, given: Sequence[int]) -> Score:
+def partial_correlation(
+    moments: Float[np.ndarray, "*any k k"], i: int, j: int, given: Sequence[int], least_left: float = 1e-6
+) -> Score:
     """Return the correlation of two members that is left when both are fitted linearly by the given ones.
 
     By inverting the covariance matrix, as in Whittaker 1990, Graphical Models in Applied Multivariate Statistics,
-    section 5.5; -1 to 1; NaN where a member is constant, or is fitted by the given ones exactly.
+    section 5.5; -1 to 1; NaN where a member is constant, or where the given ones leave less than `least_left` of its
+    variance.
     """
     all_covariances = covariance(moments)
     members = [i, j, *given]
     c = all_covariances[..., members, :][..., :, members]
     scale = np.sqrt(np.maximum(np.diagonal(c, axis1=-2, axis2=-1), 0))
-    # A constant leaves a variance of pure round-off.
+    # A constant leaves a variance of pure round-off; a field of gauss differs from pixel to pixel by more than 1e-5.
     mean_square = ratio(np.diagonal(moments, axis1=-2, axis2=-1)[..., members], moments[..., :1, 0])
     varies = scale**2 > 1e-11 * mean_square
     c = ratio(c, scale[..., :, None] * scale[..., None, :])
@@ -137,7 +183,7 @@ def partial_correlation(moments: Float[np.ndarray, "*any k k"], i: int, j: int, 
     a, across, d = inside[..., :2, :2], inside[..., :2, 2:], inside[..., 2:, 2:]
     left = a - across @ np.linalg.pinv(d, rcond=1e-9, hermitian=True) @ np.swapaxes(across, -1, -2) if given else a
     variance = left[..., 0, 0] * left[..., 1, 1]
-    usable &= (left[..., 0, 0] > 1e-6) & (left[..., 1, 1] > 1e-6)
+    usable &= (left[..., 0, 0] > least_left) & (left[..., 1, 1] > least_left)
     value = left[..., 0, 1] / np.sqrt(np.where(usable, variance, 1.0))
     return np.where(usable, np.clip(value, -1.0, 1.0), np.nan)
 
@@ -172,8 +218,17 @@ def polarity_agreement(sums: Sums, threshold: float) -> Score:
     Raises:
         ValueError: a threshold that was not summed.
     """
-    which = POLARITY_THRESHOLDS.index(threshold)
-    return ratio(sums["agreeing"][..., which], sums["strong"][..., which])
+    return _signed(sums, "agreeing", threshold)
+
+
+def polarity_disagreement(sums: Sums, threshold: float) -> Score:
+    """Return the share of the same pixels whose sign is wrong; a field of 0 is not wrong either."""
+    return _signed(sums, "opposing", threshold)
+
+
+def _signed(sums: Sums, which: str, threshold: float) -> Score:
+    k = POLARITY_THRESHOLDS.index(threshold)
+    return ratio(sums[which][..., k], sums["strong"][..., k])
 
 
 def given_euv(sums: Sums, i: int, j: int) -> Score:

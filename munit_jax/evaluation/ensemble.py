@@ -13,12 +13,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from munit_jax.evaluation.disk import Sums, correlation
-from munit_jax.evaluation.structure import EDGES, bin_numbers
+from munit_jax.evaluation.structure import bin_numbers
 
 LEVELS = (0.5, 0.9)  # of the central intervals
 SPREAD_EDGES = (0.0, *(0.25 * 2.0**k for k in range(12)), np.inf)  # gauss
 SIGNED_ABOVE = 50.0  # gauss of the true |B|, above which signs are compared
-COARSER = 2  # bins of `EDGES` in one of the joint histogram
+
+# Edges in gauss of the histogram over true (rows) and generated fields (columns), the same for both signs.
+JOINT_EDGES = 20.0 * np.sinh(np.linspace(-np.arcsinh(250.0), np.arcsinh(250.0), 51))
 CALIBRATED = (0.8, 1.25)  # spread over error that passes for right
 
 
@@ -47,8 +49,8 @@ def ensemble_sums(
 
     # E|x - t| - E|x - x'| / 2 (Gneiting and Raftery 2007, equation 20); the fair one has no bias from n being finite.
     distance = jnp.abs(x - t[None]).mean(axis=0)
-    half_spacing = (jnp.arange(n)[:, None] * 2.0 - n + 1).T @ ordered  # half the sum of |x_i - x_j| over all pairs
-    crps, fair_crps = distance - half_spacing[0] / n**2, distance - half_spacing[0] / (n * (n - 1))
+    half_spacing = ((jnp.arange(n)[:, None] * 2.0 - n + 1) * ordered).sum(axis=0)  # half of |x_i - x_j| over all pairs
+    crps, fair_crps = distance - half_spacing / n**2, distance - half_spacing / (n * (n - 1))
     inside = [(low <= t) & (t <= high) for low, high in (_interval(ordered, level) for level in LEVELS)]
     sums = over_strata(jnp.stack([jnp.ones_like(t), crps, fair_crps, variance, squared_error, *inside]))
     strong = disk.ravel() & (jnp.abs(t) >= SIGNED_ABOVE)
@@ -107,14 +109,9 @@ def _by_spread(
 
 
 def _joint(x: Float[Array, "n pixels"], t: Float[Array, " pixels"], weights: Float[Array, " pixels"]) -> Array:
-    bins = len(joint_edges()) - 1
-    index = (bin_numbers(t) // COARSER * bins)[None] + bin_numbers(x) // COARSER
+    bins = len(JOINT_EDGES) - 1
+    index = (bin_numbers(t, JOINT_EDGES) * bins)[None] + bin_numbers(x, JOINT_EDGES)
     return jnp.zeros(bins**2).at[index].add(jnp.broadcast_to(weights[None], index.shape)).reshape(bins, bins)
-
-
-def joint_edges() -> Float[np.ndarray, " edges"]:
-    """Return the edges in gauss of the histogram over true (rows) and generated fields (columns)."""
-    return np.append(EDGES[:-1:COARSER], EDGES[-1])
 
 
 def pair_correlation(pairs: Float[np.ndarray, "k k"]) -> float:
@@ -124,8 +121,13 @@ def pair_correlation(pairs: Float[np.ndarray, "k k"]) -> float:
     return float(np.mean(values))
 
 
-def polarity_by_style(right: Float[np.ndarray, "frame n"]) -> dict[str, float | None]:
-    """Return what the style has to do with the signs, from the share of right signs of each frame and realisation.
+def polarity_by_style(
+    right: Float[np.ndarray, "frame n"], wrong: Float[np.ndarray, "frame n"]
+) -> dict[str, float | None]:
+    """Return what the style has to do with the signs, from the shares of right and wrong ones of each frame and
+    realisation.
+
+    They do not add up to 1 where a field is 0.
 
     Realisation k has the same style in all frames, so that the shares can be split into what goes with the style, what
     goes with the frame, and the rest (two-way analysis of variance without replication).
@@ -136,7 +138,8 @@ def polarity_by_style(right: Float[np.ndarray, "frame n"]) -> dict[str, float | 
     best_of_realisations: mean over the frames of the share of the best one, chosen by looking at the truth.
     either_sign: mean share if each realisation could be turned to its better sign as a whole.
     """
-    right = right[np.isfinite(right).all(axis=1)]
+    known = np.isfinite(right).all(axis=1)
+    right, wrong = right[known], wrong[known]
     if not len(right):
         return dict.fromkeys(
             ("right", "of_variance_by_style", "by_frame", "rest", "best_of_realisations", "either_sign")
@@ -148,17 +151,19 @@ def polarity_by_style(right: Float[np.ndarray, "frame n"]) -> dict[str, float | 
         "right": float(right.mean()),
         **dict(zip(("of_variance_by_style", "by_frame", "rest"), parts, strict=True)),
         "best_of_realisations": float(right.max(axis=1).mean()),
-        "either_sign": float(np.maximum(right, 1 - right).mean()),
+        "either_sign": float(np.maximum(right, wrong).mean()),
     }
 
 
-def ensemble_scores(sums: Sums, right: Float[np.ndarray, "frame n"], own_style: float) -> dict[str, Any]:
+def ensemble_scores(
+    sums: Sums, right: Float[np.ndarray, "frame n"], wrong: Float[np.ndarray, "frame n"], own_style: float
+) -> dict[str, Any]:
     """Return the scores of the ensemble, of the scored disk where nothing else is said.
 
     Args:
         sums: of `ensemble_sums`, added up over frames.
-        right: share of right signs above SIGNED_ABOVE of each frame and realisation.
-        own_style: the same, pooled, of translations with the style of the true magnetogram.
+        right, wrong: shares of right and of wrong signs above SIGNED_ABOVE of each frame and realisation.
+        own_style: that of right signs, pooled, of translations with the style of the true magnetogram.
     """
     n = len(sums["ranks"]) - 1
     pixels, variance, error = sums["pixels"][0], sums["variance"][0], sums["squared_error"][0]
@@ -190,7 +195,7 @@ def ensemble_scores(sums: Sums, right: Float[np.ndarray, "frame n"], own_style: 
         },
         "polarity": {
             "above_gauss": SIGNED_ABOVE,
-            **polarity_by_style(right),
+            **polarity_by_style(right, wrong),
             "own_style": own_style,
             "majority": sums["majority"] / sums["strong"] if sums["strong"] else None,
         },

@@ -15,7 +15,7 @@ from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.data.pipeline import Frames, geometry_of
 from munit_jax.evaluation import disk
 from munit_jax.evaluation.baselines import Watch, learn_climate, spaced, without_others
-from munit_jax.evaluation.disk import ABS_B, ABS_T, B, T, correlation, pixel_sums, ratio
+from munit_jax.evaluation.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio
 from munit_jax.evaluation.strata import SCORED_RADIUS
 from munit_jax.model.munit import Architecture, Params, StyleCode, draw_style, realisations
 from munit_jax.solar.disk import on_disk
@@ -109,10 +109,8 @@ def _frame_sums(
     mask: Bool[Any, "h w"],
 ) -> dict[str, np.ndarray]:
     no_euv = np.zeros((*true.shape, 0), np.float32)
-    sums = {
-        name: np.asarray(x, np.float64).sum(axis=0)
-        for name, x in pixel_sums(generated, unsigned, true, no_euv, mask[None]).items()
-    }
+    of_each = in_double(jax.device_get(pixel_sums(generated, unsigned, true, no_euv, mask[None])))
+    sums = {name: x.sum(axis=0) for name, x in of_each.items()}
     return sums | {"variance": np.asarray(_variance(generated, mask), np.float64), "disk": np.float64(mask.sum())}
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from munit_jax.evaluation.disk import GREY_RANGE, Score, Sums, partial_correlation, ratio
+from munit_jax.evaluation.disk import GREY_RANGE, Score, Sums, centred_moments, partial_correlation, ratio
 from munit_jax.solar.disk import SDOML_RADIUS_FRACTION
 
 BIN = 8  # pixels: the side of the blocks that Jeong et al. 2022 average over before they correlate
@@ -26,6 +26,7 @@ BANDS = (*(f"{a}_to_{b}_px" for a, b in itertools.pairwise(WAVELENGTHS)), f"over
 EDGES = 20.0 * np.sinh(np.linspace(-np.arcsinh(250.0), np.arcsinh(250.0), 102))
 
 PATCH = NEIGHBOURHOOD**2
+LEAST_DETAIL = 2e-3  # of the variance of a pixel less its neighbours' mean: round-off of single precision is below
 
 
 @jax.jit
@@ -49,11 +50,11 @@ def structure_sums(
         b, abs_b = (jnp.where(disk, field, 0.0) for field in pair)
         similarity, windows = _similarity(b, t, disk)
         return {
-            "binned": _moments(_blocks(jnp.stack([b, t, abs_b, jnp.abs(t)]), disk), _whole_blocks(disk)),
+            **_moments("binned", _blocks(jnp.stack([b, t, abs_b, jnp.abs(t)]), disk), _whole_blocks(disk)),
             "similarity": similarity,
             "windows": windows,
-            "patches": _moments(*_patches(b, t, disk)),
-            "unsigned_patches": _moments(*_patches(abs_b, jnp.abs(t), disk)),
+            **_moments("patches", *_patches(b, t, disk)),
+            **_moments("unsigned_patches", *_patches(abs_b, jnp.abs(t), disk)),
             "shifted": _shifted_products(b, t, disk),
             "unsigned_shifted": _shifted_products(abs_b, jnp.abs(t), disk),
             "spectra": _band_powers(b, t),
@@ -64,10 +65,10 @@ def structure_sums(
     return jax.lax.map(one, (generated, unsigned))
 
 
-def _moments(members: Float[Array, "k ..."], mask: Bool[Array, "..."]) -> Float[Array, "k+1 k+1"]:
-    rows = jnp.where(mask, members, 0.0).reshape(len(members), -1)
-    rows = jnp.concatenate([jnp.where(mask, 1.0, 0.0).reshape(1, -1), rows])
-    return jnp.matmul(rows, rows.T, precision=jax.lax.Precision.HIGHEST)
+def _moments(name: str, members: Float[Array, "k ..."], mask: Bool[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    rows = jnp.where(mask[None], members, 0.0).reshape(len(members), -1)
+    moments, offsets = centred_moments(rows, mask.reshape(1, -1).astype(jnp.float32))
+    return {name: moments[0], f"{name}_offsets": offsets}
 
 
 def _blocks(images: Float[Array, "k h w"], disk: Bool[Array, "h w"]) -> Float[Array, "k h2 w2"]:
@@ -99,10 +100,20 @@ def _eroded(disk: Bool[Array, "h w"], side: int) -> Bool[Array, "h2 w2"]:
 def _patches(
     b: Float[Array, "h w"], t: Float[Array, "h w"], disk: Bool[Array, "h w"]
 ) -> tuple[Float[Array, "k h2 w2"], Bool[Array, "h2 w2"]]:
-    """Return every pixel's neighbourhood in both magnetograms, first that of b and then that of t."""
+    """Return every pixel's neighbourhood in both magnetograms, that of b first: how much the pixel exceeds the mean of
+    its neighbours, and the neighbours, as that mean and what all but the last exceed it by.
+
+    What is left when neighbours are fitted does not change by that, but smooth fields need not be told from round-off.
+    """
     h, w = (side - NEIGHBOURHOOD + 1 for side in disk.shape)
     places = [(i, j) for i in range(NEIGHBOURHOOD) for j in range(NEIGHBOURHOOD)]
-    return jnp.stack([x[i : i + h, j : j + w] for x in (b, t) for i, j in places]), _eroded(disk, NEIGHBOURHOOD)
+    rows = []
+    for x in (b, t):
+        pixels = [x[i : i + h, j : j + w] for i, j in places]
+        middle = pixels.pop(len(pixels) // 2)
+        mean = sum(pixels[1:], pixels[0]) / len(pixels)
+        rows += [middle - mean, mean, *(pixel - mean for pixel in pixels[:-1])]
+    return jnp.stack(rows), _eroded(disk, NEIGHBOURHOOD)
 
 
 def _shifted_products(
@@ -144,9 +155,9 @@ def _band_powers(b: Float[Array, "h w"], t: Float[Array, "h w"]) -> Float[Array,
     return jnp.einsum("kij,bij->kb", powers / side**2, jnp.asarray(bands, jnp.float32), precision="highest")
 
 
-def bin_numbers(field: Float[Array, "*any"]) -> Array:
-    """Return the number of the histogram's bin of each value."""
-    return jnp.searchsorted(jnp.asarray(EDGES[1:-1], jnp.float32), field)
+def bin_numbers(field: Float[Array, "*any"], edges: Float[np.ndarray, " edges"] = EDGES) -> Array:
+    """Return the number of the histogram's bin of each value; what lies beyond is in the last ones."""
+    return jnp.searchsorted(jnp.asarray(edges[1:-1], jnp.float32), field)
 
 
 def _histogram(field: Float[Array, "h w"], disk: Bool[Array, "h w"]) -> Float[Array, " bins"]:
@@ -166,12 +177,10 @@ def neighbour_partial_correlation(sums: Sums, which: str = "patches") -> Score:
     """Return the partial correlation of matching pixels given the eight neighbours of each: part of the second reading
     of "cross-partial correlations".
 
-    Whether the detail agrees that neighbours, linearly, do not tell; 1 for equal fields is the limit that smooth fields
-    cannot be told from, see `partial_correlation`.
+    Whether the detail agrees that neighbours, linearly, do not tell; NaN for fields so smooth that they leave none.
     """
-    middle = 1 + PATCH // 2
-    given = [k for k in range(1, 2 * PATCH + 1) if k not in (middle, middle + PATCH)]
-    return partial_correlation(sums[which], middle, middle + PATCH, given)
+    given = [k for k in range(1, 2 * PATCH + 1) if k not in (1, 1 + PATCH)]
+    return partial_correlation(sums[which], 1, 1 + PATCH, given, LEAST_DETAIL)
 
 
 def cross_correlation(sums: Sums, which: str = "shifted") -> Float[np.ndarray, "*any dy dx"]:

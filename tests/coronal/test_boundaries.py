@@ -2,11 +2,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from munit_jax.coronal.boundaries import disk_boundaries, synoptic_boundaries
+from munit_jax.coronal.boundaries import Boundaries, check_any_field, disk_boundaries, synoptic_boundaries
 from munit_jax.coronal.disks import read_magnetogram
+from munit_jax.coronal.maps import read_synoptic
 from munit_jax.errors import DataError
 from munit_jax.solar.harmonics import Grid, make_transform, mean_over_sphere
-from munit_jax.solar.maps import read_synoptic
 from tests.coronal.suns import radial, write_disk, write_synoptic
 
 
@@ -52,6 +52,12 @@ def test_vantage_points_all_around_need_no_background(tmp_path, transform):
     assert boundaries.field.shape == (2, 36, 72)
     middle = np.abs(transform.grid.latitudes) < 50
     np.testing.assert_allclose(np.asarray(boundaries.field[0])[middle], truth(transform)[middle], atol=0.6)
+
+
+def test_a_sun_without_field_is_refused():
+    nothing = jnp.zeros((2, 18, 36))
+    with pytest.raises(DataError, match="1 of 2 boundaries are 0 everywhere: a corona needs a field"):
+        check_any_field(Boundaries(nothing.at[0, 0, 0].set(1.0), jnp.zeros(2), None, jnp.zeros((18, 36))))
 
 
 def test_one_realisation_goes_with_several(tmp_path, transform):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from munit_jax.evaluation.disk import flux_sums, pixel_sums
+from munit_jax.evaluation.disk import flux_sums, in_double, pixel_sums
 from munit_jax.evaluation.strata import strata_by_place, with_strata_by_field
 from munit_jax.evaluation.structure import structure_sums
 from munit_jax.solar.disk import sdoml_geometry
@@ -31,7 +31,7 @@ class Frame:
         sums = pixel_sums(generated, unsigned, self.true, self.euv, self.masks) | structure_sums(
             generated, unsigned, self.true, self.masks[0]
         )
-        of_frame = {name: np.asarray(x, np.float64)[None] for name, x in sums.items()}
+        of_frame = {name: x[None] for name, x in in_double(sums).items()}
         of_frame |= flux_sums(of_frame, np.array([1e18]))
         return of_frame | {"crps": of_frame["absolute_error"]}
 

@@ -59,7 +59,7 @@ def test_mean_and_mean_modulus(train):
     fields = np.stack([f["magnetogram"][..., 0] for f in train])
     np.testing.assert_allclose(climate.mean, fields.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(climate.mean_unsigned, abs(fields).mean(axis=0), rtol=1e-5)
-    assert climate.frames == 6
+    assert len(climate.times) == 6
 
 
 def test_euv_proxy_finds_the_monotone_function_of_the_channel_that_tells_most(train):

@@ -14,6 +14,7 @@ from munit_jax.evaluation.disk import (
     correlation,
     flux_sums,
     given_euv,
+    in_double,
     partial_correlation,
     peak_signal_to_noise,
     pixel_sums,
@@ -31,7 +32,7 @@ def square(*values: float) -> np.ndarray:
 
 def sums_of(b, t, masks=EVERYWHERE):
     sums = pixel_sums(b[None], abs(b)[None], t, NO_EUV, masks)
-    return {name: np.asarray(x, np.float64)[0] for name, x in sums.items()}
+    return {name: x[0] for name, x in in_double(sums).items()}
 
 
 def test_by_hand():
@@ -60,9 +61,25 @@ def test_unsigned_may_be_better_known_than_the_modulus():
     b, t = square(0, 0, 0, 0), square(-10, 20, -30, 40)
     sums = pixel_sums(b[None], square(10, 20, 30, 41)[None], t, NO_EUV, EVERYWHERE)
     assert np.asarray(sums["squared_unsigned_error"])[0, 0] == pytest.approx(1)
-    moments = np.asarray(sums["moments"], np.float64)[0, 0]
+    moments = in_double(sums)["moments"][0, 0]
     assert correlation(moments, ABS_B, ABS_T) > 0.999
     assert np.isnan(correlation(moments, B, T)), "a constant has no correlation"
+
+
+@pytest.mark.parametrize("level", [3.7, -0.013, 25.1])
+def test_a_constant_field_has_no_correlation_however_large_the_image(level):
+    """In single precision moments about 0 of 200 000 pixels would leave a variance."""
+    size = 512
+    true = field(0, size=size)
+    mask = (np.hypot(*np.mgrid[-256:256, -256:256]) < 200)[None]
+    constant = np.full((1, size, size), level, np.float32)
+    sums = in_double(pixel_sums(constant, abs(constant), true, true[..., None], mask))
+    moments = sums["moments"][0, 0]
+    assert np.isnan(correlation(moments, B, T))
+    assert np.isnan(correlation(moments, ABS_B, ABS_T))
+    assert moments[0, B] == pytest.approx(level * mask.sum(), rel=1e-6)
+    exact = np.corrcoef(true[mask[0]].astype(np.float64), abs(true[mask[0]]).astype(np.float64))[0, 1]
+    assert correlation(moments, T, ABS_T) == pytest.approx(exact, abs=1e-5)
 
 
 def test_what_is_outside_the_masks_does_not_count():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from munit_jax.evaluation.ensemble import (
+    JOINT_EDGES,
     ensemble_scores,
     ensemble_sums,
     expected_coverage,
-    joint_edges,
     pair_correlation,
     polarity_by_style,
 )
@@ -32,7 +32,11 @@ def sums_of(x: np.ndarray, t: np.ndarray) -> dict[str, np.ndarray]:
 
 def scores_of(x, t, right=None, own=0.5):
     right = np.full((3, len(x)), 0.5) if right is None else right
-    return ensemble_scores(sums_of(x, t), right, own)
+    return ensemble_scores(sums_of(x, t), right, 1 - right, own)
+
+
+def by_style(right):
+    return polarity_by_style(right, 1 - right)
 
 
 def test_crps_is_the_integral_of_the_squared_difference_of_the_distributions():
@@ -135,32 +139,44 @@ def test_joint_histogram_has_the_truth_in_its_rows():
     x, t = np.full((2, 1, 1), -300, np.float32), np.full((1, 1), 50, np.float32)
     joint = np.asarray(ensemble_sums(x, t, np.ones((1, 1, 1), bool))["joint"])
     (row,), (column,) = np.nonzero(joint)
-    edges = joint_edges()
+    edges = JOINT_EDGES
     assert edges[row] <= 50 < edges[row + 1]
     assert edges[column] <= -300 < edges[column + 1]
     assert joint.sum() == 2
 
 
+def test_edges_of_the_joint_histogram_are_the_same_for_both_signs():
+    np.testing.assert_allclose(JOINT_EDGES, -JOINT_EDGES[::-1], atol=1e-12)
+    x = np.array([-60.0, 60.0], np.float32).reshape(2, 1, 1)
+    joint = np.asarray(ensemble_sums(x, np.full((1, 1), 60, np.float32), np.ones((1, 1, 1), bool))["joint"])
+    np.testing.assert_array_equal(joint[joint.any(axis=1)], joint[joint.any(axis=1)][:, ::-1])
+
+
+def test_a_field_of_0_is_not_right_when_turned():
+    nothing = np.zeros((4, 3))
+    assert polarity_by_style(nothing, nothing)["either_sign"] == 0
+
+
 def test_signs_that_go_with_the_style():
     """Style 1 is right in every frame, style 2 wrong: all of the variance goes with the style."""
-    result = polarity_by_style(np.array([[1.0, 0.0]] * 5))
+    result = by_style(np.array([[1.0, 0.0]] * 5))
     assert result["right"] == 0.5
     assert (result["of_variance_by_style"], result["by_frame"], result["rest"]) == (1, 0, 0)
     assert result["best_of_realisations"] == result["either_sign"] == 1
 
 
 def test_signs_that_go_with_the_frame():
-    result = polarity_by_style(np.array([[1.0, 1.0], [0.0, 0.0]]))
+    result = by_style(np.array([[1.0, 1.0], [0.0, 0.0]]))
     assert (result["of_variance_by_style"], result["by_frame"], result["rest"]) == (0, 1, 0)
     assert result["best_of_realisations"] == 0.5
     assert result["either_sign"] == 1
 
 
 def test_signs_that_go_with_neither():
-    result = polarity_by_style(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    result = by_style(np.array([[1.0, 0.0], [0.0, 1.0]]))
     assert (result["of_variance_by_style"], result["by_frame"], result["rest"]) == (0, 0, 1)
 
 
 def test_frames_without_strong_fields_have_no_say_in_signs():
-    assert polarity_by_style(np.array([[np.nan, np.nan], [1.0, 0.5]]))["right"] == 0.75
-    assert set(polarity_by_style(np.full((2, 2), np.nan)).values()) == {None}
+    assert by_style(np.array([[np.nan, np.nan], [1.0, 0.5]]))["right"] == 0.75
+    assert set(by_style(np.full((2, 2), np.nan)).values()) == {None}

@@ -2,9 +2,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from munit_jax.coronal.maps import read_synoptic
 from munit_jax.solar.coronal_model import ModelSettings, model_corona, model_coronae, wind_at_sheet_end
 from munit_jax.solar.harmonics import Grid, make_transform, mean_over_sphere
-from munit_jax.solar.maps import read_synoptic
 from munit_jax.solar.remesh import grid_cells, remesh
 from munit_jax.solar.synoptic import without_monopole
 

@@ -4,7 +4,7 @@ import base64
 
 from matplotlib.figure import Figure
 
-from munit_jax.evaluation.html import Cell, Section, bullets, folded, page, paragraph, picture, table
+from munit_jax.assessment.html import Cell, Section, bullets, folded, page, paragraph, picture, table
 
 
 def test_text_is_not_taken_for_html():

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from munit_jax.evaluation import far_side
-from munit_jax.evaluation.corona import SCORES
-from munit_jax.evaluation.corona_frames import CoronaSettings
-from munit_jax.evaluation.far_side import (
+from munit_jax.assessment import far_side
+from munit_jax.assessment.corona_frames import CoronaSettings
+from munit_jax.assessment.far_side import (
     COLUMNS,
     Sun,
     assembled,
@@ -17,7 +16,8 @@ from munit_jax.evaluation.far_side import (
     measure_far_side,
     true_boundary,
 )
-from munit_jax.evaluation.parts import Parts
+from munit_jax.assessment.parts import Parts
+from munit_jax.evaluation.corona import SCORES
 from munit_jax.solar.disk import heliographic, mu, on_disk
 from munit_jax.solar.harmonics import mean_over_sphere
 from tfds_sdoml.synthetic import observe, sample_map

@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from munit_jax.evaluation.assessment import Assessment
-from munit_jax.evaluation.ensemble import joint_edges
+from munit_jax.assessment.measurement import Assessment
+from munit_jax.assessment.results import per_frame, pooled
+from munit_jax.evaluation.ensemble import JOINT_EDGES
 from munit_jax.evaluation.figures import OFF_DISK, draw_difference, draw_euv, draw_grid, draw_hmi
-from munit_jax.evaluation.results import per_frame, pooled
 from munit_jax.evaluation.strata import LONGITUDE_EDGES, LONGITUDE_STEP, MU_EDGES, MU_STEP
 from munit_jax.evaluation.structure import BANDS, EDGES
 from munit_jax.solar.disk import DiskGeometry, on_disk
@@ -102,7 +102,7 @@ def frames_figure(pictures: Sequence[Picture], channel: str) -> Figure:
 def scatter_figure(assessment: Assessment) -> Figure:
     """Draw how often a true field (across) goes with a generated one (up); signed, and as |B|."""
     counts = assessment.ensemble["joint"].astype(np.float64).sum(axis=0)
-    edges = joint_edges()
+    edges = JOINT_EDGES
     middle = len(edges) // 2
     folded = counts + counts[::-1]
     folded = (folded + folded[:, ::-1])[middle:, middle:]

@@ -1,12 +1,13 @@
 """A run's generators taken over the frames of a split: the sums from which every score follows.
 
 Frames are read, translated and summed up in batches over all local devices. What is done is kept in parts on the disk,
-so that an evaluation that was stopped goes on; see `munit_jax.evaluation.parts`.
+so that an evaluation that was stopped goes on; see `munit_jax.assessment.parts`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -17,7 +18,8 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
 
-from munit_jax.data.normalization import denormalize, normalize
+from munit_jax.assessment.parts import Parts
+from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.data.pipeline import Frames, geometry_of
 from munit_jax.evaluation.baselines import (
     BASELINES,
@@ -29,27 +31,27 @@ from munit_jax.evaluation.baselines import (
     persistence,
     without_others,
 )
-from munit_jax.evaluation.disk import flux_sums, pixel_sums
+from munit_jax.evaluation.disk import flux_sums, in_double, pixel_sums
 from munit_jax.evaluation.ensemble import ensemble_sums
-from munit_jax.evaluation.parts import FRAMES_A_PART, Parts
 from munit_jax.evaluation.strata import strata_by_place, with_strata_by_field
 from munit_jax.evaluation.structure import structure_sums
 from munit_jax.inference import TrainedRun
 from munit_jax.model.munit import Params, encode_style, realisations
-
-SOLAR_RADIUS_CM = 6.957e10  # IAU 2015 resolution B3
+from munit_jax.solar.pfss import SOLAR_RADIUS_CM
 
 # Single magnetograms beside the realisations. `model_mean`: their mean; `model_own_style`: the translation with the
 # style of the true magnetogram, a bound for what a style can do, not a prediction.
 SINGLES = ("model_mean", "model_own_style", *BASELINES)
 COLUMNS = ("model", *SINGLES)
 
+LEAST_FRAMES_A_PART = 16
+
 Tree = Any  # a tree of arrays, or of numpy arrays
 # a batch of frames as `Held` gives them -> their sums, each with the frames as leading axis
 Measure = Callable[[Mapping[str, np.ndarray]], Tree]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Assessment:
     """The sums over each frame.
 
@@ -73,10 +75,7 @@ class Assessment:
         The sums of the CRPS, which is of all realisations, are the same for each of them.
         """
         if column == "model":
-            sums = {name: x.astype(np.float64) for name, x in self.model.items()}
-            n = sums["absolute_error"].shape[1]
-            crps = np.repeat(self.ensemble["crps"].astype(np.float64)[:, None], n, axis=1)
-            return sums | {"crps": crps}
+            return self._model
         k = SINGLES.index(column)
         there = self.available[:, k]
         sums = {
@@ -85,27 +84,57 @@ class Assessment:
         }
         return sums | {"crps": sums["absolute_error"]}
 
+    @cached_property
+    def _model(self) -> dict[str, Float[np.ndarray, "frame n ..."]]:
+        sums = {name: x.astype(np.float64, copy=False) for name, x in self.model.items()}
+        n = sums["absolute_error"].shape[1]
+        return sums | {"crps": np.repeat(self.ensemble["crps"].astype(np.float64)[:, None], n, axis=1)}
+
+
+@dataclass(frozen=True)
+class Dates:
+    """When the frames of a split are, and what tells them apart.
+
+    Attributes:
+        times: seconds since 1970.
+        digests: checksums of the magnetograms.
+    """
+
+    times: Int[np.ndarray, " frame"]
+    digests: tuple[bytes, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of both."""
+        return hashlib.sha256(self.times.tobytes() + b"".join(self.digests)).hexdigest()
+
+
+def look(frames: Frames, watch: Watch = iter) -> Dates:
+    """Read the dates of a split, of which only the magnetograms are needed."""
+    seen = [
+        (int(f["time"]), digest(f["magnetogram"][..., 0])) for f in map(frames.__getitem__, watch(range(len(frames))))
+    ]
+    times, digests = zip(*seen, strict=True)
+    return Dates(np.array(times, np.int64), digests)
+
 
 class Held:
     """The frames of a split that are evaluated, with the magnetograms that need no network.
 
     Args:
         frames: the split.
+        dates: of all its frames.
         climate: of the training split.
-        run: for the scaling of its EUV images.
-        numbers: which frames of the split, in the order of time.
-        watch: shows progress.
+        euv: scaling of its EUV images.
+        numbers: which frames of the split; they are gone through in the order of time.
     """
 
-    def __init__(self, frames: Frames, climate: Climate, run: TrainedRun, numbers: Sequence[int], watch: Watch = iter):
-        self.frames, self.climate, self.euv = frames, climate, run.normalizations["euv"]
-        every = list(range(len(frames)))
-        looked_at = [self._look(i) for i in watch(every)]
-        all_times = np.array([time for time, _ in looked_at], np.int64)
-        self.numbers = sorted(numbers, key=lambda i: all_times[i])
-        self.times = all_times[self.numbers]
-        self._before = day_before(all_times)
-        self._other = another_date([digest for _, digest in looked_at])
+    def __init__(self, frames: Frames, dates: Dates, climate: Climate, euv: Normalization, numbers: Sequence[int]):
+        self.frames, self.dates, self.climate, self.euv = frames, dates, climate, euv
+        self.numbers = sorted(numbers, key=lambda i: dates.times[i])
+        self.times = dates.times[self.numbers]
+        self._before = day_before(dates.times)
+        self._other = another_date(dates.digests)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -117,10 +146,11 @@ class Held:
         true = frame["magnetogram"][..., 0]
         before, other = self._before[i], self._other[i]
         fields = without_others(self.climate, self.euv, frame["euv"])
-        for name, field in (
-            ("persistence", None if before is None else persistence(self.frames[before], frame)),
-            ("shuffled", None if other is None else self.frames[other]["magnetogram"][..., 0]),
-        ):
+        partners = {
+            "persistence": None if before is None else persistence(self.frames[before], frame),
+            "shuffled": None if other is None else self.frames[other]["magnetogram"][..., 0],
+        }
+        for name, field in partners.items():
             field = np.full_like(true, np.nan) if field is None else field
             fields[name] = field, np.abs(field)
         geometry = geometry_of(frame)
@@ -130,13 +160,9 @@ class Held:
             "places": strata_by_place(geometry),
             "signed": np.stack([fields[name][0] for name in BASELINES]),
             "unsigned": np.stack([fields[name][1] for name in BASELINES]),
-            "available": np.array([True, True, True, True, before is not None, other is not None, True]),
+            "available": np.array([name not in partners or partners[name] is not None for name in SINGLES]),
             "square_centimetres": np.float64((SOLAR_RADIUS_CM / geometry.solar_radius) ** 2),
         }
-
-    def _look(self, i: int) -> tuple[int, bytes]:
-        frame = self.frames[i]
-        return int(frame["time"]), digest(frame["magnetogram"][..., 0])
 
 
 def make_fields(run: TrainedRun, at_once: int) -> Callable[..., Float[Array, "n h w"]]:
@@ -199,14 +225,22 @@ def assess(measure: Measure, held: Held, together: int, parts: Parts, name: str)
         parts: where sums are kept.
         name: of the run, for the bar that shows progress.
     """
-    numbers = [range(len(held))[start : start + FRAMES_A_PART] for start in range(0, len(held), FRAMES_A_PART)]
+    a_part = together * -(-LEAST_FRAMES_A_PART // together)  # whole batches
+    numbers = [range(len(held))[start : start + a_part] for start in range(0, len(held), a_part)]
     with tqdm(total=len(held), desc=name, unit="frame", dynamic_ncols=True) as bar:
         for part, of_part in enumerate(numbers):
             if part not in parts:
-                parts.keep(part, _measured(measure, held, of_part, together))
-            bar.update(len(of_part))
+                parts.keep(part, _counted(_measured(measure, held, of_part, together), bar))
+            else:
+                bar.update(len(of_part))
     sums = parts.joined(len(numbers))
     return Assessment(held.times, sums["model"], sums["singles"], sums["available"], sums["ensemble"])
+
+
+def _counted[T](items: Iterable[T], bar: tqdm) -> Iterator[T]:
+    for item in items:
+        yield item
+        bar.update()
 
 
 def _measured(measure: Measure, held: Held, numbers: Sequence[int], together: int) -> Iterator[dict[str, Any]]:
@@ -218,6 +252,7 @@ def _measured(measure: Measure, held: Held, numbers: Sequence[int], together: in
         area, available = known.pop("square_centimetres"), known.pop("available")
         sums = jax.device_get(measure(known))
         for part in ("model", "singles"):
+            sums[part] = in_double(sums[part])
             sums[part] |= flux_sums(sums[part], area)
         sums["available"] = available
         for place in range(len(frames)):

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from munit_jax.errors import ConfigError, DataError
-from munit_jax.evaluation.assessment import COLUMNS
+from munit_jax.assessment import evaluation
+from munit_jax.assessment.corona_frames import CoronaSettings
+from munit_jax.assessment.evaluation import days_to_training, evaluate
+from munit_jax.assessment.measurement import COLUMNS
+from munit_jax.assessment.report import _leakage
+from munit_jax.assessment.settings import Settings
+from munit_jax.errors import ConfigError, DataError, WorkdirError
 from munit_jax.evaluation.corona import SCORES
-from munit_jax.evaluation.corona_frames import CoronaSettings
-from munit_jax.evaluation.evaluation import Settings, evaluate
 from munit_jax.evaluation.metrics import METRICS, PARTS
+from munit_jax.inference import open_run
 
 CORONA = CoronaSettings(frames=1, samples=2, rows=18, lmax=8)
 SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"), corona=CORONA)
@@ -77,7 +81,7 @@ def test_the_corona_of_the_split_and_of_the_far_side(evaluated):
     assert corona["open_flux_mx"]["true"] > 1e21
     assert set(far["open_flux_error"]) == {"model", "front_true", "true_views", "rotation"}
     page = (evaluated / "report.html").read_text()
-    assert "Open flux with the disk generated: wrong by" in page
+    assert "Error of the open flux with the disk generated (median of 1 frames)" in page
     assert "The whole Sun, error of the open flux" in page
 
 
@@ -103,8 +107,26 @@ def test_the_report_stands_alone_and_has_all_sections(evaluated):
 
 
 def test_nothing_is_left_of_the_parts(evaluated):
-    assert {path.name for path in evaluated.iterdir()} - {"parts"} == {"metrics.json", "frames.csv", "report.html"}
-    assert not list((evaluated / "parts").iterdir())
+    assert {path.name for path in evaluated.iterdir()} == {"metrics.json", "frames.csv", "report.html"}
+
+
+def test_days_to_the_nearest_training_frame(evaluated):
+    day = 86400
+    assert days_to_training([100 * day, 200 * day], [90 * day, 230 * day]) == 10
+    run = json.loads((evaluated / "metrics.json").read_text())["run"]
+    assert run["days_to_training"] >= 27, "the split keeps a rotation between"
+    page = (evaluated / "report.html").read_text()
+    assert f"The nearest frame of the training is {run['days_to_training']:g} days away. Most" in page
+
+
+def test_frames_that_are_near_to_the_training_are_told_to_be():
+    assert "less than a rotation: the scores are flattered" in _leakage({"days_to_training": 1.0})
+
+
+def test_a_folder_that_cannot_be_made(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkdirError, match=r"cannot make .*file/out: Not a directory; give another --output"):
+        evaluate(run, Settings(limit=2, samples=2), tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize(
@@ -136,9 +158,24 @@ def test_a_split_without_frames(run, tmp_path):
 
 
 def test_runs_on_other_data_are_not_compared(run, trained, tmp_path):
-    from munit_jax.inference import open_run
-
     other = open_run(trained, "latest")
     other.config.data.euv = other.config.data.magnetogram = "sdoml/other"
-    with pytest.raises(DataError, match="was trained on sdoml/small and trained_on_171 on sdoml/other: compare runs"):
+    with pytest.raises(DataError, match="trained_on_171 was trained on sdoml/other, the other run on sdoml/small"):
         evaluate(run, SETTINGS, tmp_path / "out", other)
+    assert not (tmp_path / "out").exists(), "it is told before any work"
+
+
+def test_everything_that_sums_depend_on_is_their_identity(run, trained):
+    """A part that was kept is taken again only where nothing has changed."""
+    settings = Settings(samples=2)
+    held = evaluation._held(run, settings)
+    same = evaluation._identity(run, held, settings)
+    assert evaluation._identity(open_run(trained, "latest"), evaluation._held(run, settings), settings) == same
+    changed = [
+        evaluation._identity(run, held, Settings(samples=3)),
+        evaluation._identity(run, held, Settings(samples=2, seed=1)),
+        evaluation._identity(open_run(trained, "1"), held, settings),
+        evaluation._identity(run, evaluation._held(run, Settings(samples=2, split="validation")), settings),
+    ]
+    digests = {json.dumps(one, sort_keys=True) for one in (same, *changed)}
+    assert len(digests) == 5

@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from munit_jax.evaluation import assessment as assessment_module
-from munit_jax.evaluation.assessment import COLUMNS, SINGLES, Held, assess, make_measure
+from munit_jax.assessment import measurement
+from munit_jax.assessment.measurement import COLUMNS, SINGLES, Held, assess, look, make_measure
+from munit_jax.assessment.parts import Parts
+from munit_jax.assessment.results import ensemble_of, metrics_json
 from munit_jax.evaluation.baselines import DAY, learn_climate
-from munit_jax.evaluation.parts import Parts
-from munit_jax.evaluation.results import ensemble_of, metrics_json
 from munit_jax.inference import random_styles
 from munit_jax.solar.disk import sdoml_geometry
 
@@ -62,7 +62,7 @@ def evaluate(run, tmp_path, compiled):
                 styles = random_styles(run, 0, 4)
                 compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
             measure = compiled[devices]
-        held = Held(frames, climate, run, list(numbers))
+        held = Held(frames, look(frames), climate, run.normalizations["euv"], list(numbers))
         return assess(measure, held, together, Parts(tmp_path / folder, {"devices": devices}), "run")
 
     return assessed
@@ -118,24 +118,29 @@ def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate
 def test_a_generator_of_nothing_is_exposed(evaluate, run):
     """With an empty field for every realisation, all scores of the model are those of the zero baseline."""
     styles = random_styles(run, 0, 4)
-    fields = assessment_module.make_fields
+    fields = measurement.make_fields
 
     def empty(run, at_once):
         made = fields(run, at_once)
         return lambda *arguments: 0.0 * made(*arguments)
 
-    assessment_module.make_fields = empty
+    measurement.make_fields = empty
     try:
         measure = make_measure(run, styles, jax.local_devices()[:1], 5)
     finally:
-        assessment_module.make_fields = fields
+        measurement.make_fields = fields
     result = figures(evaluate(made_frames(), measure=measure))
     for name, parts in result.items():
         if name not in ("ensemble", "run"):
             for part, columns in parts.items():
-                assert columns["model"] == columns["zero"] == columns["model_mean"], (name, part)
+                expected = pytest.approx(columns["zero"], rel=1e-9)
+                assert columns["model"] == columns["model_mean"] == expected, (name, part)
     assert result["polarity_50"]["disk"]["model"] == 0
     assert result["ensemble"]["spread"] == 0
+    polarity = result["ensemble"]["polarity"]
+    assert polarity["right"] == polarity["either_sign"] == polarity["best_of_realisations"] == 0
+    assert polarity["own_style"] == 0
+    assert polarity["majority"] == 0.5, "no realisation has a sign"
     assert result["ensemble"]["verdict"][0].startswith("Overconfident")
 
 
@@ -149,10 +154,35 @@ def test_the_first_frame_has_no_day_before(evaluate):
     assert (pixels[1:] > 0).all()
 
 
+def test_parts_are_whole_batches(evaluate, monkeypatch):
+    """Of six frames in batches of four, parts of two would leave half of each batch empty."""
+    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_PART", 2)
+    parts = []
+    real = measurement._measured
+
+    def noted(measure, held, numbers, together):
+        parts.append(list(numbers))
+        return real(measure, held, numbers, together)
+
+    monkeypatch.setattr(measurement, "_measured", noted)
+    evaluate(made_frames(), together=4)
+    assert parts == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_dates_tell_frames_apart():
+    frames = made_frames()
+    assert look(frames).sha256 == look(frames).sha256
+    other = made_frames()
+    other[3]["magnetogram"] = other[3]["magnetogram"] + 1
+    later = made_frames()
+    later[0]["time"] = later[0]["time"] + 1
+    assert len({look(f).sha256 for f in (frames, other, later)}) == 3
+
+
 def test_a_stopped_evaluation_goes_on(evaluate, monkeypatch):
-    monkeypatch.setattr(assessment_module, "FRAMES_A_PART", 2)
+    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_PART", 2)
     measured = []
-    real = assessment_module._measured
+    real = measurement._measured
 
     def until_the_second_part(measure, held, numbers, together):
         if len(measured) == 1:
@@ -160,7 +190,7 @@ def test_a_stopped_evaluation_goes_on(evaluate, monkeypatch):
         measured.append(list(numbers))
         return real(measure, held, numbers, together)
 
-    monkeypatch.setattr(assessment_module, "_measured", until_the_second_part)
+    monkeypatch.setattr(measurement, "_measured", until_the_second_part)
     with pytest.raises(KeyboardInterrupt):
         evaluate(made_frames())
 
@@ -168,7 +198,7 @@ def test_a_stopped_evaluation_goes_on(evaluate, monkeypatch):
         measured.append(list(numbers))
         return real(measure, held, numbers, together)
 
-    monkeypatch.setattr(assessment_module, "_measured", noted)
+    monkeypatch.setattr(measurement, "_measured", noted)
     resumed = figures(evaluate(made_frames()))
     assert measured == [[0, 1], [2, 3], [4, 5]], "the first part is not done again"
     assert_same(resumed, figures(evaluate(made_frames(), folder="whole")))
@@ -181,8 +211,6 @@ def test_parts_of_another_evaluation_are_not_taken(tmp_path):
     assert 0 not in other
     assert 1 not in one
     np.testing.assert_array_equal(one.joined(1)["a"]["b"], [[0, 1, 2], [0, 1, 2]])
-    one.forget()
-    assert 0 not in one
 
 
 def test_crps_is_of_all_realisations_and_the_error_of_a_single_field(evaluate):

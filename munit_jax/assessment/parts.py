@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-FRAMES_A_PART = 16
-
 Tree = Any  # a tree of numpy arrays
 
 
 class Parts:
-    """A folder with parts of FRAMES_A_PART frames each, a file a part, written whole or not at all.
+    """A folder with parts of some frames each, a file a part, written whole or not at all.
 
     Args:
         folder: of all evaluations of a run.
@@ -46,10 +43,6 @@ class Parts:
             with np.load(self._path(part)) as file:
                 read.append(dict(file))
         return unflatten_dict({name: np.concatenate([one[name] for one in read]) for name in read[0]}, sep="/")
-
-    def forget(self) -> None:
-        """Remove them."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, part: int) -> Path:
         return self._folder / f"part_{part:05d}.npz"

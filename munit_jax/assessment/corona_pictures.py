@@ -9,9 +9,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
+from munit_jax.assessment.pictures import COLORS
 from munit_jax.coronal.figures import BOUNDARY_RANGE, INWARD, OUTWARD, WIND_RANGE, draw_field_lines, draw_map
 from munit_jax.evaluation.corona import CoronaOf
-from munit_jax.evaluation.pictures import COLORS
 from munit_jax.solar.coronal_model import ModelSettings
 from munit_jax.solar.disk import DiskGeometry
 from munit_jax.solar.fieldlines import neutral_line

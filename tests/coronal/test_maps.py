@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from munit_jax.coronal.maps import fill_poles, read_synoptic, synoptic_map
 from munit_jax.errors import DataError
-from munit_jax.solar.maps import fill_poles, read_synoptic, synoptic_map
 
 ADAPT = {
     "MODEL": "ADAPT",

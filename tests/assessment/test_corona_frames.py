@@ -4,35 +4,41 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from munit_jax.errors import ConfigError
-from munit_jax.evaluation import corona_frames
-from munit_jax.evaluation.corona import SCORES
-from munit_jax.evaluation.corona_frames import (
+from munit_jax.assessment import corona_frames
+from munit_jax.assessment.backgrounds import Background
+from munit_jax.assessment.corona_frames import (
     COLUMNS,
     CoronaSettings,
     corona_json,
-    coronae_of_frame,
+    frame_boundaries,
     measure_coronae,
-    open_fluxes,
 )
-from munit_jax.evaluation.corona_section import Looked, backgrounds
-from munit_jax.evaluation.parts import Parts
+from munit_jax.assessment.parts import Parts
+from munit_jax.evaluation.corona import SCORES
 from munit_jax.solar.coronal_model import ModelSettings
 from munit_jax.solar.disk import mu, on_disk, sdoml_geometry
-from munit_jax.solar.harmonics import mean_over_sphere
+from munit_jax.solar.pfss import open_flux, source_surface
 
 SETTINGS = CoronaSettings(frames=0, samples=2, rows=18, lmax=8)
 TRANSFORM = SETTINGS.transform
 SIZE = 32
 GEOMETRY = sdoml_geometry(SIZE, 0.0, 90.0)
 # A dipole with its axis in the plane of the sky: the background of all tests.
-BACKGROUND = (10 * np.sin(np.deg2rad(TRANSFORM.grid.latitudes))[:, None] * np.ones((1, 36))).astype(np.float32)
+DIPOLE = (10 * np.sin(np.deg2rad(TRANSFORM.grid.latitudes))[:, None] * np.ones((1, 36))).astype(np.float32)
+
+
+BACKGROUND = Background("a dipole", lambda _: DIPOLE)
 
 
 class Frames(list):
     """Frames in memory."""
 
     name, split, domains = "in memory", "test", ("euv", "magnetogram")
+
+    def translate(self, euv):
+        """Return the true magnetogram, its negative and nothing: the EUV image is the number of its frame."""
+        true = self[int(euv[0, 0, 0])]["magnetogram"][..., 0]
+        return np.stack([true, -true, 0 * true])
 
 
 def frame(seed: int) -> dict[str, np.ndarray]:
@@ -61,22 +67,17 @@ def frames():
     return Frames(frame(seed) for seed in range(2))
 
 
-def perfect_and_flipped(frame):
-    true = frame["magnetogram"][..., 0]
-    return np.stack([true, -true, 0 * true])
-
-
 @pytest.fixture(scope="module")
 def measured(frames, tmp_path_factory):
     parts = Parts(tmp_path_factory.mktemp("parts"), {})
-    return measure_coronae(frames, [0, 1], [1, 0], perfect_and_flipped, lambda _: BACKGROUND, SETTINGS, parts)
+    return measure_coronae(frames, [0, 1], [1, 0], frames.translate, BACKGROUND, SETTINGS, parts)
 
 
 def test_every_column_has_every_score(measured):
     result = corona_json(measured, SETTINGS, "a dipole")
     for insertion in ("as_is", "flux_matched"):
         assert set(result[insertion]) == set(SCORES)
-        assert all(set(row) == {*COLUMNS, "spread"} for row in result[insertion].values())
+        assert all(set(row) == {*COLUMNS, "spread", "defined"} for row in result[insertion].values())
     assert result["frames"] == 2
     assert (result["grid"], result["lmax"], result["rss"], result["seed_radius"]) == ([18, 36], 8, 2.5, 1.0)
     assert abs(result["self_check"]) < 0.1
@@ -107,17 +108,24 @@ def test_open_flux_of_all_realisations(measured):
 
 
 def test_flux_matched_keeps_the_net_flux_of_the_background(frames):
-    coronae = coronae_of_frame(
-        TRANSFORM,
-        SETTINGS,
-        frames[0],
-        np.ones((1, SIZE, SIZE), np.float32),
-        frames[1]["magnetogram"][..., 0],
-        BACKGROUND,
-        "flux_matched",
-    )
-    net = mean_over_sphere(TRANSFORM, jnp.asarray(coronae.boundaries))
+    made = np.ones((1, SIZE, SIZE), np.float32)
+    boundaries = frame_boundaries(TRANSFORM, frames[0], made, DIPOLE)
+    weights = np.broadcast_to(TRANSFORM.grid.solid_angles[:, None], (18, 36))
+    net = [np.average(one, weights=weights) for one in (*boundaries.flux_matched, *boundaries.as_is)]
     np.testing.assert_allclose(net, 0, atol=1e-4)
+    assert boundaries.monopole[-1] > 0.1, "a disk of 1 G everywhere has a net flux, which was taken off"
+
+
+def test_boundaries_are_the_disk_in_the_background(frames):
+    made = frames.translate(frames[0]["euv"])
+    boundaries = frame_boundaries(TRANSFORM, frames[0], made, DIPOLE, frames[1]["magnetogram"][..., 0])
+    true, empty, another, flipped, *realisations = boundaries.as_is
+    np.testing.assert_allclose(realisations[0], true, atol=1e-5)
+    np.testing.assert_allclose(realisations[1], flipped, atol=1e-5)
+    np.testing.assert_allclose(realisations[2], empty, atol=1e-5)
+    far = abs((TRANSFORM.grid.longitudes - 270 + 180) % 360 - 180) < 60
+    np.testing.assert_allclose(true[:, far] - empty[:, far], (true - empty)[0, far][0], atol=1e-4)
+    assert abs(another - true).max() > 5
 
 
 def test_the_open_flux_of_a_dipole():
@@ -125,40 +133,25 @@ def test_the_open_flux_of_a_dipole():
     g, rss = 10.0, 2.5
     largest = g * 3 * rss**-3 / (2 + rss**-3)
     expected = 0.5 * largest * 4 * np.pi * (rss * 6.957e10) ** 2
-    assert open_fluxes(TRANSFORM, jnp.asarray(BACKGROUND[None]), rss)[0] == pytest.approx(expected, rel=5e-3)
+    flux = open_flux(TRANSFORM, source_surface(TRANSFORM, jnp.asarray(DIPOLE), rss), rss)
+    assert float(flux) == pytest.approx(expected, rel=5e-3)
 
 
 def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
     parts = Parts(tmp_path, {})
     asked = []
 
-    def generate(frame):
-        asked.append(int(frame["time"]))
+    def translate(euv):
+        asked.append(int(euv[0, 0, 0]))
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return perfect_and_flipped(frame)
+        return frames.translate(euv)
 
-    monkeypatch.setattr(corona_frames, "_scores", lambda *_: {"scores": {}, "self_check": np.zeros(())})
-    monkeypatch.setattr(corona_frames, "coronae_of_frame", lambda *_: None)
+    monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_check": np.zeros(())})
     with pytest.raises(KeyboardInterrupt):
-        measure_coronae(frames, [0, 1], [1, 0], generate, lambda _: BACKGROUND, SETTINGS, parts)
-    measure_coronae(frames, [0, 1], [1, 0], generate, lambda _: BACKGROUND, SETTINGS, parts)
-    assert asked == [0, 86400, 86400], "the first frame is not done again"
-
-
-def looked(frames, background):
-    return Looked(frames, perfect_and_flipped, lambda euv: euv, SETTINGS, background)
-
-
-def test_a_dataset_without_the_rest_of_the_sun_needs_a_background(frames):
-    with pytest.raises(ConfigError, match=r"in memory does not have the rest of the Sun: give --background="):
-        backgrounds(looked(frames, ()))
-
-
-def test_no_background_is_a_field_of_0(frames):
-    background, name = backgrounds(looked(frames, ("none",)))
-    assert not background(frames[0]).any()
-    assert name == "none"
+        measure_coronae(frames, [0, 1], [1, 0], translate, BACKGROUND, SETTINGS, parts)
+    measure_coronae(frames, [0, 1], [1, 0], translate, BACKGROUND, SETTINGS, parts)
+    assert asked == [0, 1, 1], "the first frame is not done again"
 
 
 def test_settings_refuse_what_the_grid_does_not_resolve():

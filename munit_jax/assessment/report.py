@@ -4,15 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from munit_jax.evaluation import html, pictures
-from munit_jax.evaluation.assessment import COLUMNS, Assessment
+from munit_jax.assessment import html, pictures
+from munit_jax.assessment.html import Cell, Section
+from munit_jax.assessment.measurement import COLUMNS, Assessment
+from munit_jax.assessment.pictures import Picture
+from munit_jax.assessment.results import RIVALS, number_text
 from munit_jax.evaluation.baselines import MOST_TRAINING_FRAMES
-from munit_jax.evaluation.html import Cell, Section
 from munit_jax.evaluation.metrics import METRICS, PARTS
-from munit_jax.evaluation.pictures import Picture
-from munit_jax.evaluation.results import RIVALS, number_text
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")
+SYNODIC_ROTATION_DAYS = 27
 STRATA_SHOWN = ("disk", "inner_disk", "active_regions", "quiet_sun")
 
 LIMITS = (
@@ -26,7 +27,6 @@ LIMITS = (
     "strong respectively, even in a calibrated ensemble.",
     "Intervals are for other dates of the same kind of data, resampled in blocks of half a rotation; they do not tell "
     "how the run would do in another cycle, or if it were trained again.",
-    "Frames of the test split are at least a rotation away from those of training, but of the same cycle.",
     "A pixel score does not tell what the corona would look like; --corona does.",
 )
 
@@ -52,7 +52,7 @@ def report(
     run, channel = metrics["run"], metrics["run"]["channels"][0]
     introduction = html.paragraph(
         f"{run['frames']} frames of the {run['split']} split of {run['dataset']}, {run['first']} to {run['last']}; "
-        f"{run['samples']} realisations each; step {run['step']} ({run['checkpoint']})."
+        f"{run['samples']} realisations each; step {run['step']}, the moving average of the generators."
     )
     frames = "".join(
         html.picture(pictures.frames_figure(group, channel), title) for title, group in shown.items() if group
@@ -88,9 +88,18 @@ def report(
             ),
             Section("Realisations", _ensemble(metrics)),
             *more,
-            Section("Limits", html.bullets(LIMITS)),
+            Section("Limits", html.bullets([*LIMITS, _leakage(run)])),
             Section("Run and data", _run(run, config)),
         ],
+    )
+
+
+def _leakage(run: Mapping[str, Any]) -> str:
+    """Say how far the frames are from those of the training."""
+    days = run["days_to_training"]
+    warning = "" if days >= SYNODIC_ROTATION_DAYS else ", less than a rotation: the scores are flattered"
+    return (
+        f"The nearest frame of the training is {days:g} days away{warning}. Most likely it is of the same solar cycle."
     )
 
 

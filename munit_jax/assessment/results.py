@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from munit_jax.assessment.measurement import COLUMNS, Assessment
 from munit_jax.data.pipeline import format_time
-from munit_jax.evaluation.assessment import COLUMNS, Assessment
 from munit_jax.evaluation.bootstrap import blocks_of, intervals, paired_intervals
-from munit_jax.evaluation.disk import polarity_agreement
+from munit_jax.evaluation.disk import polarity_agreement, polarity_disagreement
 from munit_jax.evaluation.ensemble import SIGNED_ABOVE, ensemble_scores
 from munit_jax.evaluation.metrics import METRICS, PARTS, scores
 
@@ -87,9 +87,10 @@ def pooled(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def ensemble_of(assessment: Assessment) -> dict[str, Any]:
     """Return the scores of the realisations as an ensemble."""
     sums = {name: x.astype(np.float64).sum(axis=0) for name, x in assessment.ensemble.items()}
-    right = polarity_agreement(assessment.of("model"), SIGNED_ABOVE)[:, :, 0]
+    model = assessment.of("model")
+    right, wrong = (share(model, SIGNED_ABOVE)[:, :, 0] for share in (polarity_agreement, polarity_disagreement))
     own = polarity_agreement(pooled(assessment.of("model_own_style")), SIGNED_ABOVE)[0]
-    return ensemble_scores(sums, right, float(own))
+    return ensemble_scores(sums, right, wrong, float(own))
 
 
 def per_frame(assessment: Assessment, column: str) -> dict[str, np.ndarray]:
@@ -141,16 +142,19 @@ def findings(assessment: Assessment, metrics: Mapping[str, Any], seed: int) -> l
         better = abs(row["model"] - metric.ideal) < abs(rivals[best] - metric.ideal)
         low, high = differences[best][name][0]
         unit = f" {metric.unit}" if metric.unit else ""
-        sentence = (
+        certain = low > 0 or high < 0
+        doubt = "; too few dates to be sure." if np.isnan(low) else "; other dates might turn that round."
+        sentences.append(
             f"{called[0].upper()}{called[1:]}: {row['model']:.3g}{unit}, {'better' if better else 'worse'} than the "
-            f"best baseline, {best.replace('_', ' ')}, with {rivals[best]:.3g}{unit}"
+            f"best baseline, {best.replace('_', ' ')}, with "
+            f"{rivals[best]:.3g}{unit}{'.' if certain else doubt}"
         )
-        sentences.append(sentence + ("; other dates might turn that round." if low <= 0 <= high else "."))
     persistence = metrics["correlation"]["disk"]["persistence"]
     if persistence is not None:
         sentences.append(
-            "Where there was a magnetogram a day before, it is the better guess: turned along with the Sun its signed "
-            f"correlation is {persistence:.3g}."
+            f"For comparison, where there was a magnetogram a day before ({metrics['run']['frames_with_persistence']} "
+            f"of {metrics['run']['frames']} frames), that one, turned along with the Sun, has a signed correlation of "
+            f"{persistence:.3g}."
         )
     return sentences
 

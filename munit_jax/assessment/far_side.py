@@ -6,7 +6,7 @@ and what is done without a far side: the magnetograms of the last rotation from 
 middles.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Array, Float
 from tqdm import tqdm
 
+from munit_jax.assessment.backgrounds import sphere_on_grid
+from munit_jax.assessment.corona_frames import CoronaSettings, Translate
+from munit_jax.assessment.parts import Parts
 from munit_jax.evaluation.corona import SCORES, CoronaOf, corona_of, corona_scores, median, worst_check
-from munit_jax.evaluation.corona_frames import CoronaSettings
-from munit_jax.evaluation.parts import Parts
 from munit_jax.solar.disk import DiskGeometry, on_disk
-from munit_jax.solar.harmonics import Grid, Transform
-from munit_jax.solar.remesh import grid_cells, remesh
+from munit_jax.solar.harmonics import Transform
 from munit_jax.solar.synoptic import (
     combine,
     insert,
@@ -31,7 +31,6 @@ from munit_jax.solar.synoptic import (
     zonal_background,
 )
 from tfds_sdoml.synthetic import observe
-from tfds_sdoml.synthetic_field import TRUTH_COLUMNS, TRUTH_ROWS
 
 VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
 ROTATION_DAYS = 27  # of the magnetograms that are put together without a far side, one a day
@@ -40,9 +39,6 @@ DAY = 86400  # seconds
 # model: all three views generated; front_true: the Earth's is the true one; true_views: all three true; rotation: no
 # far side, the last rotation from the Earth.
 COLUMNS = ("model", "front_true", "true_views", "rotation")
-
-# (EUV image (h, w, c) in DN/s) -> realisations (n, h, w) in gauss
-Translate = Callable[[Float[np.ndarray, "h w c"]], Float[np.ndarray, "n h w"]]
 
 
 @dataclass(frozen=True)
@@ -60,8 +56,7 @@ class Sun:
 
 def true_boundary(transform: Transform, surface_field: Float[np.ndarray, "180 360"]) -> Float[Array, "lat lon"]:
     """Return the true sphere of the synthetic Sun as a boundary without monopole."""
-    cells = grid_cells(Grid(TRUTH_ROWS, TRUTH_COLUMNS))
-    whole = remesh(surface_field.astype(np.float64), cells, grid_cells(transform.grid))
+    whole = sphere_on_grid(surface_field, transform.grid)
     return without_monopole(transform, jnp.asarray(whole, transform.solid_angles.dtype))[0]
 
 
