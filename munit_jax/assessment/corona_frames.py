@@ -18,7 +18,7 @@ from tqdm import tqdm
 from munit_jax.assessment.backgrounds import Background
 from munit_jax.assessment.parts import Parts
 from munit_jax.data.pipeline import Frames, geometry_of
-from munit_jax.evaluation.corona import SCORES, corona_of, corona_scores, median, worst_check
+from munit_jax.evaluation.corona import SCORES, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.solar.coronal_model import ModelSettings
 from munit_jax.solar.disk import on_disk
 from munit_jax.solar.harmonics import Grid, Transform, make_transform
@@ -139,7 +139,7 @@ def _measured(transform: Transform, settings: CoronaSettings, boundaries: FrameB
         coronae = first + [corona_of(transform, one, settings.model) for one in of_insertion[1:]]
         scores = np.array([list(corona_scores(transform, one, true).values()) for one in coronae])
         columns = dict(zip(COLUMNS[1:], (scores[[k]] for k in range(SINGLES)), strict=True))
-        result[insertion] = {"scores": {"model": scores[SINGLES:], **columns}, "self_check": worst_check(coronae)}
+        result[insertion] = {"scores": {"model": scores[SINGLES:], **columns}, "self_checks": self_checks(coronae)}
     fluxes = _open_fluxes(transform, settings, boundaries)
     return result | {
         "open_flux": {"true": fluxes[0], "zero": fluxes[1], "model": fluxes[SINGLES:]},
@@ -169,11 +169,11 @@ def corona_json(measured: Mapping[str, Any], settings: CoronaSettings, backgroun
             name: {column: median(scores[column][..., k]) for column in COLUMNS} | _beside(scores["model"][..., k])
             for k, name in enumerate(SCORES)
         }
-    checks = [check for insertion in INSERTIONS for check in measured[insertion]["self_check"]]
+    checks = np.concatenate([measured[insertion]["self_checks"].ravel() for insertion in INSERTIONS])
     flux = measured["open_flux"]
     return result | {
         "open_flux_mx": {name: float(np.median(flux[name])) for name in ("true", "zero", "model")},
-        "self_check": float(max(checks, key=abs)),
+        **check_summary(checks),
         "monopole_gauss": float(measured["monopole"].max()),
         "frames": len(flux["true"]),
         "samples": settings.samples,

@@ -128,7 +128,8 @@ def _corona_section(
         f"realisations; the true corona is that with the true magnetogram put in as it is. {corona['grid'][0]} x "
         f"{corona['grid'][1]} cells, lmax {corona['lmax']}, source surface at {corona['rss']:g} solar radii, lines "
         f"from {corona['seed_radius']:g}. Self-check, flux through the open area against the open flux: "
-        f"{100 * corona['self_check']:+.2f} % at worst."
+        f"{100 * corona['self_check']:+.2f} % at worst, within 1 % in {100 * corona['self_checks_passed']:.0f} % of "
+        "the models."
     )
     tables = "".join(
         html.paragraph("As it is:" if insertion == "as_is" else "Flux-matched:")

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from munit_jax.assessment.backgrounds import sphere_on_grid
 from munit_jax.assessment.corona_frames import CoronaSettings, Translate
 from munit_jax.assessment.parts import Parts
-from munit_jax.evaluation.corona import SCORES, CoronaOf, corona_of, corona_scores, median, worst_check
+from munit_jax.evaluation.corona import SCORES, CoronaOf, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.solar.disk import DiskGeometry, on_disk
 from munit_jax.solar.harmonics import Transform
 from munit_jax.solar.synoptic import (
@@ -112,7 +112,7 @@ def boundaries(
 def measure_far_side(
     sun: Sun, times: Sequence[int], translate: Translate, settings: CoronaSettings, parts: Parts
 ) -> dict[str, Any]:
-    """Return the scores at several times by column, (time, n, SCORES), and the worst self-check of each."""
+    """Return the scores at several times by column, (time, n, SCORES), and the self-checks."""
     transform = settings.transform
     for k, time in enumerate(tqdm(times, desc="far side", unit="date")):
         if k not in parts:
@@ -131,7 +131,7 @@ def _scores(transform: Transform, coronae: Mapping[str, Sequence[CoronaOf]]) -> 
         name: np.array([list(corona_scores(transform, one, true).values()) for one in coronae[name]])
         for name in COLUMNS
     }
-    return {"scores": scores, "self_check": worst_check(one for of_column in coronae.values() for one in of_column)}
+    return {"scores": scores, "self_checks": self_checks(one for of_column in coronae.values() for one in of_column)}
 
 
 def far_side_json(measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,4 +140,4 @@ def far_side_json(measured: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {
         name: {column: median(scores[column][..., k]) for column in COLUMNS} for k, name in enumerate(SCORES)
     }
-    return result | {"dates": len(scores["model"]), "self_check": float(max(measured["self_check"], key=abs))}
+    return result | {"dates": len(scores["model"]), **check_summary(measured["self_checks"])}

@@ -7,11 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from munit_jax.coronal.boundaries import Boundaries
-from munit_jax.solar.coronal_model import Corona, ModelSettings, model_corona, wind_at_sheet_end
+from munit_jax.solar.coronal_model import SELF_CHECK_LIMIT, Corona, ModelSettings, model_corona, wind_at_sheet_end
 from munit_jax.solar.harmonics import Transform, analysis
 from munit_jax.solar.pfss import ENERGY_RADII, energy_density
-
-SELF_CHECK_LIMIT = 0.01  # of the open flux
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from jaxtyping import Complex, Float
 from scipy.spatial import KDTree
 
 from munit_jax.evaluation.disk import ratio
-from munit_jax.solar.coronal_model import ModelSettings, model_corona
+from munit_jax.solar.coronal_model import SELF_CHECK_LIMIT, ModelSettings, model_corona
 from munit_jax.solar.fieldlines import neutral_line
 from munit_jax.solar.harmonics import Grid, Transform, analysis, power
 from munit_jax.solar.pfss import ENERGY_RADII, energy_density
@@ -221,7 +221,15 @@ def median(values: Float[np.ndarray, "..."]) -> float:
     return float(np.median(known)) if known.size else float("nan")
 
 
-def worst_check(coronae: Iterable[CoronaOf]) -> Float[np.ndarray, ""]:
-    """Return the self-check of several models that is the farthest from 0; those without any open flux have none."""
-    checks = [np.asarray(one.maps.self_check) for one in coronae if one.maps.open_flux > 0]
-    return max(checks, key=abs, default=np.asarray(0.0))
+def self_checks(coronae: Iterable[CoronaOf]) -> Float[np.ndarray, " n"]:
+    """Return the self-checks of several models; NaN for those without any open flux."""
+    return np.array([one.maps.self_check if one.maps.open_flux > 0 else np.nan for one in coronae], np.float64)
+
+
+def check_summary(checks: Float[np.ndarray, "..."]) -> dict[str, float]:
+    """Return the self-check that is the farthest from 0, and the share of the models that pass (1 %)."""
+    known = checks[np.isfinite(checks)]
+    return {
+        "self_check": float(known[np.abs(known).argmax()]) if known.size else float("nan"),
+        "self_checks_passed": float((np.abs(known) <= SELF_CHECK_LIMIT).mean()) if known.size else float("nan"),
+    }

@@ -25,8 +25,9 @@ from munit_jax.solar.wind import WSA, Wsa, boundary_distance, current_sheet, exp
 
 SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
 
-REFINED = 2048  # cells at the edge of open field that are looked at more closely: those with the most flux
+REFINED = 8192  # cells that are looked at more closely: those with the most flux
 FINER = 3  # lines along each side of such a cell
+SELF_CHECK_LIMIT = 0.01  # of the open flux: models that are farther off are told to be
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Corona(NamedTuple):
         open_flux: unsigned flux through it in maxwell.
         polarity: of the field lines through each cell at the seeds' radius: 1 or -1 where open, 0 where closed.
         end_latitude, end_longitude: where those lines end, on the surface or the source surface.
-        open_share: part of each cell that is open, finer than `polarity` at the edges.
+        open_share: part of each cell that is open, finer than `polarity` where the flux is.
         open_area_fraction: of the sphere at the seeds' radius.
         self_check: unsigned flux through the open area over the open flux, less 1: they should be equal.
         foot_latitude, foot_longitude: footpoints on the surface of the lines through each cell of the source surface;
@@ -145,8 +146,8 @@ def open_share(
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
     """Return the open part of each cell, and of its mean |B_r| what is open.
 
-    One strong cell at the edge of an active region may hold 1 % of the Sun's open flux: the cells at edges with the
-    most flux have 3 x 3 lines, the others the one of `is_open`.
+    Near active regions open field is finer than a cell, and one cell may hold 1 % of the Sun's open flux: the cells
+    with the most flux have 3 x 3 lines, the others the one of `is_open`.
 
     Args:
         transform: the tables.
@@ -158,7 +159,7 @@ def open_share(
     grid = transform.grid
     flux = jnp.abs(radial) * transform.solid_angles[:, None]
     count = min(REFINED, flux.size)
-    cells = jax.lax.top_k(jnp.where(_at_edge(is_open), flux, 0).ravel(), count)[1]
+    cells = jax.lax.top_k(flux.ravel(), count)[1]
     row, column = jnp.divmod(cells, grid.columns)
     shift = (np.arange(FINER) + 0.5) / FINER - 0.5
     north, west = (jnp.asarray(x.ravel(), radial.dtype)[:, None] for x in np.meshgrid(shift, shift))
@@ -176,15 +177,6 @@ def open_share(
         for whole, fine in ((share, part), (share * jnp.abs(radial), strength))
     ]
     return refine[0], refine[1]
-
-
-def _at_edge(is_open: Bool[Array, "lat lon"]) -> Bool[Array, "lat lon"]:
-    """Return which cells have a neighbour in a row or column that is not as they are."""
-    vertical = is_open[1:] != is_open[:-1]
-    none = jnp.zeros_like(is_open[:1])
-    horizontal = is_open != jnp.roll(is_open, 1, axis=1)
-    vertical = jnp.concatenate([vertical, none]) | jnp.concatenate([none, vertical])
-    return vertical | horizontal | jnp.roll(horizontal, -1, axis=1)
 
 
 @jax.jit

@@ -81,6 +81,7 @@ def test_every_column_has_every_score(measured):
     assert result["frames"] == 2
     assert (result["grid"], result["lmax"], result["rss"], result["seed_radius"]) == ([18, 36], 8, 2.5, 1.0)
     assert abs(result["self_check"]) < 0.1
+    assert 0 <= result["self_checks_passed"] <= 1
     assert result["monopole_gauss"] > 0
     assert result["background"] == "a dipole"
 
@@ -147,7 +148,7 @@ def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return frames.translate(euv)
 
-    monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_check": np.zeros(())})
+    monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
     with pytest.raises(KeyboardInterrupt):
         measure_coronae(frames, [0, 1], [1, 0], translate, BACKGROUND, SETTINGS, parts)
     measure_coronae(frames, [0, 1], [1, 0], translate, BACKGROUND, SETTINGS, parts)

@@ -91,7 +91,7 @@ def test_a_perfect_translation_gives_the_true_views(perfect):
 def test_the_corona_of_true_views_is_near_the_true_one_and_the_wrong_sign_is_seen(perfect, tmp_path):
     measured = measure_far_side(SUN, [TIME], perfect, SETTINGS, Parts(tmp_path, {}))
     result = far_side_json(measured)
-    assert set(result) == {*SCORES, "dates", "self_check"}
+    assert set(result) == {*SCORES, "dates", "self_check", "self_checks_passed"}
     assert all(set(result[name]) == set(COLUMNS) for name in SCORES)
     assert result["open_flux_error"]["true_views"] < 0.25
     assert result["neutral_line_distance"]["true_views"] < 8

@@ -8,13 +8,14 @@ from munit_jax.evaluation.corona import (
     SCORES,
     CoronaOf,
     angle_between,
+    check_summary,
     corona_of,
     corona_scores,
     median,
     neutral_distances,
+    self_checks,
     weighted_correlation,
     weighted_median,
-    worst_check,
 )
 from munit_jax.solar.coronal_model import ModelSettings
 from munit_jax.solar.harmonics import Grid, make_transform, synthesis
@@ -97,8 +98,15 @@ def test_no_field_leaves_scores_undefined_but_not_those_that_tell_of_it(true, em
 
 def test_the_self_check_is_within_a_few_per_cent_on_so_coarse_a_grid(true, empty):
     assert abs(float(true.maps.self_check)) < 0.05
-    assert worst_check([empty, true]) == true.maps.self_check
-    assert worst_check([empty]) == 0
+    checks = self_checks([empty, true])
+    np.testing.assert_array_equal(checks, [np.nan, true.maps.self_check])
+    assert check_summary(checks)["self_check"] == true.maps.self_check
+
+
+def test_summary_of_self_checks_by_hand():
+    summary = check_summary(np.array([[0.004, -0.03], [np.nan, 0.01]]))
+    assert summary == {"self_check": -0.03, "self_checks_passed": pytest.approx(2 / 3)}
+    assert np.isnan(check_summary(np.array([np.nan]))["self_check"])
 
 
 def test_neutral_lines_of_parallels_are_as_far_apart_as_those():
