@@ -172,10 +172,13 @@ def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool 
 def source_surface_error(
     generated: Float[Array, "b lat lon"], true: Float[Array, "b lat lon"], weights: Float[Array, " lat"]
 ) -> Scalar:
-    """E of the mean over the sphere of (B_r - B_r')^2 over that of B_r'^2 at the source surface, in gauss.
+    """E of <(B - B')^2> / (<B^2> + <B'^2>), B and B' the generated and the true B_r at the source surface, <> their
+    mean over the sphere.
 
-    A term beyond the poster: what the corona and the solar wind see of the error of a magnetogram. It is 1 for an empty
-    magnetogram and 4 for one of the wrong sign. Surfaces below QUIET_SURFACE count as if they were as strong.
+    A term beyond the poster: what the corona and the solar wind see of the error of a magnetogram. It is 0 for the
+    truth, 1 for an empty magnetogram or one that has nothing to do with it, 2 for one of the wrong sign, and never
+    more: fields at the begin of a training, which are a hundred times too strong, would else drown all other terms. The
+    denominator is at least QUIET_SURFACE squared.
 
     Args:
         generated, true: B_r at the source surface in gauss.
@@ -190,7 +193,8 @@ def source_surface_error(
     def mean(values: Float[Array, "b lat lon"]) -> Float[Array, " b"]:
         return jnp.einsum("bji,j->b", values, weights, precision="highest") / (weights.sum() * values.shape[-1])
 
-    return (mean((generated - true) ** 2) / jnp.maximum(mean(true**2), QUIET_SURFACE**2)).mean()
+    strength = jnp.maximum(mean(generated**2) + mean(true**2), QUIET_SURFACE**2)
+    return (mean((generated - true) ** 2) / strength).mean()
 
 
 @jax.jit

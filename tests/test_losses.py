@@ -61,22 +61,25 @@ def surface(*rows: float) -> jax.Array:
 
 
 def test_source_surface_error_by_hand():
-    """Errors 1, 0 and -2 of true values 1, 2 and 2, rows that weigh 1, 2 and 1: (1 + 4) / (1 + 8 + 4)."""
+    """Errors 1, 0 and -2 of true values 1, 2 and 2, rows that weigh 1, 2 and 1: (1 + 4) / (12 + 13)."""
     weights = jnp.array([1.0, 2.0, 1.0])
-    assert losses.source_surface_error(surface(2, 2, 0), surface(1, 2, 2), weights) == pytest.approx(5 / 13)
+    assert losses.source_surface_error(surface(2, 2, 0), surface(1, 2, 2), weights) == pytest.approx(5 / 25)
 
 
-def test_source_surface_error_of_nothing_is_1_and_of_the_wrong_sign_4():
+def test_source_surface_error_of_nothing_is_1_and_of_the_wrong_sign_2():
     true, weights = surface(0.1, -0.2, 0.05), jnp.ones(3)
     assert losses.source_surface_error(true, true, weights) == 0
     assert losses.source_surface_error(0 * true, true, weights) == pytest.approx(1)
-    assert losses.source_surface_error(-true, true, weights) == pytest.approx(4)
+    assert losses.source_surface_error(-true, true, weights) == pytest.approx(2)
+    assert losses.source_surface_error(-1000 * true, true, weights) == pytest.approx(1, abs=0.01), (
+        "never drowns the rest"
+    )
 
 
 def test_source_surface_error_of_a_batch_is_the_mean_of_its_frames():
     true, weights = jnp.concatenate([surface(1, 1), surface(10, 10)]), jnp.ones(2)
     generated = jnp.concatenate([surface(2, 2), surface(10, 10)])
-    assert losses.source_surface_error(generated, true, weights) == pytest.approx(0.5)
+    assert losses.source_surface_error(generated, true, weights) == pytest.approx((1 / 5 + 0) / 2)
 
 
 def test_a_surface_without_field_does_not_divide_by_zero():
