@@ -25,7 +25,7 @@ from munit_jax.solar.wind import WSA, Wsa, boundary_distance, current_sheet, exp
 
 SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
 
-REFINED = 8192  # cells that are looked at more closely: those with the most flux
+REFINED = 4096  # cells that are looked at more closely: those with the most flux
 FINER = 3  # lines along each side of such a cell
 SELF_CHECK_LIMIT = 0.01  # of the open flux: models that are farther off are told to be
 
