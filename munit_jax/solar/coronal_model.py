@@ -25,7 +25,8 @@ from munit_jax.solar.wind import WSA, Wsa, boundary_distance, current_sheet, exp
 
 SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
 
-REFINED = 4096  # cells that are looked at more closely: those with the most flux
+# Cells that are looked at more closely: those with the most flux, and of the others those at edges of open field.
+REFINED, REFINED_AT_EDGES = 4096, 1536
 FINER = 3  # lines along each side of such a cell
 SELF_CHECK_LIMIT = 0.01  # of the open flux: models that are farther off are told to be
 
@@ -147,7 +148,7 @@ def open_share(
     """Return the open part of each cell, and of its mean |B_r| what is open.
 
     Near active regions open field is finer than a cell, and one cell may hold 1 % of the Sun's open flux: the cells
-    with the most flux have 3 x 3 lines, the others the one of `is_open`.
+    with the most flux and those at edges of open field have 3 x 3 lines, the others the one of `is_open`.
 
     Args:
         transform: the tables.
@@ -158,8 +159,10 @@ def open_share(
     """
     grid = transform.grid
     flux = jnp.abs(radial) * transform.solid_angles[:, None]
-    count = min(REFINED, flux.size)
-    cells = jax.lax.top_k(flux.ravel(), count)[1]
+    most, strong = jax.lax.top_k(flux.ravel(), min(REFINED, flux.size // 2))
+    weaker_edge = jnp.where(_at_edge(is_open) & (flux < most[-1]), flux, -1)
+    cells = jnp.concatenate([strong, jax.lax.top_k(weaker_edge.ravel(), min(REFINED_AT_EDGES, flux.size // 2))[1]])
+    count = len(cells)
     row, column = jnp.divmod(cells, grid.columns)
     shift = (np.arange(FINER) + 0.5) / FINER - 0.5
     north, west = (jnp.asarray(x.ravel(), radial.dtype)[:, None] for x in np.meshgrid(shift, shift))
@@ -177,6 +180,15 @@ def open_share(
         for whole, fine in ((share, part), (share * jnp.abs(radial), strength))
     ]
     return refine[0], refine[1]
+
+
+def _at_edge(is_open: Bool[Array, "lat lon"]) -> Bool[Array, "lat lon"]:
+    """Return which cells have a neighbour in a row or column that is not as they are."""
+    vertical = is_open[1:] != is_open[:-1]
+    none = jnp.zeros_like(is_open[:1])
+    horizontal = is_open != jnp.roll(is_open, 1, axis=1)
+    vertical = jnp.concatenate([vertical, none]) | jnp.concatenate([none, vertical])
+    return vertical | horizontal | jnp.roll(horizontal, -1, axis=1)
 
 
 @jax.jit

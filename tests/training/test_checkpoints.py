@@ -20,6 +20,10 @@ from munit_jax.training.checksum import sha256
 from munit_jax.training.parallel import replicate
 from munit_jax.training.state import init_state, make_optimizers
 
+# The threads that read a damaged file leave more behind than the one exception that is caught; it may be collected
+# while a later test runs.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture(scope="module")
 def fresh(recipe):
@@ -107,8 +111,6 @@ def flip(path):
     path.write_bytes(content)
 
 
-# The threads that read a damaged file leave more behind than the one exception that is caught.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_whatever_is_damaged_the_numbers_are_right(saved, states, fresh, tmp_path):
     """Each file of the newest checkpoint in turn: either it does not matter, or the one before is taken."""
     files = [path.relative_to(saved) for path in (saved / "checkpoints" / "step_30").rglob("*") if path.is_file()]
