@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from munit_jax.solar.fieldlines import trace
-from munit_jax.solar.harmonics import Transform, analysis, mean_over_sphere
+from munit_jax.solar.harmonics import Grid, Transform, analysis, mean_over_sphere
 from munit_jax.solar.interpolation import (
     FieldGrid,
     cartesian,
@@ -25,9 +25,9 @@ from munit_jax.solar.wind import WSA, Wsa, boundary_distance, current_sheet, exp
 
 SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
 
-# Cells that are looked at more closely: those with the most flux, and of the others those at edges of open field.
-REFINED, REFINED_AT_EDGES = 4096, 1536
-FINER = 3  # lines along each side of such a cell
+# Cells that are looked at more closely, and the lines along each side of them: those with the most flux, the next ones,
+# and of the others those at edges of open field.
+STRONGEST, STRONG, AT_EDGES = (1024, 5), (3072, 3), (1536, 3)
 SELF_CHECK_LIMIT = 0.01  # of the open flux: models that are farther off are told to be
 
 
@@ -148,7 +148,9 @@ def open_share(
     """Return the open part of each cell, and of its mean |B_r| what is open.
 
     Near active regions open field is finer than a cell, and one cell may hold 1 % of the Sun's open flux: the cells
-    with the most flux and those at edges of open field have 3 x 3 lines, the others the one of `is_open`.
+    with the most flux have several lines, the others the one of `is_open`. For the open part, cells at edges of open
+    field have several too. The flux does without those: finer lines only where there is an open one next to it would
+    find the open cells that are partly closed, but not the closed ones that are partly open, and so lose flux.
 
     Args:
         transform: the tables.
@@ -157,29 +159,37 @@ def open_share(
         is_open: where the lines through the middles of the cells are open.
         radius: where the lines begin.
     """
-    grid = transform.grid
     flux = jnp.abs(radial) * transform.solid_angles[:, None]
-    most, strong = jax.lax.top_k(flux.ravel(), min(REFINED, flux.size // 2))
+    most, by_flux = jax.lax.top_k(flux.ravel(), min(STRONGEST[0] + STRONG[0], flux.size // 2))
     weaker_edge = jnp.where(_at_edge(is_open) & (flux < most[-1]), flux, -1)
-    cells = jnp.concatenate([strong, jax.lax.top_k(weaker_edge.ravel(), min(REFINED_AT_EDGES, flux.size // 2))[1]])
-    count = len(cells)
-    row, column = jnp.divmod(cells, grid.columns)
-    shift = (np.arange(FINER) + 0.5) / FINER - 0.5
-    north, west = (jnp.asarray(x.ravel(), radial.dtype)[:, None] for x in np.meshgrid(shift, shift))
-    latitude = ((row[None] + 0.5 + north) * (180 / grid.rows) - 90).ravel()
-    longitude = ((column[None] + 0.5 + west) * (360 / grid.columns)).ravel()
-    b = map_at(grid, radial, latitude, longitude)
-    ends = trace(
-        volume, cartesian(latitude, longitude, radius).astype(b.dtype), jnp.where(b < 0, -1, 1).astype(b.dtype)
-    )
-    part = ends.outer.reshape(-1, count).mean(axis=0, dtype=b.dtype)
-    strength = (ends.outer * jnp.abs(b)).reshape(-1, count).mean(axis=0)
-    share = is_open.astype(b.dtype)
-    refine = [
-        whole.ravel().at[cells].set(fine).reshape(whole.shape)
-        for whole, fine in ((share, part), (share * jnp.abs(radial), strength))
-    ]
-    return refine[0], refine[1]
+    at_edges = jax.lax.top_k(weaker_edge.ravel(), min(AT_EDGES[0], flux.size // 2))[1]
+    groups = ((by_flux[: STRONGEST[0]], STRONGEST[1]), (by_flux[STRONGEST[0] :], STRONG[1]), (at_edges, AT_EDGES[1]))
+    places = [_inside_cells(transform.grid, cells, lines) for cells, lines in groups]
+    latitude, longitude = (jnp.concatenate(each).astype(radial.dtype) for each in zip(*places, strict=True))
+    b = map_at(transform.grid, radial, latitude, longitude)
+    outer = trace(volume, cartesian(latitude, longitude, radius), jnp.where(b < 0, -1, 1).astype(b.dtype)).outer
+    share = is_open.ravel().astype(b.dtype)
+    strength = share * jnp.abs(radial.ravel())
+    begin = 0
+    for cells, lines in groups:
+        of_group = slice(begin, begin := begin + lines**2 * len(cells))
+        opened, b_opened = (x[of_group].reshape(lines**2, len(cells)).mean(axis=0) for x in (outer, outer * jnp.abs(b)))
+        share = share.at[cells].set(opened)
+        if cells is not at_edges:
+            strength = strength.at[cells].set(b_opened)
+    return share.reshape(radial.shape), strength.reshape(radial.shape)
+
+
+def _inside_cells(
+    grid: Grid, cells: Int[Array, "cell"], lines: int
+) -> tuple[Float[Array, "line"], Float[Array, "line"]]:
+    """Return latitude and longitude in degrees of lines x lines points in each cell, all cells' first ones first."""
+    shift = (np.arange(lines) + 0.5) / lines - 0.5
+    north, west = (x.ravel()[:, None] for x in np.meshgrid(shift, shift))
+    row, column = jnp.divmod(cells[None], grid.columns)
+    latitude = (row + 0.5 + north) * (180 / grid.rows) - 90
+    longitude = (column + 0.5 + west) * (360 / grid.columns)
+    return latitude.ravel(), longitude.ravel()
 
 
 def _at_edge(is_open: Bool[Array, "lat lon"]) -> Bool[Array, "lat lon"]:
