@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from jaxtyping import Bool, Int
 
-DAY = 86400  # seconds
+from tfds_sdoml.ephemeris import DAY
+
 SYNODIC_ROTATION_DAYS = 27
 POSTER_YEARS = (2010, 2012)
 POSTER_TRAIN, POSTER_TEST = 12_000, 3_945

@@ -13,10 +13,10 @@ from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import KDTree
 
+from munit_jax.solar.disk import SOLAR_RADIUS_CM
 from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.synthetic_regions import (
     CYCLE_START,
-    SOLAR_RADIUS_CM,
     Fragments,
     fragments_at,
     regions_at,

@@ -12,10 +12,10 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
+from munit_jax.solar.disk import SOLAR_RADIUS_CM
 from munit_jax.solar.rotation import rotation_rate
 from tfds_sdoml.ephemeris import DAY
 
-SOLAR_RADIUS_CM = 6.957e10  # IAU 2015 resolution B3
 KM_PER_DEGREE = 12142.0  # on the surface: 2 pi 695 700 km / 360
 
 CYCLE_START = int(datetime(2008, 12, 1, tzinfo=UTC).timestamp())  # minimum before cycle 24 (SILSO)

@@ -14,8 +14,7 @@ from munit_jax.assessment.far_side import Sun, measure_far_side
 from munit_jax.assessment.html import Cell, Section
 from munit_jax.assessment.parts import Parts
 from munit_jax.assessment.results import number_text
-from munit_jax.data.pipeline import Frames, format_time, geometry_of
-from munit_jax.evaluation.baselines import spaced
+from munit_jax.data.pipeline import Frames, format_time, geometry_of, spaced
 from munit_jax.evaluation.corona import SCORES, corona_of
 from munit_jax.solar.synoptic import INSERTIONS
 

@@ -23,11 +23,12 @@ from munit_jax.assessment.pictures import Picture, worst
 from munit_jax.assessment.report import report
 from munit_jax.assessment.results import findings, frames_csv, metrics_json, per_frame, without_nan
 from munit_jax.assessment.settings import Settings
-from munit_jax.data.pipeline import DataSettings, Frames, dataset_statistics, format_time, geometry_of
+from munit_jax.data.pipeline import DataSettings, Frames, dataset_statistics, format_time, geometry_of, spaced
 from munit_jax.errors import DataError, WorkdirError
-from munit_jax.evaluation.baselines import DAY, Climate, learn_climate, spaced
+from munit_jax.evaluation.baselines import Climate, learn_climate
 from munit_jax.inference import TrainedRun, make_translate, random_styles, together
 from munit_jax.training.writers import write_json, write_text
+from tfds_sdoml.ephemeris import DAY
 
 FOLDER = "evaluation"  # of a run's folder
 PARTS = "parts"  # of that
@@ -111,7 +112,7 @@ def _held(run: TrainedRun, settings: Settings, like: Held | None = None) -> Held
         )
     if like is not None and like.frames.name != data.euv:
         raise DataError(
-            f"{run.name} was trained on {data.euv}, the other run on {like.frames.name}: compare runs on one"
+            f"{run.name} was trained on {data.euv}, the other run on {like.frames.name}: compare runs on one dataset"
         )
     frames, train = _frames(data, settings.split), _frames(data, "train")
     if not len(frames) or not len(train):
@@ -122,7 +123,7 @@ def _held(run: TrainedRun, settings: Settings, like: Held | None = None) -> Held
     magnetograms = Frames(data.euv, settings.split, ("magnetogram",), data.channels, data.data_dir)
     dates = look(magnetograms, _bar("dates"))
     if like is not None and (frames.size, dates.sha256) != (like.frames.size, like.dates.sha256):
-        raise DataError(f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one")
+        raise DataError(f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one dataset")
     climate = learn_climate(train, run.normalizations["euv"], _bar("training frames, for the baselines"))
     return Held(frames, dates, climate, run.normalizations["euv"], list(spaced(len(frames), settings.limit)))
 
@@ -208,13 +209,8 @@ def _about(run: TrainedRun, held: Held, settings: Settings, compared: TrainedRun
         "frames_for_baselines": len(held.climate.times),
         "days_to_training": days_to_training(held.times, held.climate.times),
         "euv_proxy_channel": run.channels[held.climate.channel],
-        "data": {f"frames of the {split} split": len(_frames(data, split)) for split in ("train", "validation", "test")}
-        | {
-            f"percentiles of {series} on the disk": ", ".join(
-                f"{name} %: {value:.4g}" for name, value in values.items()
-            )
-            for series, values in dataset_statistics(data.euv, data.data_dir).items()
-        },
+        "frames_of_splits": {split: len(_frames(data, split)) for split in ("train", "validation", "test")},
+        "disk_percentiles": dataset_statistics(data.euv, data.data_dir),
     }
     if compared is not None:
         about["compared_with"] = {

@@ -20,11 +20,10 @@ from tqdm import tqdm
 
 from munit_jax.assessment.parts import Parts
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import Frames, geometry_of
+from munit_jax.data.pipeline import Frames, Watch, geometry_of
 from munit_jax.evaluation.baselines import (
     BASELINES,
     Climate,
-    Watch,
     another_date,
     day_before,
     digest,
@@ -37,7 +36,7 @@ from munit_jax.evaluation.strata import strata_by_place, with_strata_by_field
 from munit_jax.evaluation.structure import structure_sums
 from munit_jax.inference import TrainedRun
 from munit_jax.model.munit import Params, encode_style, realisations
-from munit_jax.solar.pfss import SOLAR_RADIUS_CM
+from munit_jax.solar.disk import SOLAR_RADIUS_CM
 
 # Single magnetograms beside the realisations. `model_mean`: their mean; `model_own_style`: the translation with the
 # style of the true magnetogram, a bound for what a style can do, not a prediction.
@@ -53,7 +52,7 @@ Measure = Callable[[Mapping[str, np.ndarray]], Tree]
 
 @dataclass
 class Assessment:
-    """The sums over each frame.
+    """The sums over each frame, in double precision.
 
     Attributes:
         times: seconds since 1970, increasing.
@@ -70,7 +69,7 @@ class Assessment:
     ensemble: dict[str, np.ndarray]
 
     def of(self, column: str) -> dict[str, Float[np.ndarray, "frame n ..."]]:
-        """Return the sums of one of COLUMNS, in double precision; 0 for frames in which it does not exist.
+        """Return the sums of one of COLUMNS; 0 for frames in which it does not exist.
 
         The sums of the CRPS, which is of all realisations, are the same for each of them.
         """
@@ -79,16 +78,15 @@ class Assessment:
         k = SINGLES.index(column)
         there = self.available[:, k]
         sums = {
-            name: np.where(there.reshape(-1, *(1,) * (x.ndim - 1)), x[:, k : k + 1].astype(np.float64), 0.0)
+            name: np.where(there.reshape(-1, *(1,) * (x.ndim - 1)), x[:, k : k + 1], 0.0)
             for name, x in self.singles.items()
         }
         return sums | {"crps": sums["absolute_error"]}
 
     @cached_property
     def _model(self) -> dict[str, Float[np.ndarray, "frame n ..."]]:
-        sums = {name: x.astype(np.float64, copy=False) for name, x in self.model.items()}
-        n = sums["absolute_error"].shape[1]
-        return sums | {"crps": np.repeat(self.ensemble["crps"].astype(np.float64)[:, None], n, axis=1)}
+        n = self.model["absolute_error"].shape[1]
+        return self.model | {"crps": np.repeat(self.ensemble["crps"][:, None], n, axis=1)}
 
 
 @dataclass(frozen=True)
@@ -250,9 +248,8 @@ def _measured(measure: Measure, held: Held, numbers: Sequence[int], together: in
         padded = frames + [frames[-1]] * (together - len(frames))
         known = {name: np.stack([frame[name] for frame in padded]) for name in frames[0]}
         area, available = known.pop("square_centimetres"), known.pop("available")
-        sums = jax.device_get(measure(known))
+        sums = {part: in_double(of_part) for part, of_part in jax.device_get(measure(known)).items()}
         for part in ("model", "singles"):
-            sums[part] = in_double(sums[part])
             sums[part] |= flux_sums(sums[part], area)
         sums["available"] = available
         for place in range(len(frames)):

@@ -17,6 +17,7 @@ from munit_jax.evaluation.figures import OFF_DISK, draw_difference, draw_euv, dr
 from munit_jax.evaluation.strata import LONGITUDE_EDGES, LONGITUDE_STEP, MU_EDGES, MU_STEP
 from munit_jax.evaluation.structure import BANDS, EDGES
 from munit_jax.solar.disk import DiskGeometry, on_disk
+from tfds_sdoml.ephemeris import DAY
 
 REALISATIONS = 4  # of a frame in a picture
 SPREAD_RANGE = (0.5, 100.0)  # gauss
@@ -101,7 +102,7 @@ def frames_figure(pictures: Sequence[Picture], channel: str) -> Figure:
 
 def scatter_figure(assessment: Assessment) -> Figure:
     """Draw how often a true field (across) goes with a generated one (up); signed, and as |B|."""
-    counts = assessment.ensemble["joint"].astype(np.float64).sum(axis=0)
+    counts = assessment.ensemble["joint"].sum(axis=0)
     edges = JOINT_EDGES
     middle = len(edges) // 2
     folded = counts + counts[::-1]
@@ -163,7 +164,7 @@ def true_unsigned_flux(assessment: Assessment) -> Float[np.ndarray, " frame"]:
     return assessment.of("model")["flux_moments"][:, 0, 0, 2]
 
 
-GAP = 5 * 86400  # seconds: a line does not bridge more
+GAP = 5 * DAY  # seconds: a line does not bridge more
 
 
 def _with_gaps(dates: Sequence[datetime]) -> list[datetime]:

@@ -11,9 +11,9 @@ from munit_jax.assessment.pictures import Picture
 from munit_jax.assessment.results import RIVALS, number_text
 from munit_jax.evaluation.baselines import MOST_TRAINING_FRAMES
 from munit_jax.evaluation.metrics import METRICS, PARTS
+from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")
-SYNODIC_ROTATION_DAYS = 27
 STRATA_SHOWN = ("disk", "inner_disk", "active_regions", "quiet_sun")
 
 LIMITS = (
@@ -196,11 +196,10 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
 
 
 def _run(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    rows = [
-        [Cell(_plain(name)), Cell(_text(value), "text")] for name, value in run.items() if not isinstance(value, dict)
-    ]
-    for name in ("data", "compared_with"):
-        rows += [[Cell(_plain(key)), Cell(_text(value), "text")] for key, value in run.get(name, {}).items()]
+    named: dict[str, Any] = {}
+    for name, value in run.items():
+        named |= {f"{name}, {key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
+    rows = [[Cell(_plain(name)), Cell(_text(value), "text")] for name, value in named.items()]
     note = f"Baselines were learnt on at most {MOST_TRAINING_FRAMES} frames of the training split."
     return (
         html.table(["", ""], rows)
@@ -219,6 +218,10 @@ def _plain(name: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_text(part)}" for key, part in value.items())
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -86,7 +86,7 @@ def pooled(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def ensemble_of(assessment: Assessment) -> dict[str, Any]:
     """Return the scores of the realisations as an ensemble."""
-    sums = {name: x.astype(np.float64).sum(axis=0) for name, x in assessment.ensemble.items()}
+    sums = {name: x.sum(axis=0) for name, x in assessment.ensemble.items()}
     model = assessment.of("model")
     right, wrong = (share(model, SIGNED_ABOVE)[:, :, 0] for share in (polarity_agreement, polarity_disagreement))
     own = polarity_agreement(pooled(assessment.of("model_own_style")), SIGNED_ABOVE)[0]

@@ -1,6 +1,6 @@
 """From prepared datasets to batches: open, check, crop, flip, normalise, shuffle, repeat."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ READ_AHEAD = 16
 
 GEOMETRY = ("solar_radius", "centre", "b0", "l0", "distance")  # of a frame
 LINE_OF_SIGHT = "bz"  # the component of the field that the networks make
+
+# What goes through numbers of frames may be watched: a bar, say, that shows how far it is.
+Watch = Callable[[Iterable[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,13 @@ class Frames:
             frame[domain] = frame[domain][..., layers].astype(np.float32)
             check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
         return frame
+
+
+def spaced(count: int, limit: int) -> Iterable[int]:
+    """Return at most `limit` (0: all) evenly spaced numbers of `count` frames."""
+    if not limit or count <= limit:
+        return range(count)
+    return [int(i) for i in np.linspace(0, count - 1, limit).round()]
 
 
 def geometry_of(frame: Mapping[str, np.ndarray]) -> DiskGeometry:

@@ -9,7 +9,7 @@
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +18,18 @@ from jaxtyping import Float, Int
 from scipy.optimize import isotonic_regression
 
 from munit_jax.data.normalization import Normalization, normalize
-from munit_jax.data.pipeline import Frames, geometry_of
+from munit_jax.data.pipeline import Frames, Watch, geometry_of, spaced
 from munit_jax.evaluation.strata import SCORED_RADIUS
 from munit_jax.solar.disk import on_disk
 from munit_jax.solar.rotation import rotated
+from tfds_sdoml.ephemeris import DAY
 
 BASELINES = ("zero", "mean", "persistence", "shuffled", "euv_proxy")
 
-DAY = 86400  # seconds
 DAY_TOLERANCE = 6 * 3600  # seconds: how much more or less than a day the frame before may be off
 INTENSITY_BINS = 256  # of the normalised intensity, -1 to 1
 MOST_TRAINING_FRAMES = 1000  # spread over the split: more change the mean of a pixel by less than a tenth of a gauss
 
-Watch = Callable[[Iterable[int]], Iterable[int]]
 Field = Float[np.ndarray, "h w"]
 
 
@@ -71,7 +70,7 @@ def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Cl
         for channel in range(euv.channels):
             counts[channel] += np.bincount(bins[:, channel], minlength=INTENSITY_BINS)
             sums[channel] += np.bincount(bins[:, channel], unsigned[disk], INTENSITY_BINS)
-    fits = [_increasing(n, total) for n, total in zip(counts, sums, strict=True)]
+    fits = [_increasing(n, of_bins) for n, of_bins in zip(counts, sums, strict=True)]
     # All fits have the same mean, so the one with the largest mean square leaves the least of the variance.
     explained = [(n * fit**2).sum() for n, fit in zip(counts, fits, strict=True)]
     channel = int(np.argmax(explained))
@@ -141,10 +140,3 @@ def another_date(digests: Sequence[bytes]) -> list[int | None]:
 def digest(field: Field) -> bytes:
     """Return a checksum of a magnetogram."""
     return hashlib.sha256(np.ascontiguousarray(field).tobytes()).digest()
-
-
-def spaced(count: int, limit: int) -> Iterable[int]:
-    """Return at most `limit` (0: all) evenly spaced indices of `count`."""
-    if not limit or count <= limit:
-        return range(count)
-    return [int(i) for i in np.linspace(0, count - 1, limit).round()]

@@ -11,8 +11,10 @@ from jaxtyping import Float, Int
 
 from munit_jax.evaluation.disk import Sums
 from munit_jax.evaluation.metrics import scores
+from tfds_sdoml.ephemeris import DAY
+from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
 
-BLOCK = 27 * 86400 // 2  # seconds: half a synodic rotation
+BLOCK = SYNODIC_ROTATION_DAYS * DAY // 2  # seconds: half a synodic rotation
 RESAMPLES = 400
 COVERED = 0.95  # of the resamples lie inside the interval
 

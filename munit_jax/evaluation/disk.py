@@ -17,9 +17,7 @@ ONE, B, T, ABS_B, ABS_T = range(5)
 FIRST_EUV = 5
 
 POLARITY_THRESHOLDS = (10.0, 50.0, 100.0)  # gauss of the true |B|, above which signs are compared
-GREY_RANGE = (
-    100.0  # gauss: the field that is white in the pictures of Kim et al. 2019, whose PSNR and SSIM are compared
-)
+GREY_RANGE = 100.0  # gauss, white in the pictures of Kim et al. 2019, with whose PSNR and SSIM ours are compared
 PPE_TOLERANCE = 0.1  # of the true field
 
 Sums = Mapping[str, Float[np.ndarray, "..."]]
@@ -91,14 +89,22 @@ def centred_moments(
     The offsets are about the means over the first stratum: moments about 0 of a nearly constant member would be nothing
     but round-off in single precision. `in_double` takes them back.
     """
-    inside, count = weights.max(axis=0) > 0, jnp.maximum(weights[0].sum(), 1)
-    offsets, centred = jnp.zeros(len(members)), members
-    for _ in range(2):  # the mean of many pixels has round-off too, the second time of what is left
-        offsets += over_strata(weights[:1], centred)[0] / count
-        centred = jnp.where(inside[None], members - offsets[:, None], 0.0)
-    rows = jnp.concatenate([jnp.ones_like(centred[:1]), centred])
+    rest, offsets = centred(members, weights)
+    rows = jnp.concatenate([jnp.ones_like(rest[:1]), rest])
     moments = jax.lax.map(lambda row: over_strata(weights, row[None] * rows), rows)
     return moments.transpose(1, 0, 2), jnp.concatenate([jnp.zeros(1), offsets])
+
+
+def centred(
+    members: Float[Array, "k pixels"], weights: Float[Array, "s pixels"]
+) -> tuple[Float[Array, "k pixels"], Float[Array, " k"]]:
+    """Return members less their means over the first stratum, 0 outside of all strata, and those means."""
+    inside, count = weights.max(axis=0) > 0, jnp.maximum(weights[0].sum(), 1)
+    means, rest = jnp.zeros(len(members)), members
+    for _ in range(2):  # the mean of many pixels has round-off too, the second time of what is left
+        means += over_strata(weights[:1], rest)[0] / count
+        rest = jnp.where(inside[None], members - means[:, None], 0.0)
+    return rest, means
 
 
 def in_double(sums: Sums) -> dict[str, Float[np.ndarray, "..."]]:
@@ -165,9 +171,9 @@ def partial_correlation(
 ) -> Score:
     """Return the correlation of two members that is left when both are fitted linearly by the given ones.
 
-    By inverting the covariance matrix, as in Whittaker 1990, Graphical Models in Applied Multivariate Statistics,
-    section 5.5; -1 to 1; NaN where a member is constant, or where the given ones leave less than `least_left` of its
-    variance.
+    It is the correlation in the partial covariance (Whittaker 1990, Graphical Models in Applied Multivariate
+    Statistics, section 5.5): -1 to 1; NaN where a member is constant, or where the given ones leave less than
+    `least_left` of its variance.
     """
     all_covariances = covariance(moments)
     members = [i, j, *given]
@@ -179,7 +185,7 @@ def partial_correlation(
     c = ratio(c, scale[..., :, None] * scale[..., None, :])
     usable = varies[..., 0] & varies[..., 1] & np.isfinite(c).all(axis=(-2, -1))
     inside = np.where(usable[..., None, None], c, np.eye(len(members)))
-    # What is left of both by the given ones: Schur's complement. Given members may be as good as collinear.
+    # The partial covariance is Schur's complement; given members may be as good as collinear.
     a, across, d = inside[..., :2, :2], inside[..., :2, 2:], inside[..., 2:, 2:]
     left = a - across @ np.linalg.pinv(d, rcond=1e-9, hermitian=True) @ np.swapaxes(across, -1, -2) if given else a
     variance = left[..., 0, 0] * left[..., 1, 1]

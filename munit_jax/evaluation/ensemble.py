@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from munit_jax.evaluation.disk import Sums, correlation
+from munit_jax.evaluation.disk import Sums, centred_moments, correlation, over_strata
 from munit_jax.evaluation.structure import bin_numbers
 
 LEVELS = (0.5, 0.9)  # of the central intervals
@@ -44,19 +44,16 @@ def ensemble_sums(
     variance = x.var(axis=0, ddof=1)
     squared_error = (x.mean(axis=0) - t) ** 2
 
-    def over_strata(rows: Float[Array, "k pixels"]) -> Float[Array, "s k"]:
-        return jnp.matmul(flat, rows.T, precision=jax.lax.Precision.HIGHEST)
-
     # E|x - t| - E|x - x'| / 2 (Gneiting and Raftery 2007, equation 20); the fair one has no bias from n being finite.
     distance = jnp.abs(x - t[None]).mean(axis=0)
     half_spacing = ((jnp.arange(n)[:, None] * 2.0 - n + 1) * ordered).sum(axis=0)  # half of |x_i - x_j| over all pairs
     crps, fair_crps = distance - half_spacing / n**2, distance - half_spacing / (n * (n - 1))
     inside = [(low <= t) & (t <= high) for low, high in (_interval(ordered, level) for level in LEVELS)]
-    sums = over_strata(jnp.stack([jnp.ones_like(t), crps, fair_crps, variance, squared_error, *inside]))
+    sums = over_strata(flat, jnp.stack([jnp.ones_like(t), crps, fair_crps, variance, squared_error, *inside]))
     strong = disk.ravel() & (jnp.abs(t) >= SIGNED_ABOVE)
     positive = (0.5 * (1 + jnp.sign(x))).mean(axis=0)
-    members = jnp.concatenate([jnp.ones((1, x.shape[1])), x]) * flat[:1]
-    unsigned = jnp.abs(members)
+    pairs, pairs_offsets = centred_moments(x, flat[:1])
+    unsigned_pairs, unsigned_pairs_offsets = centred_moments(jnp.abs(x), flat[:1])
     return {
         "pixels": sums[:, 0],
         "crps": sums[:, 1],
@@ -66,8 +63,10 @@ def ensemble_sums(
         "inside": sums[:, 5:],
         "ranks": _ranks(x, t, flat[0]),
         "reliability": _by_spread(variance, squared_error, flat[0]),
-        "pairs": jnp.matmul(members, members.T, precision=jax.lax.Precision.HIGHEST),
-        "unsigned_pairs": jnp.matmul(unsigned, unsigned.T, precision=jax.lax.Precision.HIGHEST),
+        "pairs": pairs[0],
+        "pairs_offsets": pairs_offsets,
+        "unsigned_pairs": unsigned_pairs[0],
+        "unsigned_pairs_offsets": unsigned_pairs_offsets,
         "majority": jnp.where(strong, jnp.maximum(positive, 1 - positive), 0.0).sum(),
         "strong": strong.sum().astype(jnp.float32),
         "joint": _joint(x, t, flat[0]),

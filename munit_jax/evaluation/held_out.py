@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import Frames, geometry_of
+from munit_jax.data.pipeline import Frames, Watch, geometry_of, spaced
 from munit_jax.evaluation import disk
-from munit_jax.evaluation.baselines import Watch, learn_climate, spaced, without_others
+from munit_jax.evaluation.baselines import learn_climate, without_others
 from munit_jax.evaluation.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio
 from munit_jax.evaluation.strata import SCORED_RADIUS
 from munit_jax.model.munit import Architecture, Params, StyleCode, draw_style, realisations

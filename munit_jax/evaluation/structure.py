@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from munit_jax.evaluation.disk import GREY_RANGE, Score, Sums, centred_moments, partial_correlation, ratio
+from munit_jax.evaluation.disk import GREY_RANGE, Score, Sums, centred, centred_moments, partial_correlation, ratio
 from munit_jax.solar.disk import SDOML_RADIUS_FRACTION
 
 BIN = 8  # pixels: the side of the blocks that Jeong et al. 2022 average over before they correlate
@@ -124,11 +124,8 @@ def _shifted_products(
     By Fourier transforms; zeros behind the image keep what is shifted out at one side from coming in at the other.
     """
     padded = tuple(side + LARGEST_SHIFT for side in disk.shape)
-
-    def centred(x: Float[Array, "h w"]) -> Float[Array, "h w"]:
-        return jnp.where(disk, x - x.sum() / disk.sum(), 0.0)
-
-    b, t = centred(b), centred(t)
+    rest, _ = centred(jnp.stack([b.ravel(), t.ravel()]), disk.reshape(1, -1).astype(jnp.float32))
+    b, t = rest.reshape(2, *disk.shape)
     products = jnp.fft.irfft2(jnp.fft.rfft2(b, s=padded) * jnp.conj(jnp.fft.rfft2(t, s=padded)), s=padded)
     middle = jnp.roll(products, (LARGEST_SHIFT, LARGEST_SHIFT), axis=(0, 1))
     window = middle[: 2 * LARGEST_SHIFT + 1, : 2 * LARGEST_SHIFT + 1]

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from munit_jax.solar.disk import SOLAR_RADIUS_CM
 from munit_jax.solar.harmonics import Transform, analysis, degrees, mean_over_sphere, power, scaled, synthesis
 
 SOURCE_SURFACE = 2.5  # solar radii (Hoeksema, Wilcox & Scherrer 1983)
 ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii at which energies are told
-SOLAR_RADIUS_CM = 6.957e10  # IAU 2015 resolution B3
 
 
 def radial_factor(

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from munit_jax.configuration import Config
-from munit_jax.data.pipeline import DataSettings, Frames, format_time
-from munit_jax.evaluation.baselines import Watch, spaced
+from munit_jax.data.pipeline import DataSettings, Frames, Watch, format_time, spaced
 from munit_jax.evaluation.held_out import (
     Scores,
     Translator,

@@ -8,9 +8,10 @@ from munit_jax.assessment import measurement
 from munit_jax.assessment.measurement import COLUMNS, SINGLES, Held, assess, look, make_measure
 from munit_jax.assessment.parts import Parts
 from munit_jax.assessment.results import ensemble_of, metrics_json
-from munit_jax.evaluation.baselines import DAY, learn_climate
+from munit_jax.evaluation.baselines import learn_climate
 from munit_jax.inference import random_styles
 from munit_jax.solar.disk import sdoml_geometry
+from tfds_sdoml.ephemeris import DAY
 
 SIZE, COUNT = 16, 6
 

@@ -5,7 +5,7 @@ import pytest
 
 from munit_jax.data import pipeline
 from munit_jax.data.normalization import Normalization, denormalize
-from munit_jax.data.pipeline import DataSettings, Frames, open_dataset, training_batches
+from munit_jax.data.pipeline import DataSettings, Frames, open_dataset, spaced, training_batches
 from munit_jax.errors import ConfigError, DataError
 from tests.tfds_sdoml.sun_images import write_aia, write_hmi
 from tfds_sdoml.build import build
@@ -157,3 +157,8 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_paired_needs_one_dataset(small_sun):
     with pytest.raises(ConfigError, match=r"data.paired needs one dataset with both domains"):
         training_batches(settings(magnetogram="sdoml/hmi_bz"), 1, seed=0)
+
+
+def test_spaced():
+    assert list(spaced(5, 0)) == list(spaced(5, 9)) == [0, 1, 2, 3, 4]
+    assert list(spaced(101, 3)) == [0, 50, 100]

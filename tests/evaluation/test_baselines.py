@@ -5,17 +5,16 @@ import pytest
 
 from munit_jax.data.normalization import Normalization, denormalize
 from munit_jax.evaluation.baselines import (
-    DAY,
     another_date,
     day_before,
     digest,
     learn_climate,
     persistence,
-    spaced,
     without_others,
 )
 from munit_jax.solar.disk import on_disk, sdoml_geometry
 from munit_jax.solar.rotation import rotated
+from tfds_sdoml.ephemeris import DAY
 
 EUV = Normalization("asinh", False, (50.0, 50.0), (5000.0, 5000.0))
 SIZE = 32
@@ -106,8 +105,3 @@ def test_another_date_is_never_its_own_and_follows_the_frame_not_its_place():
     for place, k in enumerate(order):
         assert order[permuted[place]] == partners[k]
     assert another_date(digests[:1]) == [None]
-
-
-def test_spaced():
-    assert list(spaced(5, 0)) == list(spaced(5, 9)) == [0, 1, 2, 3, 4]
-    assert list(spaced(101, 3)) == [0, 50, 100]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from munit_jax.evaluation.bootstrap import BLOCK, blocks_of, intervals, paired_intervals, resampled
+from tfds_sdoml.ephemeris import DAY
 from tests.evaluation.conftest import field
 
-DAY = 86400
 
 
 @pytest.fixture(scope="module")

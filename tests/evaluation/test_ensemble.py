@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from munit_jax.evaluation.disk import in_double
 from munit_jax.evaluation.ensemble import (
     JOINT_EDGES,
     ensemble_scores,
@@ -27,7 +28,7 @@ def _sums(x, t):
 
 
 def sums_of(x: np.ndarray, t: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: np.asarray(value, np.float64) for name, value in _sums(x, t).items()}
+    return in_double(_sums(x, t))
 
 
 def scores_of(x, t, right=None, own=0.5):
@@ -133,6 +134,12 @@ def test_pair_correlation_is_the_mean_over_pairs():
     x = draw(9, 3, 40, 50) + draw(10, 40, 50)
     r = np.corrcoef(x.reshape(3, -1))
     assert pair_correlation(sums_of(x, x[0])["pairs"]) == pytest.approx((r[0, 1] + r[0, 2] + r[1, 2]) / 3, abs=1e-5)
+
+
+def test_realisations_on_a_strong_mean_field_correlate_as_without_it():
+    x = draw(9, 3, 40, 50) + draw(10, 40, 50)
+    without, with_mean = (pair_correlation(sums_of(y, y[0])["pairs"]) for y in (x, (x + 3e4).astype(np.float32)))
+    assert with_mean == pytest.approx(without, abs=1e-5)
 
 
 def test_joint_histogram_has_the_truth_in_its_rows():

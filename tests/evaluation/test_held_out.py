@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.evaluation.baselines import learn_climate, spaced
+from munit_jax.data.pipeline import spaced
+from munit_jax.evaluation.baselines import learn_climate
 from munit_jax.evaluation.held_out import (
     frame_styles,
     make_translator,

@@ -103,8 +103,10 @@ def test_cross_correlation_without_shift_is_the_correlation(pair):
     assert middle == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_constant_field_has_no_peak(pair):
-    peak, shift = structure.peak(structure.cross_correlation(sums_of(np.zeros_like(pair[1]), pair[1])))
+@pytest.mark.parametrize("constant", [0.0, 1234.5, -0.1])
+def test_a_constant_field_has_no_peak(constant, pair):
+    sums = sums_of(np.full_like(pair[1], constant), pair[1])
+    peak, shift = structure.peak(structure.cross_correlation(sums))
     assert np.isnan(peak)
     assert np.isnan(shift)
 

@@ -8,9 +8,9 @@ from scipy.special import sph_harm_y
 from threadpoolctl import threadpool_limits
 
 from munit_jax.coronal.maps import read_synoptic
+from munit_jax.solar.disk import SOLAR_RADIUS_CM
 from munit_jax.solar.harmonics import Grid, analysis, make_transform, mean_over_sphere
 from munit_jax.solar.pfss import (
-    SOLAR_RADIUS_CM,
     energy_density,
     field,
     open_flux,

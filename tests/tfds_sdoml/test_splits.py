@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfds_sdoml.splits import DAY, blocked, poster
+from tfds_sdoml.ephemeris import DAY
+from tfds_sdoml.splits import blocked, poster
 
 
 def at(*date):
