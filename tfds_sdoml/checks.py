@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from munit_jax.solar.disk import on_disk, pixel_grid, sdoml_geometry
-from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.ephemeris import DAY
+from tfds_sdoml.sources.interface import FrameError
 
 LOOKED_AT = 128  # pixels across: larger images are looked at in every second, third ... pixel
 OFF_DISK = 1.2  # solar radii: beyond it the corona is faint, and its level below ...

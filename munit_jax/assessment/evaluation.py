@@ -123,7 +123,9 @@ def _held(run: TrainedRun, settings: Settings, like: Held | None = None) -> Held
     magnetograms = Frames(data.euv, settings.split, ("magnetogram",), data.channels, data.data_dir)
     dates = look(magnetograms, _bar("dates"))
     if like is not None and (frames.size, dates.sha256) != (like.frames.size, like.dates.sha256):
-        raise DataError(f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one dataset")
+        raise DataError(
+            f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
+        )
     climate = learn_climate(train, run.normalizations["euv"], _bar("training frames, for the baselines"))
     return Held(frames, dates, climate, run.normalizations["euv"], list(spaced(len(frames), settings.limit)))
 

@@ -248,7 +248,8 @@ def _measured(measure: Measure, held: Held, numbers: Sequence[int], together: in
         padded = frames + [frames[-1]] * (together - len(frames))
         known = {name: np.stack([frame[name] for frame in padded]) for name in frames[0]}
         area, available = known.pop("square_centimetres"), known.pop("available")
-        sums = {part: in_double(of_part) for part, of_part in jax.device_get(measure(known)).items()}
+        measured = jax.device_get(measure(known))
+        sums: dict[str, Any] = {part: in_double(of_part) for part, of_part in measured.items()}
         for part in ("model", "singles"):
             sums[part] |= flux_sums(sums[part], area)
         sums["available"] = available

@@ -198,7 +198,9 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
 def _run(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     named: dict[str, Any] = {}
     for name, value in run.items():
-        named |= {f"{name}, {key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
+        named |= (
+            {f"{name}, {key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
+        )
     rows = [[Cell(_plain(name)), Cell(_text(value), "text")] for name, value in named.items()]
     note = f"Baselines were learnt on at most {MOST_TRAINING_FRAMES} frames of the training split."
     return (

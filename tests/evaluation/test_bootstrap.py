@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from munit_jax.evaluation.bootstrap import BLOCK, blocks_of, intervals, paired_intervals, resampled
-from tfds_sdoml.ephemeris import DAY
 from tests.evaluation.conftest import field
-
+from tfds_sdoml.ephemeris import DAY
 
 
 @pytest.fixture(scope="module")
