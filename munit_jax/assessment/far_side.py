@@ -2,14 +2,14 @@
 
 Its EUV images become magnetograms, those are put together to the whole Sun, and the corona of that is held against the
 corona of the true sphere. Beside it stand what three true magnetograms would give, which is the bound of the method,
-and what is done without a far side: the magnetograms of the last rotation from the Earth, put together by their
-middles.
+and what is done without a far side: the magnetograms of the last rotation from the Earth.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -21,23 +21,15 @@ from munit_jax.assessment.parts import Parts
 from munit_jax.evaluation.corona import SCORES, CoronaOf, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.solar.disk import DiskGeometry, on_disk
 from munit_jax.solar.harmonics import Transform
-from munit_jax.solar.synoptic import (
-    combine,
-    insert,
-    meridian_weight,
-    radial_patch,
-    sample_disk,
-    without_monopole,
-    zonal_background,
-)
+from munit_jax.solar.synoptic import insert, radial_views, without_monopole, zonal_background
+from tfds_sdoml.ephemeris import DAY
+from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
 from tfds_sdoml.synthetic import observe
 
 VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
-ROTATION_DAYS = 27  # of the magnetograms that are put together without a far side, one a day
-DAY = 86400  # seconds
 
 # model: all three views generated; front_true: the Earth's is the true one; true_views: all three true; rotation: no
-# far side, the last rotation from the Earth.
+# far side, the last rotation from the Earth, a magnetogram a day.
 COLUMNS = ("model", "front_true", "true_views", "rotation")
 
 
@@ -62,25 +54,23 @@ def true_boundary(transform: Transform, surface_field: Float[np.ndarray, "180 36
 
 def assembled(
     transform: Transform,
-    views: Sequence[tuple[DiskGeometry, Float[np.ndarray, "h w"]]],
-    by_meridian: bool,
-) -> Float[Array, "lat lon"]:
-    """Return the boundary of several views of the disk; where none of them sees the Sun, means along the parallels.
+    geometries: Sequence[DiskGeometry],
+    magnetograms: Sequence[Float[np.ndarray, "#n _ _"]],
+) -> Float[Array, "n lat lon"]:
+    """Return the boundaries of several views of the disk; where none of them sees the Sun, means along the parallels.
 
     Args:
         transform: of the map.
-        views: geometries and magnetograms in gauss.
-        by_meridian: whether the middles of the views count most, as for a series in time.
+        geometries: one for each view.
+        magnetograms: realisations of each view in gauss, or a single one.
     """
-    patches, weights, preferences = [], [], []
-    for geometry, magnetogram in views:
-        sampling = sample_disk(geometry, transform.grid)
-        patches.append(radial_patch(sampling, jnp.asarray(np.where(on_disk(geometry), magnetogram, 0), jnp.float32)))
-        weights.append(sampling.weight)
-        preferences.append(meridian_weight(transform.grid, geometry.l0))
-    preference = jnp.asarray(np.stack(preferences), jnp.float32) if by_meridian else None
-    patch, weight = combine(jnp.stack(patches), jnp.stack(weights), preference)
-    return without_monopole(transform, insert(transform, zonal_background(patch, weight), patch, weight))[0]
+    disks = [np.where(on_disk(geometry), images, 0) for geometry, images in zip(geometries, magnetograms, strict=True)]
+    patches, weight = radial_views(transform.grid, geometries, disks, transform.solid_angles.dtype.type)
+
+    def boundary(patch: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
+        return without_monopole(transform, insert(transform, zonal_background(patch, weight), patch, weight))[0]
+
+    return jax.vmap(boundary)(patches)
 
 
 def boundaries(
@@ -92,20 +82,15 @@ def boundaries(
     """
     frames = [observe(sun.seed, time, sun.size, sun.channels, west) for west in VANTAGES]
     geometries = [frame.geometry for frame in frames]
-    true = [frame.magnetogram[..., 0] for frame in frames]
+    true = [frame.magnetogram[None, ..., 0] for frame in frames]
     made = [translate(frame.euv)[:samples] for frame in frames]
-
-    def together(images: Sequence[Float[np.ndarray, "h w"]]) -> Float[Array, "lat lon"]:
-        return assembled(transform, list(zip(geometries, images, strict=True)), by_meridian=False)
-
-    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(ROTATION_DAYS)]
-    rotation = assembled(transform, [(f.geometry, f.magnetogram[..., 0]) for f in last], by_meridian=True)
+    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_ROTATION_DAYS)]
     return {
         "true": true_boundary(transform, frames[0].surface_field)[None],
-        "model": jnp.stack([together(images) for images in zip(*made, strict=True)]),
-        "front_true": jnp.stack([together([true[0], *images]) for images in zip(*made[1:], strict=True)]),
-        "true_views": together(true)[None],
-        "rotation": rotation[None],
+        "model": assembled(transform, geometries, made),
+        "front_true": assembled(transform, geometries, [true[0], *made[1:]]),
+        "true_views": assembled(transform, geometries, true),
+        "rotation": assembled(transform, [f.geometry for f in last], [f.magnetogram[None, ..., 0] for f in last]),
     }
 
 

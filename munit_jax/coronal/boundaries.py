@@ -13,15 +13,7 @@ from munit_jax.coronal.maps import SynopticMap
 from munit_jax.errors import DataError
 from munit_jax.solar.harmonics import Grid, Transform
 from munit_jax.solar.remesh import grid_cells, remesh
-from munit_jax.solar.synoptic import (
-    Insertion,
-    combine,
-    insert,
-    meridian_weight,
-    radial_patch,
-    sample_disk,
-    without_monopole,
-)
+from munit_jax.solar.synoptic import Insertion, insert, radial_views, without_monopole
 
 
 @dataclass(frozen=True)
@@ -57,10 +49,7 @@ def synoptic_boundaries(synoptic: SynopticMap, transform: Transform) -> Boundari
 def disk_boundaries(
     disks: Sequence[DiskMagnetogram], background: SynopticMap | None, transform: Transform, insertion: Insertion
 ) -> Boundaries:
-    """Return the boundaries of magnetograms in a background.
-
-    Where several overlap, each counts by cos^4 of the distance from its central meridian: for several vantage points at
-    one time as for a series in time.
+    """Return the boundaries of magnetograms in a background; where several overlap, see `radial_views`.
 
     Args:
         disks: of one number of realisations, or one.
@@ -71,28 +60,19 @@ def disk_boundaries(
     Raises:
         DataError: magnetograms of different numbers of realisations.
     """
-    counts = {len(disk.field) for disk in disks} - {1}
-    if len(counts) > 1:
+    if len({len(disk.field) for disk in disks} - {1}) > 1:
         numbers = ", ".join(f"{disk.name} {len(disk.field)}" for disk in disks)
         raise DataError(f"magnetograms have different numbers of realisations: {numbers}; give files of one number")
-    count = counts.pop() if counts else 1
     grid, dtype = transform.grid, transform.solid_angles.dtype
-    patches, weights, preferences = [], [], []
-    for disk in disks:
-        sampling = sample_disk(disk.geometry, grid, dtype.type)
-        patch = jax.vmap(radial_patch, (None, 0))(sampling, jnp.asarray(disk.field, dtype))
-        patches.append(jnp.broadcast_to(patch, (count, *patch.shape[1:])))
-        weights.append(sampling.weight)
-        preferences.append(meridian_weight(grid, disk.geometry.l0))
+    geometries, fields = [disk.geometry for disk in disks], [disk.field for disk in disks]
+    patches, weight = radial_views(grid, geometries, fields, dtype.type)
     behind = np.zeros((grid.rows, grid.columns)) if background is None else on_grid(background, grid).mean(axis=0)
-    views = jnp.stack(weights), jnp.asarray(np.stack(preferences), dtype)
 
-    def boundary(patches: Float[Array, "view lat lon"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
-        patch, weight = combine(patches, *views)
+    def boundary(patch: Float[Array, "lat lon"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
         return without_monopole(transform, insert(transform, jnp.asarray(behind, dtype), patch, weight, insertion))
 
-    field, monopole = jax.vmap(boundary)(jnp.stack(patches, axis=1))
-    return Boundaries(field, monopole, insertion, views[0].max(axis=0))
+    field, monopole = jax.vmap(boundary)(patches)
+    return Boundaries(field, monopole, insertion, weight)
 
 
 def check_any_field(boundaries: Boundaries) -> None:

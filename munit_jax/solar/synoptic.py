@@ -8,6 +8,7 @@ Maps are on a `Grid`: rows from south to north, Carrington longitudes from 0 to 
 rotation between the times of magnetograms is not corrected.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -94,7 +95,7 @@ def radial_patch(sampling: DiskSampling, magnetogram: Float[Array, "y x"]) -> Fl
 
 
 def meridian_weight(grid: Grid, l0: float) -> Float[np.ndarray, "1 lon"]:
-    """Return the weights of a map's columns by their distance from the central meridian, for a series in time."""
+    """Return what the columns of a map count by their distance from the central meridian of a view."""
     cosine = np.cos(np.deg2rad(grid.longitudes - l0))
     return np.where(cosine > 0, cosine, 0)[None] ** STRIP_POWER
 
@@ -102,19 +103,45 @@ def meridian_weight(grid: Grid, l0: float) -> Float[np.ndarray, "1 lon"]:
 def combine(
     patches: Float[Array, "view lat lon"],
     weights: Float[Array, "view lat lon"],
-    preference: Float[Array, "view #lat lon"] | None = None,
+    preference: Float[Array, "view #lat lon"],
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
     """Return several views of the Sun as one patch and its weight: their mean where they overlap.
 
     Args:
         patches: radial fields.
         weights: of their cells, see `DiskSampling`.
-        preference: what the mean is weighed with beside: `meridian_weight` for a series in time; None for several
-            vantage points at one time.
+        preference: what the mean is weighed with beside: `meridian_weight`, for several vantage points at one time as
+            for a series in time, since the middle of a view is seen best.
     """
-    share = weights if preference is None else weights * preference
+    share = weights * preference
     share = share / jnp.maximum(share.sum(axis=0, keepdims=True), jnp.finfo(share.dtype).tiny)
     return (share * patches).sum(axis=0), weights.max(axis=0)
+
+
+def radial_views(
+    grid: Grid,
+    geometries: Sequence[DiskGeometry],
+    magnetograms: Sequence[Float[np.ndarray, "#n _ _"]],
+    dtype: type[np.floating] = np.float32,
+) -> tuple[Float[Array, "n lat lon"], Float[Array, "lat lon"]]:
+    """Return the realisations of several views of the Sun as patches of a map, and their weight.
+
+    Where views overlap, each counts by its weight, see `DiskSampling`, and `meridian_weight`.
+
+    Args:
+        grid: of the map.
+        geometries: one for each view.
+        magnetograms: realisations of each view, see `radial_patch`; a single one goes with all those of the others.
+        dtype: of the patches.
+    """
+    patches, weights, preferences = [], [], []
+    for geometry, realisations in zip(geometries, magnetograms, strict=True):
+        sampling = sample_disk(geometry, grid, dtype)
+        patches.append(jax.vmap(radial_patch, (None, 0))(sampling, jnp.asarray(realisations, dtype)))
+        weights.append(sampling.weight)
+        preferences.append(jnp.asarray(meridian_weight(grid, geometry.l0), dtype))
+    views = jnp.stack(jnp.broadcast_arrays(*patches), axis=1)
+    return jax.vmap(combine, (0, None, None), (0, None))(views, jnp.stack(weights), jnp.stack(preferences))
 
 
 def zonal_background(patch: Float[Array, "lat lon"], weight: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:

@@ -73,10 +73,12 @@ def test_true_boundary_is_the_sphere_on_the_grid(views):
 
 
 def test_three_views_put_together_are_the_sun(views):
-    made = np.asarray(assembled(TRANSFORM, [(v.geometry, v.magnetogram[..., 0]) for v in views], by_meridian=False))
+    geometries = [view.geometry for view in views]
+    magnetograms = [view.magnetogram[None, ..., 0] for view in views]
+    (made,) = np.asarray(assembled(TRANSFORM, geometries, magnetograms))
     true = np.asarray(true_boundary(TRANSFORM, views[0].surface_field))
     assert np.corrcoef(made.ravel(), true.ravel())[0, 1] > 0.9
-    one = np.asarray(assembled(TRANSFORM, [(views[0].geometry, views[0].magnetogram[..., 0])], by_meridian=False))
+    (one,) = np.asarray(assembled(TRANSFORM, geometries[:1], magnetograms[:1]))
     assert np.corrcoef(one.ravel(), true.ravel())[0, 1] < 0.8, "one view does not show the far side"
 
 

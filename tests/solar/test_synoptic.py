@@ -12,6 +12,7 @@ from munit_jax.solar.synoptic import (
     insert,
     meridian_weight,
     radial_patch,
+    radial_views,
     sample_disk,
     without_monopole,
 )
@@ -148,12 +149,13 @@ def test_views_are_weighed_where_they_overlap():
     patches = jnp.stack([jnp.full((90, 180), 2.0), jnp.full((90, 180), 6.0)])
     weights = np.zeros((2, 90, 180), np.float32)
     weights[0, :, :60], weights[1, :, 40:100] = 1.0, 1.0
-    patch, weight = combine(patches, jnp.asarray(weights))
+    alike = jnp.ones((2, 90, 180))
+    patch, weight = combine(patches, jnp.asarray(weights), alike)
     assert patch[5, 10] == pytest.approx(2.0)
     assert patch[5, 50] == pytest.approx(4.0)
     assert patch[5, 90] == pytest.approx(6.0)
     assert weight[5].tolist() == [1.0] * 100 + [0.0] * 80
-    preference = jnp.stack([jnp.full((90, 180), 3.0), jnp.full((90, 180), 1.0)])
+    preference = alike.at[0].set(3.0)
     assert combine(patches, jnp.asarray(weights), preference)[0][5, 50] == pytest.approx(3.0)
 
 
@@ -165,16 +167,28 @@ def test_strips_by_hand():
 
 
 def test_three_vantage_points_see_the_whole_sun(transform):
-    patches, weights = [], []
-    for l0 in (20.0, 140.0, 260.0):
-        geometry = sdoml_geometry(256, l0=l0)
-        sampling = sample_disk(geometry, GRID)
-        patches.append(radial_patch(sampling, jnp.asarray(magnetogram(geometry))))
-        weights.append(sampling.weight)
-    patch, weight = combine(jnp.stack(patches), jnp.stack(weights))
+    geometries = [sdoml_geometry(256, l0=l0) for l0 in (20.0, 140.0, 260.0)]
+    (patch,), weight = radial_views(GRID, geometries, [magnetogram(geometry)[None] for geometry in geometries])
     middle = np.abs(GRID.latitudes) < 40
     assert (np.asarray(weight)[middle] > 0.99).all()
     np.testing.assert_allclose(np.asarray(patch)[middle], on_map()[middle], atol=1.5)
+
+
+def test_one_realisation_of_a_view_goes_with_several_of_another():
+    geometries = [sdoml_geometry(64, l0=20.0), sdoml_geometry(48, b0=5.0, l0=80.0)]
+    one, several = (magnetogram(geometry)[None] for geometry in geometries)
+    several = np.concatenate([several, -2 * several])
+    patches, weight = radial_views(GRID, geometries, [one, several])
+    samplings = [sample_disk(geometry, GRID) for geometry in geometries]
+    preference = jnp.stack([jnp.asarray(meridian_weight(GRID, g.l0), jnp.float32) for g in geometries])
+    assert len(patches) == 2
+    for patch, image in zip(patches, several, strict=True):
+        views = jnp.stack([radial_patch(s, jnp.asarray(x)) for s, x in zip(samplings, (one[0], image), strict=True)])
+        expected = combine(views, jnp.stack([sampling.weight for sampling in samplings]), preference)
+        np.testing.assert_allclose(patch, expected[0], atol=1e-4)
+        np.testing.assert_array_equal(weight, expected[1])
+    with pytest.raises(ValueError, match="broadcast"):
+        radial_views(GRID, geometries, [np.concatenate([one] * 3), several])
 
 
 def test_boundaries_of_a_batch_are_linear_and_differentiable(transform):
