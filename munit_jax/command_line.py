@@ -1,4 +1,7 @@
-"""How every command starts and ends: a user's mistake is one line and exit code 2, never a traceback."""
+"""How every command starts and ends, and the flags of several of them.
+
+A user's mistake is one line and exit code 2, never a traceback.
+"""
 
 import glob
 import logging
@@ -17,6 +20,7 @@ from munit_jax.errors import UserError
 INTERRUPTED = 128 + signal.SIGINT  # as shells count it
 
 logger = logging.getLogger("munit_jax")
+flags.disclaim_key_flags()  # what is defined here is the flag of the command that asks for it
 
 
 def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
@@ -64,6 +68,26 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
     except KeyboardInterrupt:
         logger.info("interrupted: what was written stands; run the same command to go on")
         sys.exit(INTERRUPTED)
+
+
+def define_compilation_cache() -> flags.FlagHolder[str | None]:
+    """Define --compilation_cache, see `keep_compiled`."""
+    return flags.DEFINE_string(
+        "compilation_cache",
+        None,
+        "Folder where compiled programs are kept for the next start; none for nowhere. Default: "
+        "JAX_COMPILATION_CACHE_DIR or the user's cache folder.",
+    )
+
+
+def define_convolution() -> flags.FlagHolder[str]:
+    """Define --convolution, see `inference.open_run`."""
+    return flags.DEFINE_enum(
+        "convolution",
+        "auto",
+        ("auto", "direct", "winograd"),
+        "How convolutions are computed; auto chooses by the device.",
+    )
 
 
 def keep_compiled(folder: str | None) -> None:

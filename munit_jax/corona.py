@@ -44,12 +44,7 @@ CURRENT_SHEET = flags.DEFINE_bool(
 )
 ROWS = flags.DEFINE_integer("rows", 180, "Rows of the maps, half as many as columns.")
 FIGURES = flags.DEFINE_bool("figures", True, "Draw the maps too.")
-COMPILATION_CACHE = flags.DEFINE_string(
-    "compilation_cache",
-    None,
-    "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
-    "or the user's cache folder.",
-)
+COMPILATION_CACHE = command_line.define_compilation_cache()
 
 RESULT = "corona.json"
 

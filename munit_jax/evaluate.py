@@ -45,15 +45,8 @@ LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the corona's spherica
 RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.")
 SEED_RADIUS = flags.DEFINE_float("seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.")
 ROWS = flags.DEFINE_integer("rows", 180, "Rows of the corona's maps, half as many as columns.")
-CONVOLUTION = flags.DEFINE_enum(
-    "convolution", "auto", ("auto", "direct", "winograd"), "How convolutions are computed; auto chooses by the device."
-)
-COMPILATION_CACHE = flags.DEFINE_string(
-    "compilation_cache",
-    None,
-    "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
-    "or the user's cache folder.",
-)
+CONVOLUTION = command_line.define_convolution()
+COMPILATION_CACHE = command_line.define_compilation_cache()
 
 
 def main(_: Sequence[str]) -> None:

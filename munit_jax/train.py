@@ -16,12 +16,7 @@ CONFIG = config_flags.DEFINE_config_file(
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name."
 )
-COMPILATION_CACHE = flags.DEFINE_string(
-    "compilation_cache",
-    None,
-    "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
-    "or the user's cache folder.",
-)
+COMPILATION_CACHE = command_line.define_compilation_cache()
 DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
     False,

@@ -45,15 +45,8 @@ DEGRADATION_TABLE = flags.DEFINE_string(
     "degradation_table", None, "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy)."
 )
 RESUME = flags.DEFINE_bool("resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.")
-CONVOLUTION = flags.DEFINE_enum(
-    "convolution", "auto", ("auto", "direct", "winograd"), "How convolutions are computed; auto chooses by the device."
-)
-COMPILATION_CACHE = flags.DEFINE_string(
-    "compilation_cache",
-    None,
-    "Folder where compiled programs are kept for the next start; none for nowhere. Default: JAX_COMPILATION_CACHE_DIR "
-    "or the user's cache folder.",
-)
+CONVOLUTION = command_line.define_convolution()
+COMPILATION_CACHE = command_line.define_compilation_cache()
 
 REFUSED = 1  # the exit code where some inputs could not be used
 PICTURES = ("map", "grid")
