@@ -1,18 +1,16 @@
 """The command as users call it: exit codes, messages and what it writes."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
+from tests.commands import call
 from tests.coronal.suns import write_disk, write_synoptic
 
-ROOT = Path(__file__).parents[1]
 MAPS = {"boundary", "source_surface", "open_field", "wind_speed", "expansion_factor"}
 SHEET_MAPS = {"wind_speed_21.5", "radial_field_21.5"}
 PICTURES = {"boundary", "source_surface", "open_field", "wind_speed", "field_lines"}
@@ -25,12 +23,8 @@ def cache(tmp_path_factory):
     return f"--compilation_cache={tmp_path_factory.mktemp('compiled')}"
 
 
-def call(folder: Path, *flags: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-W", "error::UserWarning", "-m", "munit_jax.corona", *flags]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+def corona(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    return call("corona", folder, *flags, interpreter=("-W", "error::UserWarning"), timeout=300)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +41,7 @@ def call(folder: Path, *flags: str) -> subprocess.CompletedProcess:
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
-    result = call(tmp_path, *flags)
+    result = corona(tmp_path, *flags)
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("error: ")
@@ -65,14 +59,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
 )
 def test_a_setting_that_cannot_work(flags, message, tmp_path):
     write_synoptic(tmp_path / "a.fits")
-    result = call(tmp_path, "--synoptic=a.fits", "--output=out", *SMALL, *flags)
+    result = corona(tmp_path, "--synoptic=a.fits", "--output=out", *SMALL, *flags)
     assert result.returncode == 2
     assert message in result.stderr
 
 
 def test_a_synoptic_map(tmp_path, cache):
     write_synoptic(tmp_path / "gong.fits", rows=72)
-    result = call(tmp_path, "--synoptic=gong.fits", "--output=out", "--current_sheet", *SMALL, cache)
+    result = corona(tmp_path, "--synoptic=gong.fits", "--output=out", "--current_sheet", *SMALL, cache)
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out"
     names = {f"{name}.fits" for name in MAPS | SHEET_MAPS} | {f"{name}.png" for name in PICTURES} | {"corona.json"}
@@ -108,7 +102,7 @@ def test_realisations_of_two_vantage_points_in_both_ways(tmp_path, cache):
         "--output=out",
         "--nofigures",
     )
-    result = call(tmp_path, *flags, *SMALL, cache)
+    result = corona(tmp_path, *flags, *SMALL, cache)
     assert result.returncode == 0, result.stderr
     for folder, insertion in ((tmp_path / "out", "as_is"), (tmp_path / "out" / "flux_matched", "flux_matched")):
         content = json.loads((folder / "corona.json").read_text())

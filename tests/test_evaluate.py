@@ -1,15 +1,9 @@
 """The command as users call it: exit codes and messages, and the table that it ends with."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from munit_jax.assessment.results import SHOWN, SHOWN_COLUMNS, score_table
-
-ROOT = Path(__file__).parents[1]
+from tests.commands import call
 
 
 @pytest.mark.parametrize(
@@ -29,11 +23,7 @@ ROOT = Path(__file__).parents[1]
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
-    command = [sys.executable, "-m", "munit_jax.evaluate", *flags]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    result = call("evaluate", tmp_path, *flags)
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("error: ")

@@ -1,20 +1,13 @@
 """The command as a user meets it: one line and exit code 2 for every mistake, no traceback."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from munit_jax.train import default_workdir, score_table
+from tests.commands import ROOT, call
 
-ROOT = Path(__file__).parents[1]
 QUICKSTART = "--config=configs/aia193.py:quickstart"
-
-
-def run(*flags: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "munit_jax.train", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +31,7 @@ def run(*flags: str) -> subprocess.CompletedProcess:
 )
 def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
     config = [f"--config.data.data_dir={tmp_path}"] if flags == ("--config=configs/aia193.py",) else []
-    result = run(*flags, *config, f"--workdir={tmp_path / 'run'}")
+    result = call("train", ROOT, *flags, *config, f"--workdir={tmp_path / 'run'}")
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("error: ")

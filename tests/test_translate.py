@@ -1,23 +1,9 @@
 """The command as users call it: exit codes and messages."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
+from tests.commands import call
 from tests.translation.suns import write_aia
-
-ROOT = Path(__file__).parents[1]
-
-
-def call(folder: Path, *flags: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "munit_jax.translate", *flags]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
 
 
 @pytest.mark.parametrize(
@@ -34,7 +20,7 @@ def call(folder: Path, *flags: str) -> subprocess.CompletedProcess:
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
-    result = call(tmp_path, *flags)
+    result = call("translate", tmp_path, *flags)
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("error: ")
@@ -46,12 +32,12 @@ def test_exit_code_1_where_some_inputs_are_refused_and_0_where_none(trained, tmp
     write_aia(tmp_path / "a.fits")
     (tmp_path / "b.fits").write_text("a letter")
     flags = (f"--workdir={trained}", "--output=out", "--samples=2", "--resume", "--png")
-    result = call(tmp_path, *flags, "--input=*.fits")
+    result = call("translate", tmp_path, *flags, "--input=*.fits")
     assert result.returncode == 1, result.stderr
     assert "refused b.fits: unreadable: no FITS file: it does not begin with SIMPLE" in result.stderr
     assert "1 written, 0 kept, 1 refused: see out/translated.csv" in result.stderr
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert made == {"a_magnetogram.fits", "a_magnetogram.png", "translated.csv"}
-    result = call(tmp_path, *flags, "--input=a.fits", "--input=a*")
+    result = call("translate", tmp_path, *flags, "--input=a.fits", "--input=a*")
     assert result.returncode == 0, result.stderr
     assert "0 written, 1 kept, 0 refused" in result.stderr

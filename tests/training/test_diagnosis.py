@@ -3,9 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,9 +14,8 @@ from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import DataError, TrainingError
 from munit_jax.training.diagnosis import finding, load_case, table
 from munit_jax.training.loop import train_and_evaluate
+from tests.commands import ROOT, call
 from tests.training.test_loop import compiled_once, lines, tiny_config  # noqa: F401 (a fixture of this module too)
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +83,7 @@ def test_a_step_that_is_saved_is_looked_at_too(small_sun, tmp_path, caplog):
 def test_the_command_says_where_it_goes_wrong(gone_wrong, tmp_path):
     workdir, _ = gone_wrong
     (case,) = (workdir / "diagnostics").iterdir()
-
-    def run(*flags):
-        command = [sys.executable, "-m", "munit_jax.replay", *flags]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-    result = run(f"--case={case}")
+    result = call("replay", ROOT, f"--case={case}")
     assert result.returncode == 0, result.stderr
     assert "step 6, not applied; examples of 201" in result.stderr
     assert "taken again, the step is not applied, as in the run" in result.stderr
@@ -105,7 +96,7 @@ def test_the_command_says_where_it_goes_wrong(gone_wrong, tmp_path):
         ((), "no case: give --case="),
         ((f"--case={tmp_path}",), "give a folder of RUN/diagnostics"),
     ):
-        result = run(*flags)
+        result = call("replay", ROOT, *flags)
         assert result.returncode == 2
         (line,) = result.stderr.strip().splitlines()
         assert message in line
