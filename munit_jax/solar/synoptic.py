@@ -26,6 +26,7 @@ FULL_MU = 0.35  # above which they count fully
 SAMPLES = 3  # points along each side of a cell; a single one would alias the noise of the pixels
 LEAST_SEEN = 0.1  # of a parallel, for its mean to stand for the rest of it
 STRIP_POWER = 4  # of the cosine of the distance from the central meridian (as GONG's synoptic maps weigh)
+OVER_THE_POLE = 1e-4  # what that is at least, since an observer off the equator sees beyond 90 degrees there
 
 Insertion = Literal["as_is", "flux_matched"]
 INSERTIONS: tuple[Insertion, ...] = ("as_is", "flux_matched")
@@ -97,7 +98,7 @@ def radial_patch(sampling: DiskSampling, magnetogram: Float[Array, "y x"]) -> Fl
 def meridian_weight(grid: Grid, l0: float) -> Float[np.ndarray, "1 lon"]:
     """Return what the columns of a map count by their distance from the central meridian of a view."""
     cosine = np.cos(np.deg2rad(grid.longitudes - l0))
-    return np.where(cosine > 0, cosine, 0)[None] ** STRIP_POWER
+    return np.maximum(np.where(cosine > 0, cosine, 0) ** STRIP_POWER, OVER_THE_POLE)[None]
 
 
 def combine(

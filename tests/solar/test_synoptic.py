@@ -163,7 +163,17 @@ def test_strips_by_hand():
     weight = meridian_weight(Grid(18, 36), l0=355.0)[0]
     assert weight[35] == pytest.approx(1.0)
     assert weight[5] == pytest.approx(0.5**4)  # 60 degrees to the west
-    assert weight[17] == 0
+    assert weight[17] == pytest.approx(1e-4)  # behind
+
+
+def test_what_is_seen_over_the_pole_counts():
+    geometry = sdoml_geometry(128, b0=30.0, l0=20.0)
+    image = magnetogram(geometry)
+    (patch,), weight = radial_views(GRID, [geometry], [image[None]])
+    alone = radial_patch(sample_disk(geometry, GRID), jnp.asarray(image))
+    beyond = (np.asarray(weight) > 0) & (np.cos(np.deg2rad(GRID.longitudes - 20)) < -0.1)[None]
+    assert beyond.sum() > 100
+    np.testing.assert_allclose(patch, alone, rtol=1e-5, atol=1e-5)
 
 
 def test_three_vantage_points_see_the_whole_sun(transform):
