@@ -66,6 +66,8 @@ def base(channel: str) -> Config:
     config.data.channels = (channel,)
     config.data.crop = 0  # the whole disk
     config.data.flip = "physical"
+    config.data.context = ()  # planes that the decoders are told: where a pixel is
+    config.data.reversal = False  # the fields of half of the examples reversed, as in the next cycle
     config.data.data_dir = config_dict.placeholder(str)
     config.data.normalization = ConfigDict()
     config.data.normalization.euv = ConfigDict(
@@ -98,6 +100,7 @@ def base(channel: str) -> Config:
             "cycle_weight": 0.0,
             "paired_weight": 0.0,
             "unsigned_weight": 0.0,
+            "ensemble_weight": 0.0,
             "source_surface_weight": 0.0,
             "detach_content_target": False,
             "fresh_styles_for_d": False,

@@ -10,6 +10,7 @@ import jax
 
 from munit_jax import losses
 from munit_jax.data.augment import Flip
+from munit_jax.data.context import check_planes, context_signs
 from munit_jax.data.normalization import Normalization
 from munit_jax.data.pipeline import LINE_OF_SIGHT, DataSettings, dataset_statistics
 from munit_jax.data.presets import PRESETS, preset
@@ -26,7 +27,7 @@ Config = Any  # an ml_collections.ConfigDict, whose values have no static types
 DTYPES = ("float32", "bfloat16", "float64")
 
 WIDE = 32  # where Winograd's algorithm begins to be faster; at width 16 and 64 pixels it is not
-OF_PAIRS = ("paired_weight", "unsigned_weight", "source_surface_weight")
+OF_PAIRS = ("paired_weight", "unsigned_weight", "ensemble_weight", "source_surface_weight")
 CONVOLUTIONS = ("auto", *get_args(Algorithm))
 
 # Keys that may change when a run goes on: they steer the run, or how it computes what it computes.
@@ -53,10 +54,16 @@ def architecture(config: Config) -> Architecture:
         "model",
         euv_channels=len(config.data.channels),
         magnetogram_channels=1,
+        context_planes=len(context_signs(context_planes(config))),
         dtype=config.dtype,
         convolution="direct" if config.convolution == "auto" else config.convolution,
         recompute=config.recompute,
     )
+
+
+def context_planes(config: Config) -> tuple[str, ...]:
+    """Return the names of the planes of context; configs of before have none."""
+    return tuple(config.data.get("context") or ())
 
 
 def recipe(config: Config) -> Recipe:
@@ -135,6 +142,8 @@ def data_settings(config: Config) -> DataSettings:
         flip=data.flip,
         normalization=normalizations(config),
         data_dir=data.data_dir or None,
+        context=context_planes(config),
+        reversal=bool(data.get("reversal")),
     )
 
 
@@ -174,6 +183,13 @@ def validate(config: Config, devices: int) -> None:
         raise ConfigError(f"optimizer.ema_decay must be in [0, 1), got {config.optimizer.ema_decay}")
     if not config.data.channels:
         raise ConfigError("data.channels is empty: name at least one EUV channel, such as ('0193',)")
+    check_planes(context_planes(config))
+    if context_planes(config) and config.data.flip == "photograph":
+        raise ConfigError(
+            "data.flip=photograph is against Hale's and Joy's laws, which data.context is for: set physical"
+        )
+    if config.data.get("reversal") and "hale_latitude" not in context_planes(config):
+        raise ConfigError("data.reversal needs the sign of the cycle: put hale_latitude into data.context")
     for domain in DOMAINS:
         if config.data.normalization[domain].kind in PRESETS:
             continue  # its numbers come with the data

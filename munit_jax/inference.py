@@ -23,9 +23,12 @@ from ml_collections import ConfigDict
 
 from munit_jax import configuration
 from munit_jax.configuration import Config
+from munit_jax.data.context import LAST_SEEN, context_of, last_seen_planes
+from munit_jax.data.last_seen import Past
 from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.model import munit
+from munit_jax.model.context import Context
 from munit_jax.model.munit import (
     OTHER,
     Architecture,
@@ -47,8 +50,9 @@ from munit_jax.training.checksum import sha256
 # takes 0.3 GB (XLA's account of the program for CPUs with direct convolutions).
 PIXELS_AT_ONCE = 4 * 512**2
 
-# (images (b, h, w, c), styles (n, s) of the target) -> realisations (b, n, h, w, c2), both in physical units
-Translate = Callable[[Float[np.ndarray, "b h w c"], StyleCode], Float[Array, "b n h w c2"]]
+# (images (b, h, w, c), styles (n, s) of the target, contexts (b, h, w, k) of the images or None) -> realisations
+# (b, n, h, w, c2), both in physical units
+Translate = Callable[[Float[np.ndarray, "b h w c"], StyleCode, Float[np.ndarray, "b h w k"] | None], Array]
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,27 @@ class TrainedRun:
     def geometry(self) -> DiskGeometry:
         """Where the Sun was in the images of the training."""
         return sdoml_geometry(self.size)
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """The planes of context that the decoders take, see `munit_jax.data.context`."""
+        return configuration.context_planes(self.config)
+
+    def context(
+        self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0
+    ) -> Float[np.ndarray, "h w k"] | None:
+        """Return the context of an image, None if the decoders take none; raises as `context_of`.
+
+        Args:
+            geometry: of the image; where the Sun is in it must be as in `geometry`.
+            time: seconds since 1970.
+            past: earlier magnetograms, None for none.
+            gap_days: between the image and the latest of them that may be used.
+        """
+        earlier = None
+        if LAST_SEEN in self.planes and past is not None:
+            earlier = last_seen_planes(past, geometry, time, gap_days, self.normalizations["magnetogram"])
+        return context_of(self.planes, geometry, time, earlier)
 
 
 def open_run(
@@ -154,15 +179,19 @@ def encode(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> Co
     return apply(run.generators, images)
 
 
-def decode(run: TrainedRun, domain: Domain, content: ContentCode, styles: StyleCode) -> Float[Array, "b h w c"]:
-    """Return images in DN/s or gauss of content codes with styles of the domain, one each."""
+def decode(
+    run: TrainedRun, domain: Domain, content: ContentCode, styles: StyleCode, context: Context | None = None
+) -> Float[Array, "b h w c"]:
+    """Return images in DN/s or gauss of content codes with styles of the domain, and the images' contexts, one each."""
 
     @jax.jit
-    def apply(generators: Params, content: ContentCode, styles: StyleCode) -> Float[Array, "b h w c"]:
-        images = munit.decode(run.architecture, generators, domain, content, styles)
+    def apply(
+        generators: Params, content: ContentCode, styles: StyleCode, context: Context | None
+    ) -> Float[Array, "b h w c"]:
+        images = munit.decode(run.architecture, generators, domain, content, styles, context)
         return denormalize(run.normalizations[domain], images)
 
-    return apply(run.generators, content, styles)
+    return apply(run.generators, content, styles, context)
 
 
 def style_of(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> StyleCode:
@@ -207,13 +236,18 @@ def make_translate(run: TrainedRun, source: Domain, at_once: int = 1) -> Transla
 
     @jax.jit
     def translate(
-        generators: Params, images: Float[Array, "b h w c"], styles: Float[Array, "n s"]
+        generators: Params,
+        images: Float[Array, "b h w c"],
+        styles: Float[Array, "n s"],
+        contexts: Float[Array, "b h w k"] | None,
     ) -> Float[Array, "b n h w c2"]:
-        def one(image: Float[Array, "h w c"]) -> Float[Array, "n h w c2"]:
-            return realisations(run.architecture, generators, source, image[None], styles, at_once)
+        def one(image: Float[Array, "h w c"], context: Float[Array, "h w k"] | None) -> Float[Array, "n h w c2"]:
+            planes = None if context is None else context[None]
+            return realisations(run.architecture, generators, source, image[None], styles, at_once, planes)
 
-        images = normalize(run.normalizations[source], images)
-        translated = one(images[0])[None] if len(images) == 1 else jax.vmap(one)(images)
+        inputs = normalize(run.normalizations[source], images), contexts
+        single = len(images) == 1
+        translated = one(*jax.tree.map(lambda x: x[0], inputs))[None] if single else jax.vmap(one)(*inputs)
         return denormalize(run.normalizations[OTHER[source]], translated)
 
-    return lambda images, styles: translate(run.generators, images, styles)
+    return lambda images, styles, contexts=None: translate(run.generators, images, styles, contexts)

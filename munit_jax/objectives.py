@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from munit_jax import losses
 from munit_jax.data.normalization import Normalization, denormalize
+from munit_jax.model.context import Context
 from munit_jax.model.munit import (
     DOMAINS,
     OTHER,
@@ -31,6 +32,7 @@ from munit_jax.solar.disk_corona import disk_corona
 
 Images = Mapping[str, Float[Array, "b h w c"]]  # by domain
 Styles = Mapping[str, StyleCode]  # by domain
+Contexts = Mapping[str, Context]  # by the domain of the image
 Terms = dict[str, losses.Scalar]
 
 
@@ -39,8 +41,8 @@ class Objective:
     """The weights of the terms and the form of the adversarial one.
 
     image, content and style are the poster's l1, l2 and l3; it gives no values, so the defaults are the reference's. A
-    cycle, paired, unsigned or source-surface weight of 0 leaves that term out of the arithmetic; the last three need
-    simultaneous images, the source surface whole disks in the geometry of SDOML and `field`, the scaling of
+    cycle, paired, unsigned, ensemble or source-surface weight of 0 leaves that term out of the arithmetic; the last
+    four need simultaneous images, the source surface whole disks in the geometry of SDOML and `field`, the scaling of
     magnetograms to gauss.
     """
 
@@ -53,6 +55,7 @@ class Objective:
     cycle_weight: float = 0.0
     paired_weight: float = 0.0
     unsigned_weight: float = 0.0
+    ensemble_weight: float = 0.0
     source_surface_weight: float = 0.0
     detach_content_target: bool = False
     field: Normalization | None = None
@@ -63,7 +66,8 @@ class Generated(struct.PyTreeNode):
 
     `translation[x]` is an image of domain x, made of the content of the other domain's image and the drawn style of x.
     `recovered_content[x]` is the content of the image of x, encoded again from its translation into the other domain.
-    `recovered_style[x]` is the style encoded from `translation[x]`. `cycle` and `paired` are None unless asked for.
+    `recovered_style[x]` is the style encoded from `translation[x]`. `another` is as `translation`, with a second style,
+    of magnetograms. `cycle`, `paired` and `another` are None unless asked for.
     """
 
     content: dict[str, ContentCode]
@@ -74,49 +78,82 @@ class Generated(struct.PyTreeNode):
     recovered_style: dict[str, StyleCode]
     cycle: dict[str, Array] | None
     paired: dict[str, Array] | None
+    another: dict[str, Array] | None
 
 
-def translate_both(a: Architecture, generators: Params, images: Images, styles: Styles) -> dict[str, Array]:
+def translate_both(
+    a: Architecture, generators: Params, images: Images, styles: Styles, contexts: Contexts | None = None
+) -> dict[str, Array]:
     """Return by domain x the images D_x(C_y, S_x) for given styles, y the other domain."""
-    return {
-        x: decode(a, generators, x, encode_content(a, generators, OTHER[x], images[OTHER[x]]), styles[x])
-        for x in DOMAINS
-    }
+
+    def into(x: Domain) -> Array:
+        y = OTHER[x]
+        content = encode_content(a, generators, y, images[y])
+        return decode(a, generators, x, content, styles[x], None if contexts is None else contexts[y])
+
+    return {x: into(x) for x in DOMAINS}
 
 
 def decode_all(
-    a: Architecture, generators: Params, domain: Domain, codes: Sequence[tuple[ContentCode, StyleCode]]
+    a: Architecture, generators: Params, domain: Domain, codes: Sequence[tuple[ContentCode, StyleCode, Context | None]]
 ) -> list[Array]:
-    """Return the images of several pairs of content and style codes of one domain.
+    """Return the images of several content and style codes, with their contexts, of one domain.
 
     In one pass of the decoder, since small batches leave most of a device idle; one after the other where memory is
     what is short.
     """
     if a.recompute not in ("nothing", "activations"):
-        return [decode(a, generators, domain, content, style) for content, style in codes]
-    contents, styles = (jnp.concatenate(part) for part in zip(*codes, strict=True))
-    return jnp.split(decode(a, generators, domain, contents, styles), len(codes))
+        return [decode(a, generators, domain, *of_one) for of_one in codes]
+    contents, styles, contexts = zip(*codes, strict=True)
+    context = None if contexts[0] is None else jnp.concatenate(contexts)
+    return jnp.split(
+        decode(a, generators, domain, jnp.concatenate(contents), jnp.concatenate(styles), context), len(codes)
+    )
 
 
-def generate(a: Architecture, objective: Objective, generators: Params, images: Images, styles: Styles) -> Generated:
-    """Run the generators on images of both domains with one drawn style for each, as far as the objective needs it."""
+def generate(
+    a: Architecture,
+    objective: Objective,
+    generators: Params,
+    images: Images,
+    styles: Styles,
+    contexts: Contexts | None = None,
+    second: StyleCode | None = None,
+) -> Generated:
+    """Run the generators on images of both domains with one drawn style for each, as far as the objective needs it.
+
+    Args:
+        a: sizes of the networks.
+        objective: says what is needed.
+        generators: parameters.
+        images: by domain, in [-1, 1].
+        styles: drawn, by domain.
+        contexts: of the images, where the architecture has one.
+        second: further styles of magnetograms, for the ensemble term.
+    """
     content = {x: encode_content(a, generators, x, images[x]) for x in DOMAINS}
     style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS}
-    reconstruction, translation = {}, {}
+    context = {x: None if contexts is None else contexts[x] for x in DOMAINS}
+    reconstruction, translation, another = {}, {}, {}
     paired = {} if objective.paired_weight else None
     for x in DOMAINS:
-        codes = [(content[x], style[x]), (content[OTHER[x]], styles[x])]
+        y = OTHER[x]
+        codes = [(content[x], style[x], context[x]), (content[y], styles[x], context[y])]
         if paired is not None:
-            codes.append((content[OTHER[x]], style[x]))
-        decoded = decode_all(a, generators, x, codes)
-        reconstruction[x], translation[x] = decoded[:2]
+            codes.append((content[y], style[x], context[y]))
+        if objective.ensemble_weight and x == "magnetogram":
+            assert second is not None
+            codes.append((content[y], second, context[y]))
+        reconstruction[x], translation[x], *more = decode_all(a, generators, x, codes)
         if paired is not None:
-            paired[x] = decoded[2]
+            paired[x] = more.pop(0)
+        if more:
+            (another[x],) = more
     recovered_content = {OTHER[x]: encode_content(a, generators, x, translation[x]) for x in DOMAINS}
     recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
     cycle = None
     if objective.cycle_weight:
-        cycle = {x: decode(a, generators, x, recovered_content[x], style[x]) for x in DOMAINS}
+        cycle = {x: decode(a, generators, x, recovered_content[x], style[x], context[x]) for x in DOMAINS}
     return Generated(
         content=content,
         style=style,
@@ -126,6 +163,7 @@ def generate(a: Architecture, objective: Objective, generators: Params, images: 
         recovered_style=recovered_style,
         cycle=cycle,
         paired=paired,
+        another=another or None,
     )
 
 
@@ -201,6 +239,10 @@ def generator_objective(
             objective.unsigned_weight,
             losses.paired_unsigned_field(translation, truth),
         )
+    if objective.ensemble_weight:
+        assert generated.another is not None
+        both = generated.translation["magnetogram"], generated.another["magnetogram"]
+        add("ensemble_crps", objective.ensemble_weight, losses.ensemble_crps(*both, images["magnetogram"]))
     if objective.source_surface_weight:
         assert objective.field is not None
         made, truth = (denormalize(objective.field, x["magnetogram"])[..., 0] for x in (generated.translation, images))

@@ -44,6 +44,12 @@ CALIBRATE_TO = flags.DEFINE_multi_string(
 DEGRADATION_TABLE = flags.DEFINE_string(
     "degradation_table", None, "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy)."
 )
+LAST_SEEN = flags.DEFINE_multi_string(
+    "last_seen",
+    [],
+    "Earlier magnetograms from the Earth (HMI), as a pattern in quotes, for a run trained with them: of a rotation, a "
+    "week or less apart. Without them the past is not known.",
+)
 RESUME = flags.DEFINE_bool("resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.")
 CONVOLUTION = command_line.define_convolution()
 COMPILATION_CACHE = command_line.define_compilation_cache()
@@ -97,7 +103,8 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     from tfds_sdoml.sources.degradation import open_table
     from tfds_sdoml.sources.interface import FrameError
 
-    settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value)
+    past = command_line.matching("last_seen", LAST_SEEN.value) if LAST_SEEN.value else []
+    settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past))
     table = Path(DEGRADATION_TABLE.value) if DEGRADATION_TABLE.value else None
     if table is not None:
         try:

@@ -60,6 +60,9 @@ def test_unknown_variant(module):
         ("data.crop", 32, 1, "data.crop=32 is too small: 3 discriminator scales of 4 layers need 64 pixels"),
         ("data.flip", "east_west", 1, "data.flip must be one of none, physical, photograph, got 'east_west'"),
         ("data.channels", (), 1, "data.channels is empty"),
+        ("data.context", ("mu", "hue"), 1, "data.context has no plane hue: choose of hale_latitude, mu, cycle_phase"),
+        ("data.context", ("mu", "mu"), 1, r"data.context=\('mu', 'mu'\) has a plane twice"),
+        ("data.reversal", True, 1, "data.reversal needs the sign of the cycle: put hale_latitude into data.context"),
         ("data.channels", ("0171", "0193"), 1, "normalization.euv has 1 scales for 2 channels"),
         ("data.normalization.euv.kind", "sqrt", 1, "normalization.euv: unknown normalization 'sqrt'"),
         ("loss.adversarial", "wgan", 1, "loss.adversarial must be one of log, lsgan, hinge, got 'wgan'"),
@@ -76,10 +79,58 @@ def test_bad_values(config, key, value, devices, message):
         configuration.validate(config, devices)
 
 
-def test_paired_terms_need_pairs(config):
-    config.update_from_flattened_dict({"data.paired": False, "loss.unsigned_weight": 1.0})
-    with pytest.raises(ConfigError, match=r"compare simultaneous images: set them to 0.0, or data.paired=True"):
+@pytest.mark.parametrize("term", ["paired_weight", "unsigned_weight", "ensemble_weight", "source_surface_weight"])
+def test_paired_terms_need_pairs(config, term):
+    config.loss.unsigned_weight = 0.0
+    config.update_from_flattened_dict({"data.paired": False, "data.crop": 0, f"loss.{term}": 1.0})
+    message = rf"loss\.{term}.* compare simultaneous images: set them to 0.0, or data.paired=True"
+    with pytest.raises(ConfigError, match=message):
         configuration.validate(config, 1)
+    config.loss[term] = 0.0
+    configuration.validate(config, 1)
+
+
+def test_the_decoders_are_told_the_planes_that_the_data_has(config):
+    planes = ("hale_latitude", "mu", "cycle_phase")
+    config.update_from_flattened_dict({"data.context": planes, "data.reversal": True, "loss.ensemble_weight": 2.0})
+    configuration.validate(config, 1)
+    data, recipe = configuration.data_settings(config), configuration.recipe(config)
+    assert (data.context, data.reversal) == (planes, True)
+    assert recipe.architecture.context_planes == 3
+    assert recipe.objective.ensemble_weight == 2.0
+    again = ConfigDict(configuration.to_json(config))  # a list, as a run's folder has it
+    assert configuration.context_planes(again) == planes
+    assert configuration.recipe(again) == recipe
+
+
+def test_a_photograph_s_flip_breaks_the_laws_that_a_context_is_for(config):
+    config.update_from_flattened_dict({"data.context": ("mu",), "data.flip": "photograph"})
+    with pytest.raises(ConfigError, match=r"data.flip=photograph is against Hale's and Joy's laws.*: set physical"):
+        configuration.validate(config, 1)
+    config.data.flip = "physical"
+    configuration.validate(config, 1)
+
+
+def test_a_reversal_without_the_sign_of_the_cycle_is_refused_with_other_planes_too(config):
+    config.update_from_flattened_dict({"data.context": ("mu", "cycle_phase"), "data.reversal": True})
+    with pytest.raises(ConfigError, match=r"data.reversal needs the sign of the cycle"):
+        configuration.validate(config, 1)
+
+
+def test_a_config_of_before_has_no_context(config):
+    """That of a run from before there were planes, a reversal and an ensemble term: it opens, and it is the same."""
+    now = configuration.to_json(config)
+    before = configuration.to_json(config)
+    for section, key in (("data", "context"), ("data", "reversal"), ("loss", "ensemble_weight")):
+        del before[section][key]
+    old = ConfigDict(before)
+    configuration.validate(old, 1)
+    assert configuration.context_planes(old) == ()
+    assert configuration.data_settings(old) == configuration.data_settings(config)
+    assert configuration.recipe(old) == configuration.recipe(config)
+    assert configuration.differing_keys(before, now) == []
+    config.data.context = ("mu",)
+    assert configuration.differing_keys(before, configuration.to_json(config)) == ["data.context"]
 
 
 def test_the_source_surface_needs_the_whole_disk(config):

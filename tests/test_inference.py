@@ -1,4 +1,4 @@
-"""A run's folder as inference reads it; that its translation is that of training's own evaluation."""
+"""A run's folder as inference reads it; that its translation is that of training's own evaluation, with its context."""
 
 import json
 import shutil
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from munit_jax.data.context import context_of
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.evaluation.held_out import make_translator
 from munit_jax.inference import (
@@ -20,7 +21,8 @@ from munit_jax.inference import (
     style_of,
     together,
 )
-from tests.translation.suns import untrained_run
+from munit_jax.solar.disk import sdoml_geometry
+from tests.translation.suns import told_run, untrained_run
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_what_a_folder_tells(run, trained):
 
 def test_the_same_translation_as_evaluation_s(run, images):
     styles = random_styles(run, 0, 3)
-    expected = make_translator(run.architecture, run.normalizations)(run.generators, images[0], styles)
+    expected = make_translator(run.architecture, run.normalizations)(run.generators, images[0], styles, None)
     translate = make_translate(run, "euv")
     np.testing.assert_allclose(translate(images[:1], styles)[0, ..., 0], expected, rtol=1e-5, atol=1e-4)
 
@@ -63,6 +65,78 @@ def test_encode_and_decode_are_the_two_halves(run, images):
     expected = make_translate(run, "euv")(images[:1], styles[:1])[0]
     np.testing.assert_allclose(together[:1], expected, rtol=1e-4, atol=1e-3)
     assert style_of(run, "magnetogram", images - 250).shape == (2, 3)
+
+
+PLANES = ("hale_latitude", "mu")
+TIMES = (1.3e9, 1.6e9)  # in cycles 24 and 25
+
+
+@pytest.fixture(scope="module")
+def told():
+    return told_run(PLANES)
+
+
+@pytest.fixture(scope="module")
+def contexts(told):
+    """The contexts of two images, seen from the south in cycle 24 and from the north in 25."""
+    return np.stack([told.context(sdoml_geometry(16, b0), time) for b0, time in zip((-7.0, 7.0), TIMES, strict=True)])
+
+
+def test_a_run_knows_the_context_of_its_images(run, told):
+    assert (run.planes, told.planes) == ((), PLANES)
+    geometry = sdoml_geometry(16, 5.0)
+    assert run.context(geometry, 0.0) is None, "nothing is asked of the time"
+    np.testing.assert_array_equal(told.context(geometry, TIMES[0]), context_of(PLANES, geometry, TIMES[0]))
+    assert told.context(geometry, TIMES[0]).shape == (16, 16, 2)
+    with pytest.raises(ValueError, match="1970-01-01: the cycles are known from"):
+        told.context(geometry, 0.0)
+
+
+@pytest.mark.parametrize("source", ["euv", "magnetogram"])
+def test_images_with_their_contexts_at_once_are_the_same_as_one_by_one(told, contexts, images, source):
+    styles = random_styles(told, 0, 2)
+    one_by_one = make_translate(told, source)
+    expected = [
+        one_by_one(image[None], styles, planes[None])[0] for image, planes in zip(images, contexts, strict=True)
+    ]
+    at_once = make_translate(told, source, at_once=2)(images, styles, contexts)
+    np.testing.assert_allclose(at_once, np.stack(expected), rtol=1e-4, atol=1e-3)
+    swapped = one_by_one(images[:1], styles, contexts[1:])
+    assert np.abs(swapped[0] - expected[0]).max() > 1e-3, "the context matters"
+
+
+def test_encode_and_decode_are_the_two_halves_with_a_context_too(told, contexts, images):
+    styles = random_styles(told, 0, 2)
+    made = decode(told, "magnetogram", encode(told, "euv", images), styles, contexts)
+    every = make_translate(told, "euv")(images, styles, contexts)
+    np.testing.assert_allclose(made, np.stack([every[0, 0], every[1, 1]]), rtol=1e-4, atol=1e-3)
+
+
+def test_evaluation_s_translation_has_the_same_context(told, contexts, images):
+    image, styles = images[0], random_styles(told, 0, 2)
+    expected = make_translator(told.architecture, told.normalizations)(told.generators, image, styles, contexts[0])
+    made = make_translate(told, "euv")(image[None], styles, contexts[:1])
+    np.testing.assert_allclose(made[0, ..., 0], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_a_context_is_given_where_and_only_where_it_is_taken(run, told, contexts, images):
+    with pytest.raises(ValueError, match="the decoders take a context of 2 planes, got 0"):
+        make_translate(told, "euv")(images[:1], random_styles(told, 0, 1), None)
+    with pytest.raises(ValueError, match="the decoders take a context of 0 planes, got 2"):
+        make_translate(run, "euv")(images[:1], random_styles(run, 0, 1), contexts[:1])
+
+
+def test_a_run_of_before_there_were_planes_takes_none(tmp_path, trained, run, images):
+    shutil.copytree(trained, tmp_path / "run")
+    config = json.loads((trained / "config.json").read_text())
+    for section, key in (("data", "context"), ("data", "reversal"), ("loss", "ensemble_weight")):
+        del config[section][key]
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    old = open_run(tmp_path / "run", "latest")
+    assert (old.planes, old.architecture) == ((), run.architecture)
+    styles = random_styles(run, 0, 1)
+    made, expected = (make_translate(one, "euv")(images[:1], styles, None) for one in (old, run))
+    np.testing.assert_array_equal(made, expected)
 
 
 def test_styles(run):

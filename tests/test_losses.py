@@ -9,6 +9,7 @@ import pytest
 from jax.test_util import check_grads
 
 from munit_jax import losses
+from munit_jax.evaluation.ensemble import ensemble_sums
 
 RECONSTRUCTIONS = [
     losses.image_reconstruction,
@@ -53,6 +54,70 @@ def test_reconstruction_of_a_batch_is_the_mean_of_its_images(loss):
 def test_reconstruction_refuses_other_shapes(loss):
     with pytest.raises(ValueError, match=r"got \(1, 1, 2, 1\) and \(1, 1, 3, 1\)"):
         loss(image(1, 2), image(1, 2, 3))
+
+
+def test_ensemble_crps_by_hand():
+    """Distances to the truth, less that of the two, halved: (2 + 4 - 2) / 2, (1 + 1 - 2) / 2, (3 + 3 - 0) / 2."""
+    first, second, true = image(3, 4, -2), image(5, 2, -2), image(1, 3, 1)
+    assert losses.ensemble_crps(first, second, true) == pytest.approx((2 + 0 + 3) / 3)
+    assert losses.ensemble_crps(second, first, true) == pytest.approx((2 + 0 + 3) / 3)
+
+
+def test_ensemble_crps_of_the_truth_is_0_and_of_one_field_its_mean_absolute_error():
+    field, true = image(100, -250, 3), image(-90, -200, 0)
+    assert losses.ensemble_crps(true, true, true) == 0
+    assert losses.ensemble_crps(field, field, true) == pytest.approx(losses.paired_translation(field, true))
+    assert losses.ensemble_crps(-true, true, true) == 0, "no realisation is better than one that is right"
+
+
+def test_ensemble_crps_is_the_distance_from_what_lies_between_the_two():
+    """Of a single pair it is 0 wherever the truth is between them: what they differ by is taken off, not added."""
+    rng = np.random.default_rng(0)
+    a, b, true = (jnp.asarray(rng.normal(size=(2, 5, 6, 1)), jnp.float32) for _ in range(3))
+    low, high = jnp.minimum(a, b), jnp.maximum(a, b)
+    outside = jnp.maximum(low - true, 0) + jnp.maximum(true - high, 0)
+    assert losses.ensemble_crps(a, b, true) == pytest.approx(float(outside.mean()), rel=1e-5)
+    single = [losses.ensemble_crps(a[i], b[i], true[i]) for i in range(2)]
+    assert losses.ensemble_crps(a, b, true) == pytest.approx(np.mean(single), rel=1e-5)
+
+
+def test_ensemble_crps_is_the_fair_one_that_evaluation_sums():
+    rng = np.random.default_rng(1)
+    a, b, true = (jnp.asarray(rng.normal(size=(4, 4)), jnp.float32) for _ in range(3))
+    sums = ensemble_sums(jnp.stack([a, b]), true, jnp.ones((1, 4, 4), bool))
+    expected = float(sums["fair_crps"][0]) / 16
+    assert losses.ensemble_crps(a[..., None], b[..., None], true[..., None]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_ensemble_crps_is_least_where_realisations_are_spread_as_the_truth_is():
+    """True values are +1 with a probability p, else -1. Drawn with q: 2 (p (1 - q)^2 + (1 - p) q^2), least at q = p."""
+    rng = np.random.default_rng(2)
+
+    def signs(probability: float) -> jax.Array:
+        return jnp.asarray(np.where(rng.random((1, 1, 100_000, 1)) < probability, 1.0, -1.0), jnp.float32)
+
+    for p in (0.5, 0.8):
+        true = signs(p)
+        scores = {q: float(losses.ensemble_crps(signs(q), signs(q), true)) for q in (0.0, 0.2, 0.5, 0.8, 1.0)}
+        for q, score in scores.items():
+            assert score == pytest.approx(2 * (p * (1 - q) ** 2 + (1 - p) * q**2), abs=0.02)
+        assert min(scores, key=scores.__getitem__) == p
+        nothing = jnp.zeros_like(true)
+        assert scores[p] < 0.6 < losses.ensemble_crps(nothing, nothing, true) == pytest.approx(1.0)
+
+
+def test_ensemble_crps_moves_the_nearer_realisation_alone():
+    """Both on one side of the truth: the farther one is pulled back by its error and pushed off by the nearer one."""
+    gradients = jax.grad(losses.ensemble_crps, argnums=(0, 1))(image(5.0), image(3.0), image(2.0))
+    assert [float(g.item()) for g in gradients] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("other", [0, 1, 2])
+def test_ensemble_crps_refuses_other_shapes(other):
+    images = [image(1, 2)] * 3
+    images[other] = image(1, 2, 3)
+    with pytest.raises(ValueError, match=r"ensemble_crps compares arrays of one shape, got \(1, 1, [23], 1\) and"):
+        losses.ensemble_crps(*images)
 
 
 def surface(*rows: float) -> jax.Array:
@@ -199,6 +264,16 @@ def test_reconstruction_gradients_against_finite_differences(loss):
         a = b + np.where(np.arange(12) % 2, 0.2, -0.3)
         shape = (4, 3) if loss is losses.style_reconstruction else (1, 2, 3, 2)
         check_grads(loss, (a.reshape(shape), b.reshape(shape)), order=1, rtol=1e-6)
+
+
+def test_ensemble_crps_gradients_against_finite_differences():
+    with jax.enable_x64(True):
+        # All three are 0.2 and more apart, the truth below, between and above the two.
+        true = np.linspace(-1, 1, 12)
+        first = true + np.tile([0.2, -0.3, -0.6], 4)
+        second = true + np.tile([0.5, 0.4, -0.25], 4)
+        arrays = (x.reshape(1, 2, 3, 2) for x in (first, second, true))
+        check_grads(losses.ensemble_crps, tuple(arrays), order=1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,4 +1,4 @@
-"""The source-surface term among the others: of which images, in which units, and only when asked for."""
+"""Terms among the others: of which images, in which units, and only when asked for; which context goes with which."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from munit_jax.data.normalization import Normalization, denormalize
-from munit_jax.losses import source_surface_error
-from munit_jax.model.munit import DOMAINS, draw_style, init_discriminators, init_generators
-from munit_jax.objectives import Objective, generate, generator_objective
+from munit_jax.losses import ensemble_crps, source_surface_error
+from munit_jax.model.munit import DOMAINS, OTHER, decode, draw_style, init_discriminators, init_generators
+from munit_jax.objectives import Objective, generate, generator_objective, translate_both
 from munit_jax.solar.disk_corona import disk_corona
 from tests.training.conftest import TINY
 
@@ -69,3 +69,113 @@ def test_by_hand_it_is_0_for_the_truth_1_for_nothing_and_2_for_the_wrong_sign(ma
     assert term(field) == pytest.approx(0, abs=1e-6)
     assert term(0 * field) == pytest.approx(1, rel=1e-4)
     assert term(-field) == pytest.approx(2, rel=1e-4)
+
+
+TOLD = replace(TINY, context_planes=2)
+ALL = Objective(adversarial="lsgan", cycle_weight=10.0, paired_weight=1.0)
+ENSEMBLE = replace(ALL, ensemble_weight=5.0)
+
+
+@pytest.fixture(scope="module")
+def contexts():
+    """Planes that differ from domain to domain, as those of images of two times do."""
+    rng = np.random.default_rng(1)
+    return {domain: jnp.asarray(rng.uniform(-1, 1, (4, 16, 16, 2)), jnp.float32) for domain in DOMAINS}
+
+
+@pytest.fixture(scope="module")
+def told(images, contexts):
+    """Generators that are told planes, three draws of styles, what they make, and the objectives of that."""
+    generators, discriminators = init_generators(TOLD, 0), init_discriminators(TOLD, 0)
+    *keys, last = jax.random.split(jax.random.key(1), 3)
+    styles = {domain: draw_style(TOLD, key, 4) for domain, key in zip(DOMAINS, keys, strict=True)}
+    second = draw_style(TOLD, last, 4)
+
+    @jax.jit
+    def run():
+        generated = generate(TOLD, ENSEMBLE, generators, images, styles, contexts, second)
+        without = generated.replace(another=None)
+        one = generator_objective(TOLD, ALL, discriminators, images, styles, without)
+        return generated, one, generator_objective(TOLD, ENSEMBLE, discriminators, images, styles, generated)
+
+    return (generators, discriminators, styles, second), *run()
+
+
+@pytest.fixture(scope="module")
+def decoded(told):
+    """The decoder, one image after the other, compiled once a domain."""
+    (generators, *_), *_ = told
+    return {x: jax.jit(lambda *codes, x=x: decode(TOLD, generators, x, *codes)) for x in DOMAINS}
+
+
+@pytest.mark.parametrize("x", DOMAINS)
+def test_a_context_goes_with_the_content_of_its_own_image(told, decoded, contexts, x):
+    """Whatever domain is made of it, a content code is decoded with the context of the image that it is of."""
+    (_, _, styles, second), made, *_ = told
+    y = OTHER[x]
+    expected = {
+        "reconstruction": (made.content[x], made.style[x], contexts[x]),
+        "translation": (made.content[y], styles[x], contexts[y]),
+        "paired": (made.content[y], made.style[x], contexts[y]),
+        "cycle": (made.recovered_content[x], made.style[x], contexts[x]),
+    }
+    if x == "magnetogram":
+        expected["another"] = made.content[y], second, contexts[y]
+    for name, codes in expected.items():
+        np.testing.assert_allclose(getattr(made, name)[x], decoded[x](*codes), atol=1e-5, err_msg=name)
+    swapped = decoded[x](made.content[y], styles[x], contexts[x])
+    assert np.abs(swapped - made.translation[x]).max() > 1e-3
+
+
+def test_the_discriminators_translations_have_the_same_contexts(told, images, contexts):
+    (generators, _, styles, _), made, *_ = told
+    both = jax.jit(lambda: translate_both(TOLD, generators, images, styles, contexts))()
+    for x in DOMAINS:
+        np.testing.assert_allclose(both[x], made.translation[x], atol=1e-5)
+
+
+def test_one_decoding_after_the_other_makes_the_same(told, images, contexts):
+    """Where memory is short they are not taken together."""
+    (generators, _, styles, second), made, *_ = told
+    sparing = replace(TOLD, recompute="networks")
+    again = jax.jit(lambda: generate(sparing, ENSEMBLE, generators, images, styles, contexts, second))()
+    for ours, theirs in zip(jax.tree.leaves(again), jax.tree.leaves(made), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_ensemble_term_is_of_one_image_with_two_styles(told, decoded, images, contexts):
+    (_, _, styles, second), made, _, (_, terms) = told
+    content = made.content["euv"]
+    both = [decoded["magnetogram"](content, style, contexts["euv"]) for style in (styles["magnetogram"], second)]
+    assert np.abs(both[0] - both[1]).max() > 1e-3
+    expected = ensemble_crps(*both, images["magnetogram"])
+    assert float(terms["ensemble_crps"]) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_the_ensemble_term_adds_its_weight_to_the_total_and_changes_nothing_else(told):
+    _, made, (total, terms), (with_total, with_terms) = told
+    assert set(with_terms) - set(terms) == {"ensemble_crps"}
+    for name, value in terms.items():
+        assert float(with_terms[name]) == float(value), name
+    assert float(with_total - total) == pytest.approx(5 * float(with_terms["ensemble_crps"]), rel=1e-4)
+    assert set(made.another) == {"magnetogram"}
+
+
+def test_the_ensemble_term_is_0_for_the_truth_twice_and_the_mean_error_for_one_field_twice(told, images):
+    (_, discriminators, styles, _), generated, *_ = told
+    field = images["magnetogram"]
+
+    def term(first, second):
+        changed = generated.replace(
+            translation={**generated.translation, "magnetogram": first}, another={"magnetogram": second}
+        )
+        return float(generator_objective(TOLD, ENSEMBLE, discriminators, images, styles, changed)[1]["ensemble_crps"])
+
+    assert term(field, field) == 0
+    assert term(0 * field, 0 * field) == pytest.approx(float(jnp.abs(field).mean()), rel=1e-5)
+    assert term(-field, field) == 0, "the truth is between the two"
+
+
+def test_unasked_there_is_no_second_translation(made):
+    (*_, generated), *_ = made
+    assert generated.another is None

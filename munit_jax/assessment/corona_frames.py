@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from munit_jax.assessment.backgrounds import Background
 from munit_jax.assessment.parts import Parts
-from munit_jax.data.pipeline import Frames, geometry_of
+from munit_jax.data.pipeline import SCORED_GAP, Frames, geometry_of
 from munit_jax.evaluation.corona import SCORES, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.solar.coronal_model import ModelSettings
-from munit_jax.solar.disk import on_disk
+from munit_jax.solar.disk import DiskGeometry, on_disk
 from munit_jax.solar.harmonics import Grid, Transform, make_transform
 from munit_jax.solar.pfss import open_flux, source_surface
 from munit_jax.solar.synoptic import INSERTIONS, disk_boundary, sample_disk
@@ -30,8 +30,9 @@ from munit_jax.solar.synoptic import INSERTIONS, disk_boundary, sample_disk
 COLUMNS = ("model", "truth", "zero", "another_day", "flipped")
 SINGLES = len(COLUMNS) - 1
 
-# (EUV image (h, w, c) in DN/s) -> realisations (n, h, w) in gauss
-Translate = Callable[[Float[np.ndarray, "h w c"]], Float[np.ndarray, "n h w"]]
+# (EUV image (h, w, c) in DN/s, its geometry, its time in seconds since 1970, days to the latest magnetogram that may be
+# used) -> realisations (n, h, w) in gauss
+Translate = Callable[[Float[np.ndarray, "h w c"], DiskGeometry, int, float], Float[np.ndarray, "n h w"]]
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def measure_coronae(
     for k, (i, j) in enumerate(tqdm(list(zip(numbers, others, strict=True)), desc="coronae", unit="frame")):
         if k not in parts:
             frame, another = frames[i], frames[j]["magnetogram"][..., 0]
-            made = translate(frame["euv"])
+            made = translate(frame["euv"], geometry_of(frame), int(frame["time"]), SCORED_GAP)
             boundaries = frame_boundaries(transform, frame, made, background.of(frame), another)
             parts.keep(k, [_measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])}])
     return parts.joined(len(numbers))

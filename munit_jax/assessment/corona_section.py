@@ -1,6 +1,6 @@
 """The corona in an evaluation: what is measured of a run, metrics.json's part of it, and its section of the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from munit_jax.assessment.far_side import Sun, measure_far_side
 from munit_jax.assessment.html import Cell, Section
 from munit_jax.assessment.parts import Parts
 from munit_jax.assessment.results import number_text
-from munit_jax.data.pipeline import Frames, format_time, geometry_of, spaced
+from munit_jax.data.last_seen import Past
+from munit_jax.data.pipeline import SCORED_GAP, Frames, format_time, geometry_of, spaced
 from munit_jax.evaluation.corona import SCORES, corona_of
 from munit_jax.solar.synoptic import INSERTIONS
 
@@ -40,13 +41,15 @@ class Looked:
 
     Attributes:
         frames: the split, with `SURFACE` where the dataset has it.
-        translate: makes realisations of an EUV image.
+        translating: gives what makes realisations of an EUV image, from earlier magnetograms.
+        past: earlier magnetograms of the dataset, None where the networks take none.
         settings: how.
         background: the rest of the Sun.
     """
 
     frames: Frames
-    translate: Translate
+    translating: Callable[[Past | None], Translate]
+    past: Past | None
     settings: CoronaSettings
     background: Background
 
@@ -64,14 +67,16 @@ def measure_corona(looked: Looked, folder: Path, identity: Mapping[str, Any]) ->
     others = [(i + len(frames) // 2) % len(frames) for i in numbers]
     about = {**identity, "settings": repr(settings), "background": looked.background.name, "numbers": numbers}
     parts = Parts(folder, {**about, "what": "corona"})
-    measured = measure_coronae(frames, numbers, others, looked.translate, looked.background, settings, parts)
+    translate = looked.translating(looked.past)
+    measured = measure_coronae(frames, numbers, others, translate, looked.background, settings, parts)
     json = {"corona": corona_frames.corona_json(measured, settings, looked.background.name)}
     sections = [_corona_section(looked, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
     sentences = findings(json["corona"])
     if SURFACE in frames.domains:
         config, times = frames.config, measured["time"].tolist()
         sun = Sun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
-        far = measure_far_side(sun, times, looked.translate, settings, Parts(folder, {**about, "what": "far side"}))
+        translate = looked.translating(sun.seen_from_earth)
+        far = measure_far_side(sun, times, translate, settings, Parts(folder, {**about, "what": "far side"}))
         json["far_side"] = far_side.far_side_json(far)
         sections.append(_far_side_section(looked, sun, times[len(times) // 2], json["far_side"]))
         sentences += far_side_findings(json["far_side"])
@@ -117,7 +122,9 @@ def _corona_section(
     looked: Looked, frame: Mapping[str, np.ndarray], measured: Mapping[str, Any], corona: Mapping[str, Any]
 ) -> Section:
     settings, transform = looked.settings, looked.settings.transform
-    boundaries = frame_boundaries(transform, frame, looked.translate(frame["euv"]), looked.background.of(frame))
+    translate = looked.translating(looked.past)
+    made = translate(frame["euv"], geometry_of(frame), int(frame["time"]), SCORED_GAP)
+    boundaries = frame_boundaries(transform, frame, made, looked.background.of(frame))
     shown = boundaries.as_is[[0, *range(SINGLES, SINGLES + settings.samples)]]
     true, *others = (corona_of(transform, one, settings.model) for one in shown)
     flux = measured["open_flux"]
@@ -163,7 +170,7 @@ def _corona_section(
 def _far_side_section(looked: Looked, sun: Sun, time: int, far: Mapping[str, Any]) -> Section:
     settings = looked.settings
     transform = settings.transform
-    made = far_side.boundaries(transform, sun, time, looked.translate, settings.samples)
+    made = far_side.boundaries(transform, sun, time, looked.translating(sun.seen_from_earth), settings.samples)
     true = corona_of(transform, made["true"][0], settings.model)
     note = (
         "The synthetic Sun seen from the Earth and from 120 degrees on both sides of it at one time: what the EUV "

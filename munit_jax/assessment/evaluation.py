@@ -3,8 +3,9 @@
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tqdm import tqdm
 import munit_jax
 from munit_jax import configuration
 from munit_jax.assessment.backgrounds import SURFACE, Background, open_background
+from munit_jax.assessment.corona_frames import Translate
 from munit_jax.assessment.corona_section import CoronaPart, Looked, measure_corona
 from munit_jax.assessment.measurement import Assessment, Held, assess, look, make_measure
 from munit_jax.assessment.parts import Parts
@@ -23,10 +25,23 @@ from munit_jax.assessment.pictures import Picture, worst
 from munit_jax.assessment.report import report
 from munit_jax.assessment.results import findings, frames_csv, metrics_json, per_frame, without_nan
 from munit_jax.assessment.settings import Settings
-from munit_jax.data.pipeline import DataSettings, Frames, dataset_statistics, format_time, geometry_of, spaced
+from munit_jax.data.context import LAST_SEEN
+from munit_jax.data.last_seen import Past
+from munit_jax.data.pipeline import (
+    SCORED_GAP,
+    Archive,
+    DataSettings,
+    Frames,
+    context_of_scored,
+    dataset_statistics,
+    format_time,
+    geometry_of,
+    spaced,
+)
 from munit_jax.errors import DataError, WorkdirError
 from munit_jax.evaluation.baselines import Climate, learn_climate
 from munit_jax.inference import TrainedRun, make_translate, random_styles, together
+from munit_jax.solar.disk import DiskGeometry
 from munit_jax.training.writers import write_json, write_text
 from tfds_sdoml.ephemeris import DAY
 
@@ -127,7 +142,8 @@ def _held(run: TrainedRun, settings: Settings, like: Held | None = None) -> Held
             f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
         )
     climate = learn_climate(train, run.normalizations["euv"], _bar("training frames, for the baselines"))
-    return Held(frames, dates, climate, run.normalizations["euv"], list(spaced(len(frames), settings.limit)))
+    numbers = list(spaced(len(frames), settings.limit))
+    return Held(frames, dates, climate, run.normalizations["euv"], numbers, context_of_scored(data))
 
 
 def _background(held: Held, settings: Settings) -> Background:
@@ -176,18 +192,31 @@ def _assess(run: TrainedRun, held: Held, settings: Settings, folder: Path) -> As
     return assess(measure, held, batch, Parts(folder, identity), run.name)
 
 
-def _realisations(run: TrainedRun, settings: Settings) -> Callable[[np.ndarray], Float[np.ndarray, "n h w"]]:
+def _realisations(run: TrainedRun, settings: Settings, past: Past | None) -> Translate:
     """Return the translation of an EUV image in DN/s into realisations in gauss, with the styles of the evaluation."""
     translate = make_translate(run, "euv", settings.samples if run.size <= SMALL else 1)
     styles = random_styles(run, settings.seed, settings.samples)
-    return lambda euv: np.asarray(translate(euv[None], styles))[0, ..., 0]
+
+    def of_image(
+        euv: Float[np.ndarray, "h w c"], geometry: DiskGeometry, time: int, gap_days: float
+    ) -> Float[np.ndarray, "n h w"]:
+        context = run.context(geometry, time, past, gap_days)
+        return np.asarray(translate(euv[None], styles, None if context is None else context[None]))[0, ..., 0]
+
+    return of_image
+
+
+def _past(run: TrainedRun, settings: Settings) -> Past | None:
+    data = _data(run, settings)
+    return Archive(data.magnetogram, data.data_dir) if LAST_SEEN in run.planes else None
 
 
 def _corona(run: TrainedRun, held: Held, settings: Settings, background: Background, folder: Path) -> CoronaPart:
     assert settings.corona is not None
     truth = (SURFACE,) if held.frames.config.source == "synthetic" else ()
     frames = _frames(_data(run, settings), settings.split, *truth)
-    looked = Looked(frames, _realisations(run, settings), settings.corona, background)
+    translating = partial(_realisations, run, settings)
+    looked = Looked(frames, translating, _past(run, settings), settings.corona, background)
     return measure_corona(looked, folder, _identity(run, held, settings))
 
 
@@ -238,11 +267,11 @@ def _shown(run: TrainedRun, held: Held, settings: Settings, assessment: Assessme
         "Chosen frames": chosen or list(spaced(len(held), SHOWN)),
         f"The worst frames, by the correlation of |B| ({len(held)} frames)": worst(scores, SHOWN),
     }
-    realisations = _realisations(run, settings)
+    realisations = _realisations(run, settings, _past(run, settings))
 
     def draw(k: int) -> Picture:
         frame = held.frames[held.numbers[k]]
-        made = realisations(frame["euv"])
+        made = realisations(frame["euv"], geometry_of(frame), int(frame["time"]), SCORED_GAP)
         label = f"{format_time(frame['time'])[:16]}\n|B| correlation {scores[k]:.2f}"
         return Picture(label, frame["euv"][..., 0], frame["magnetogram"][..., 0], made, geometry_of(frame))
 

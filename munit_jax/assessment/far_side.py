@@ -18,6 +18,8 @@ from tqdm import tqdm
 from munit_jax.assessment.backgrounds import sphere_on_grid
 from munit_jax.assessment.corona_frames import CoronaSettings, Translate
 from munit_jax.assessment.parts import Parts
+from munit_jax.data.last_seen import Magnetogram
+from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.evaluation.corona import SCORES, CoronaOf, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.solar.disk import DiskGeometry, on_disk
 from munit_jax.solar.harmonics import Transform
@@ -44,6 +46,11 @@ class Sun:
     seed: int
     size: int
     channels: tuple[str, ...]
+
+    def seen_from_earth(self, time: float) -> Magnetogram:
+        """Return the magnetogram of a time, as a `Past` does."""
+        frame = observe(self.seed, int(time), self.size, self.channels[:1])
+        return frame.magnetogram[..., 0], frame.geometry, time
 
 
 def true_boundary(transform: Transform, surface_field: Float[np.ndarray, "180 360"]) -> Float[Array, "lat lon"]:
@@ -83,7 +90,9 @@ def boundaries(
     frames = [observe(sun.seed, time, sun.size, sun.channels, west) for west in VANTAGES]
     geometries = [frame.geometry for frame in frames]
     true = [frame.magnetogram[None, ..., 0] for frame in frames]
-    made = [translate(frame.euv)[:samples] for frame in frames]
+    # The Earth sees now what the others see at their limbs; of its own view it has the magnetogram.
+    gaps = [SCORED_GAP if west == 0 else 0.0 for west in VANTAGES]
+    made = [translate(f.euv, f.geometry, time, gap)[:samples] for f, gap in zip(frames, gaps, strict=True)]
     last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_ROTATION_DAYS)]
     return {
         "true": true_boundary(transform, frames[0].surface_field)[None],

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from munit_jax.assessment.parts import Parts
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import Frames, Watch, geometry_of
+from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context
 from munit_jax.evaluation.baselines import (
     BASELINES,
     Climate,
@@ -57,7 +57,7 @@ class Assessment:
     Attributes:
         times: seconds since 1970, increasing.
         model: of the realisations, (frame, n, ...).
-        singles: of SINGLES, (frame, 7, ...).
+        singles: of SINGLES, (frame, 8, ...).
         available: whether a single magnetogram exists: the first frames have no day before.
         ensemble: of the realisations together, (frame, ...).
     """
@@ -125,10 +125,19 @@ class Held:
         climate: of the training split.
         euv: scaling of its EUV images.
         numbers: which frames of the split; they are gone through in the order of time.
+        context: makes that of a frame.
     """
 
-    def __init__(self, frames: Frames, dates: Dates, climate: Climate, euv: Normalization, numbers: Sequence[int]):
-        self.frames, self.dates, self.climate, self.euv = frames, dates, climate, euv
+    def __init__(
+        self,
+        frames: Frames,
+        dates: Dates,
+        climate: Climate,
+        euv: Normalization,
+        numbers: Sequence[int],
+        context: FrameContext = no_context,
+    ):
+        self.frames, self.dates, self.climate, self.euv, self.context = frames, dates, climate, euv, context
         self.numbers = sorted(numbers, key=lambda i: dates.times[i])
         self.times = dates.times[self.numbers]
         self._before = day_before(dates.times)
@@ -143,7 +152,7 @@ class Held:
         frame = self.frames[i]
         true = frame["magnetogram"][..., 0]
         before, other = self._before[i], self._other[i]
-        fields = without_others(self.climate, self.euv, frame["euv"])
+        fields = without_others(self.climate, self.euv, frame)
         partners = {
             "persistence": None if before is None else persistence(self.frames[before], frame),
             "shuffled": None if other is None else self.frames[other]["magnetogram"][..., 0],
@@ -151,29 +160,40 @@ class Held:
         for name, field in partners.items():
             field = np.full_like(true, np.nan) if field is None else field
             fields[name] = field, np.abs(field)
-        geometry = geometry_of(frame)
-        return {
+        geometry, context = geometry_of(frame), self.context(frame)
+        known = {} if context is None else {"context": context}
+        return known | {
             "euv": frame["euv"],
             "true": true,
             "places": strata_by_place(geometry),
             "signed": np.stack([fields[name][0] for name in BASELINES]),
             "unsigned": np.stack([fields[name][1] for name in BASELINES]),
-            "available": np.array([name not in partners or partners[name] is not None for name in SINGLES]),
+            "available": np.array([name not in fields or not _is_missing(*fields[name]) for name in SINGLES]),
             "square_centimetres": np.float64((SOLAR_RADIUS_CM / geometry.solar_radius) ** 2),
         }
+
+
+def _is_missing(signed: Float[np.ndarray, "h w"], unsigned: Float[np.ndarray, "h w"]) -> bool:
+    """Tell whether a baseline does not exist for a frame: the EUV proxy, which has no sign, has |B| at least."""
+    return bool(np.isnan(signed).all() and np.isnan(unsigned).all())
 
 
 def make_fields(run: TrainedRun, at_once: int) -> Callable[..., Float[Array, "n h w"]]:
     """Return the translation of an EUV image in DN/s, in gauss, with n styles and last that of the true magnetogram."""
 
     def fields(
-        generators: Params, euv: Float[Array, "h w c"], true: Float[Array, "h w"], styles: Float[Array, "n s"]
+        generators: Params,
+        euv: Float[Array, "h w c"],
+        true: Float[Array, "h w"],
+        styles: Float[Array, "n s"],
+        context: Float[Array, "h w k"] | None,
     ) -> Float[Array, "n+1 h w"]:
         scaled = normalize(run.normalizations["magnetogram"], true[None, ..., None])
         own = encode_style(run.architecture, generators, "magnetogram", scaled)
         image = normalize(run.normalizations["euv"], euv[None])
         every = jnp.concatenate([styles, own])
-        made = realisations(run.architecture, generators, "euv", image, every, min(at_once, len(every)))
+        planes = None if context is None else context[None]
+        made = realisations(run.architecture, generators, "euv", image, every, min(at_once, len(every)), planes)
         return denormalize(run.normalizations["magnetogram"], made)[..., 0]
 
     return fields
@@ -188,7 +208,7 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
     mesh = Mesh(np.array(devices), ("frames",))
 
     def frame_sums(generators: Params, styles: Float[Array, "n s"], frame: Mapping[str, Array]) -> Tree:
-        made = fields(generators, frame["euv"], frame["true"], styles)
+        made = fields(generators, frame["euv"], frame["true"], styles, frame.get("context"))
         model, own = made[:-1], made[-1:]
         signed = jnp.concatenate([model.mean(axis=0)[None], own, frame["signed"]])
         unsigned = jnp.concatenate([jnp.abs(model).mean(axis=0)[None], jnp.abs(own), frame["unsigned"]])

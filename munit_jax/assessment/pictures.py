@@ -29,6 +29,7 @@ COLORS = {
     "persistence": "#27ae60",
     "shuffled": "#8e44ad",
     "euv_proxy": "#d4ac0d",
+    "hale": "#a04000",
     "compared": "#000000",
 }
 BY_PLACE = ("rmse", "abs_correlation", "correlation", "polarity_50")

@@ -20,9 +20,9 @@ OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defin
 
 # Of the table that a command ends with.
 SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
-SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy")
+SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
 
-RIVALS = ("zero", "mean", "shuffled", "euv_proxy")  # the baselines that stand to the model in `findings`
+RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that stand to the model in `findings`
 
 # Headlines, with what they are called in a sentence.
 HEADLINES = {

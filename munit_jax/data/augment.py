@@ -1,7 +1,7 @@
 """Random crops and flips of one example: a dictionary of (height, width, channel) images of the same scene."""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -9,6 +9,10 @@ from munit_jax.errors import ConfigError
 
 Flip = Literal["none", "physical", "photograph"]
 Example = Mapping[str, np.ndarray]
+Signs = Mapping[
+    str, Any
+]  # by image, what it is multiplied with where the field changes its sign, a channel each or all
+FIELD_ALONE: Signs = {"magnetogram": -1}
 
 
 def random_crop(images: Example, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -26,7 +30,20 @@ def random_crop(images: Example, size: int, rng: np.random.Generator) -> dict[st
     return {name: image[row : row + size, column : column + size] for name, image in images.items()}
 
 
-def random_flip(images: Example, flip: Flip, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def random_reversal(images: Example, rng: np.random.Generator, signs: Signs = FIELD_ALONE) -> dict[str, np.ndarray]:
+    """Change the sign of the field everywhere, or leave it, with equal chance: a Sun of the cycle before or after.
+
+    The equations of magnetohydrodynamics do not know the difference. EUV images are the same, so this is for networks
+    that are told the sign of the cycle.
+    """
+    if rng.random() < 0.5:
+        return dict(images)
+    return {name: image * signs[name] if name in signs else image for name, image in images.items()}
+
+
+def random_flip(
+    images: Example, flip: Flip, rng: np.random.Generator, signs: Signs = FIELD_ALONE
+) -> dict[str, np.ndarray]:
     """Flip every image of the example, or none, with equal chance; see `flip_images` for the kinds.
 
     Raises:
@@ -36,10 +53,10 @@ def random_flip(images: Example, flip: Flip, rng: np.random.Generator) -> dict[s
         raise ConfigError(f"unknown data.flip={flip!r}: choose one of {', '.join(get_args(Flip))}")
     if flip == "none" or rng.random() < 0.5:
         return dict(images)
-    return flip_images(images, flip)
+    return flip_images(images, flip, signs)
 
 
-def flip_images(images: Example, flip: Flip) -> dict[str, np.ndarray]:
+def flip_images(images: Example, flip: Flip, signs: Signs = FIELD_ALONE) -> dict[str, np.ndarray]:
     """Flip every image of the example.
 
     physical: north-south, the line-of-sight field changing its sign. The mirrored Sun is one that could exist: the
@@ -50,5 +67,5 @@ def flip_images(images: Example, flip: Flip) -> dict[str, np.ndarray]:
     photograph: east-west, no sign changed: what the reference does to photographs, for comparison with it alone.
     """
     if flip == "physical":
-        return {name: -image[::-1] if name == "magnetogram" else image[::-1] for name, image in images.items()}
+        return {name: image[::-1] * signs[name] if name in signs else image[::-1] for name, image in images.items()}
     return {name: image[:, ::-1] for name, image in images.items()}

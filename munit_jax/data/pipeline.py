@@ -1,18 +1,22 @@
 """From prepared datasets to batches: open, check, crop, flip, normalise, shuffle, repeat."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grain
 import numpy as np
+from jaxtyping import Float
 
-from munit_jax.data.augment import Flip, random_crop, random_flip
+from munit_jax.data.augment import FIELD_ALONE, Flip, random_crop, random_flip, random_reversal
+from munit_jax.data.context import LAST_SEEN, context_of, context_signs, last_seen_planes
+from munit_jax.data.last_seen import ROTATION_DAYS, Magnetogram
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.solar.disk import DiskGeometry
 from tfds_sdoml.build import build, is_prepared
 from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.sdoml_dataset_builder import Builder
 
 # Reading costs a few CPU milliseconds an example: two threads and a short queue keep any step fed.
@@ -21,6 +25,16 @@ READ_AHEAD = 16
 
 GEOMETRY = ("solar_radius", "centre", "b0", "l0", "distance")  # of a frame
 LINE_OF_SIGHT = "bz"  # the component of the field that the networks make
+
+# Of the planes `last_seen`: days between an image and the latest magnetogram that may be used. In training drawn, and
+# some images have none; frames that are scored have half a rotation, as the point opposite the Earth.
+TRAINING_GAPS = (1.0, ROTATION_DAYS)
+WITHOUT_PAST = 0.2
+SCORED_GAP = ROTATION_DAYS / 2
+HALF_A_DAY = 0.5 * DAY  # seconds by which a magnetogram of the past may be off
+
+# A frame -> its planes of context, None if there are none
+FrameContext = Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "h w k"] | None]
 
 # What goes through numbers of frames may be watched: a bar, say, that shows how far it is.
 Watch = Callable[[Iterable[int]], Iterable[int]]
@@ -35,6 +49,8 @@ class DataSettings:
     channels: the EUV channels to use, in this order, as the dataset names them (0193).
     crop: side of the random square in pixels, 0 for the whole image.
     data_dir: the datasets' folder, None for the usual one (~/tensorflow_datasets or TFDS_DATA_DIR).
+    context: planes that go with the images; see `munit_jax.data.context`.
+    reversal: whether the field of half of the examples is reversed, as in the next cycle.
     """
 
     euv: str
@@ -45,6 +61,8 @@ class DataSettings:
     flip: Flip
     normalization: Mapping[str, Normalization]
     data_dir: str | None
+    context: tuple[str, ...] = ()
+    reversal: bool = False
 
 
 class Frames:
@@ -104,6 +122,71 @@ def geometry_of(frame: Mapping[str, np.ndarray]) -> DiskGeometry:
     size = next(frame[domain].shape[0] for domain in ("euv", "magnetogram") if domain in frame)
     b0, l0, distance = (float(frame[name]) for name in ("b0", "l0", "distance"))
     return DiskGeometry(size, float(frame["solar_radius"]), (x, y), b0, l0, distance)
+
+
+class Archive:
+    """The magnetograms of all splits of a dataset by their times; `archive(time)` gives the nearest, within half a day.
+
+    Also those of a split that is not trained on: what was seen is an input, not something to learn from.
+    """
+
+    def __init__(self, name: str, data_dir: str | None):
+        splits = (Frames(name, split, ("magnetogram",), (), data_dir) for split in ("train", "validation", "test"))
+        self.frames = [frames for frames in splits if len(frames)]
+        times = [int(frames.source[i]["time"]) for frames in self.frames for i in range(len(frames))]
+        places = [(frames, i) for frames in self.frames for i in range(len(frames))]
+        order = np.argsort(times, kind="stable")
+        self.times, self.places = np.array(times)[order], [places[k] for k in order]
+
+    def __call__(self, time: float) -> Magnetogram | None:
+        """Return the magnetogram nearest to a time (seconds since 1970), as a `Past` does."""
+        nearest = int(np.abs(self.times - time).argmin())
+        if abs(self.times[nearest] - time) > HALF_A_DAY:
+            return None
+        frames, i = self.places[nearest]
+        frame = frames[i]
+        return frame["magnetogram"][..., 0], geometry_of(frame), float(frame["time"])
+
+
+def no_context(_frame: Mapping[str, np.ndarray]) -> None:
+    """The context of frames whose networks take none."""
+    return
+
+
+def context_of_scored(settings: DataSettings) -> FrameContext:
+    """Return what makes the context of the frames of a dataset, as they are scored.
+
+    It raises DataError for a frame of a time whose cycle is not known.
+    """
+    past = Archive(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
+
+    def of(frame: Mapping[str, np.ndarray]) -> Float[np.ndarray, "h w k"] | None:
+        return frame_context(settings.context, frame, _earlier(settings, past, frame, SCORED_GAP))
+
+    return of
+
+
+def _earlier(
+    settings: DataSettings, past: Archive | None, frame: Mapping[str, np.ndarray], gap_days: float
+) -> Float[np.ndarray, "h w 3"] | None:
+    if past is None:
+        return None
+    scaling = settings.normalization["magnetogram"]
+    return last_seen_planes(past, geometry_of(frame), float(frame["time"]), gap_days, scaling)
+
+
+def frame_context(
+    names: Sequence[str], frame: Mapping[str, np.ndarray], earlier: Float[np.ndarray, "h w 3"] | None = None
+) -> Float[np.ndarray, "h w k"] | None:
+    """Return the planes of a frame, None if there are none; see `context_of`.
+
+    Raises:
+        DataError: a frame of a time whose cycle is not known.
+    """
+    try:
+        return context_of(names, geometry_of(frame), float(frame["time"]), earlier)
+    except ValueError as error:
+        raise DataError(f"data.context: {error}") from None
 
 
 def open_dataset(name: str, data_dir: str | None) -> Builder:
@@ -166,7 +249,8 @@ def training_batches(
 ) -> grain.DatasetIterator:
     """Return an endless iterator of batches.
 
-    A batch is {"images": {domain: (b, h, w, c) float32 in [-1, 1]}, "time": {domain: (b,) seconds since 1970}}.
+    A batch is {"images": {domain: (b, h, w, c) float32 in [-1, 1]}, "time": {domain: (b,) seconds since 1970}}, and
+    with planes of context "contexts": {domain: (b, h, w, k)}, those of the domain's image.
     The same seed gives the same examples, whatever the devices, threads and hosts.
 
     Args:
@@ -203,14 +287,26 @@ def training_batches(
 
 def _stream(settings: DataSettings, name: str, domains: tuple[str, ...], seed: int) -> grain.MapDataset:
     frames = Frames(name, "train", domains, settings.channels, settings.data_dir)
+    past = Archive(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
+    signs = {**FIELD_ALONE, "context": context_signs(settings.context)}
 
     def prepare(frame: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, Any]:
-        images = random_crop({domain: frame[domain] for domain in domains}, settings.crop, rng)
-        images = random_flip(images, settings.flip, rng)
-        return {
+        images = {domain: frame[domain] for domain in domains}
+        # Drawn only where it matters: the other draws of a run without such planes stay what they were.
+        known = past if past is not None and rng.random() >= WITHOUT_PAST else None
+        earlier = _earlier(settings, known, frame, rng.uniform(*TRAINING_GAPS)) if known else None
+        if (planes := frame_context(settings.context, frame, earlier)) is not None:
+            images["context"] = planes
+        images = random_flip(random_crop(images, settings.crop, rng), settings.flip, rng, signs)
+        if settings.reversal:
+            images = random_reversal(images, rng, signs)
+        example = {
             "images": {d: np.ascontiguousarray(normalize(settings.normalization[d], images[d])) for d in domains},
             "time": {d: np.int64(frame["time"]) for d in domains},
         }
+        if settings.context:
+            example["contexts"] = {d: np.ascontiguousarray(images["context"]) for d in domains}
+        return example
 
     return grain.MapDataset.source(frames).seed(seed).shuffle().repeat(None).random_map(prepare)
 

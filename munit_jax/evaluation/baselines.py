@@ -6,28 +6,32 @@
 - `persistence`: the true magnetogram of a day before, turned along with the Sun.
 - `shuffled`: the true magnetogram of another date of the same split.
 - `euv_proxy`: |B| as a monotone function of the EUV intensity; it has no sign.
+- `hale`: the same with the signs of Hale's law painted on it; see `painted`.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.ndimage import gaussian_filter
 from scipy.optimize import isotonic_regression
 
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.data.pipeline import Frames, Watch, geometry_of, spaced
 from munit_jax.evaluation.strata import SCORED_RADIUS
-from munit_jax.solar.disk import on_disk
+from munit_jax.solar.cycle import hale_sign
+from munit_jax.solar.disk import DiskGeometry, heliographic, on_disk
 from munit_jax.solar.rotation import rotated
 from tfds_sdoml.ephemeris import DAY
 
-BASELINES = ("zero", "mean", "persistence", "shuffled", "euv_proxy")
+BASELINES = ("zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
 
 DAY_TOLERANCE = 6 * 3600  # seconds: how much more or less than a day the frame before may be off
 INTENSITY_BINS = 256  # of the normalised intensity, -1 to 1
+REGION_WIDTH = 0.1  # solar radii: the smoothing that makes one hump of an active region, about as wide as a bipole
 MOST_TRAINING_FRAMES = 1000  # spread over the split: more change the mean of a pixel by less than a tenth of a gauss
 
 Field = Float[np.ndarray, "h w"]
@@ -79,22 +83,40 @@ def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Cl
 
 
 def without_others(
-    climate: Climate, euv: Normalization, image: Float[np.ndarray, "h w c"]
+    climate: Climate, euv: Normalization, frame: Mapping[str, np.ndarray]
 ) -> dict[str, tuple[Field, Field]]:
     """Return the field and |B| in gauss of the baselines that look at no other frame; NaN for a field without sign.
 
     Args:
         climate: of the training split.
         euv: scaling of its EUV images.
-        image: the EUV image in DN/s.
+        frame: with its EUV image in DN/s, its time and geometry.
     """
     nothing = np.zeros_like(climate.mean)
-    proxy = climate.unsigned_of_intensity[_bins(normalize(euv, image)[..., climate.channel])]
+    proxy = climate.unsigned_of_intensity[_bins(normalize(euv, frame["euv"])[..., climate.channel])]
     return {
         "zero": (nothing, nothing),
         "mean": (climate.mean, climate.mean_unsigned),
         "euv_proxy": (np.full_like(nothing, np.nan), proxy),
+        "hale": (painted(proxy, geometry_of(frame), float(frame["time"])), proxy),
     }
+
+
+def painted(unsigned: Field, geometry: DiskGeometry, time: float) -> Field:
+    """Return |B| with the signs that Hale's law gives to the two flanks of each bright region.
+
+    Where the smoothed |B| falls off to the west the polarity is the leading one of the hemisphere, to the east the
+    following one. NaN if the cycle of the time is not known.
+    """
+    try:
+        following_north = hale_sign(time)
+    except ValueError:
+        return np.full_like(unsigned, np.nan)
+    disk = on_disk(geometry)
+    above = np.where(disk, unsigned - np.median(unsigned[disk]), 0.0)  # or the limb would be a flank
+    eastwards = np.gradient(-gaussian_filter(above, REGION_WIDTH * geometry.solar_radius), axis=1)
+    latitude = np.where(disk, heliographic(geometry)[0], 0.0)
+    return (-following_north * np.sign(latitude) * np.sign(eastwards) * unsigned).astype(unsigned.dtype)
 
 
 def _bins(normalised: Float[np.ndarray, "*any"]) -> Int[np.ndarray, "*any"]:

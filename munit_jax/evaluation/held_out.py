@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import Frames, Watch, geometry_of, spaced
+from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context, spaced
 from munit_jax.evaluation import disk
 from munit_jax.evaluation.baselines import learn_climate, without_others
 from munit_jax.evaluation.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio
@@ -22,8 +22,9 @@ from munit_jax.solar.disk import on_disk
 
 WITHOUT_TRUTH = ("rms", "spread")  # the scores that need no true magnetogram
 
-# (generator parameters, EUV image (h, w, c) in DN/s, styles (n, s)) -> magnetograms (n, h, w) in gauss
-Translator = Callable[[Params, Float[np.ndarray, "h w c"], StyleCode], Float[Array, "n h w"]]
+# (generator parameters, EUV image (h, w, c) in DN/s, styles (n, s), context (h, w, k) or None) -> magnetograms
+# (n, h, w) in gauss
+Translator = Callable[[Params, Float[np.ndarray, "h w c"], StyleCode, Float[np.ndarray, "h w k"] | None], Array]
 Scores = dict[str, float | None]
 
 
@@ -35,10 +36,14 @@ def make_translator(architecture: Architecture, normalizations: Mapping[str, Nor
 
     @jax.jit
     def translator(
-        generators: Params, euv: Float[Array, "h w c"], styles: Float[Array, "n s"]
+        generators: Params,
+        euv: Float[Array, "h w c"],
+        styles: Float[Array, "n s"],
+        context: Float[Array, "h w k"] | None,
     ) -> Float[Array, "n h w"]:
         image = normalize(normalizations["euv"], euv[None])
-        generated = realisations(architecture, generators, "euv", image, styles, at_once=len(styles))
+        planes = None if context is None else context[None]
+        generated = realisations(architecture, generators, "euv", image, styles, len(styles), planes)
         return denormalize(normalizations["magnetogram"], generated)[..., 0]
 
     return translator
@@ -63,16 +68,19 @@ def score_generator(
     styles: int,
     seed: int,
     watch: Watch = iter,
+    context: FrameContext = no_context,
 ) -> Scores:
     """Score single realisations on evenly spaced held-out frames.
 
     Every one of `styles` realisations of every frame counts for itself (their mean would score higher but is no
     realisation). `limit` frames at most, 0 for all. Frames without a true magnetogram have `WITHOUT_TRUTH` only.
+    `context` makes that of a frame.
     """
     total, has_truth = None, True
     for i in watch(spaced(len(frames), limit)):
         frame = frames[i]
-        generated = translator(generators, frame["euv"], frame_styles(architecture, seed, i, styles))
+        of_frame = frame_styles(architecture, seed, i, styles)
+        generated = translator(generators, frame["euv"], of_frame, context(frame))
         has_truth = "magnetogram" in frame
         true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
         total = _add(total, _frame_sums(generated, jnp.abs(generated), true, scored_mask(frame)))
@@ -91,11 +99,11 @@ def score_baselines(
         limit, watch: as for `score_generator`.
     """
     climate = learn_climate(train, euv, watch)
-    totals: dict[str, Any] = dict.fromkeys(("zero", "mean", "euv_proxy"))
+    totals: dict[str, Any] = dict.fromkeys(("zero", "mean", "euv_proxy", "hale"))
     for i in watch(spaced(len(held_out), limit)):
         frame = held_out[i]
         true, mask = frame["magnetogram"][..., 0], scored_mask(frame)
-        fields = without_others(climate, euv, frame["euv"])
+        fields = without_others(climate, euv, frame)
         for name in totals:
             signed, unsigned = fields[name]
             totals[name] = _add(totals[name], _frame_sums(signed[None], unsigned[None], true, mask))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
+from munit_jax.model.context import Context, ContextEncoder, Modulation
 from munit_jax.model.convolution import Algorithm
 
 
@@ -32,36 +33,42 @@ class Decoder(nn.Module):
     """Content code and style code to an image in [-1, 1].
 
     The style sets the statistics of the features in the residual blocks; the upsampling uses layer norm, since
-    instance norm would undo what the style has set.
+    instance norm would undo what the style has set. A context modulates the features before and after the residual
+    blocks and after each upsampling.
     """
 
     channels: int
     upsamplings: int
     residual_blocks: int
     mlp_width: int
+    context_width: int = 1
     dtype: Any = jnp.float32
     algorithm: Algorithm = "direct"
     recompute: Recompute = "nothing"
 
     @nn.compact
-    def __call__(self, content: Float[Array, "b h w k"], style: Float[Array, "b s"]) -> Float[Array, "b h2 w2 c"]:
+    def __call__(
+        self, content: Float[Array, "b h w k"], style: Float[Array, "b s"], context: Context | None = None
+    ) -> Float[Array, "b h2 w2 c"]:
+        options: dict[str, Any] = {"dtype": self.dtype, "algorithm": self.algorithm}
         features = content.shape[-1]
+        planes = None
+        if context is not None:
+            planes = ContextEncoder(self.context_width, self.upsamplings, **options, name="context")(context)
+
+        def modulated(x: Array, level: int, name: str) -> Array:
+            return x if planes is None else Modulation(**options, name=name)(x, planes[level])
+
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
-        x = content
+        x = modulated(content, -1, "modulation_in")
         residual_block = block_class(ResidualBlock, self.recompute)
         for i in range(self.residual_blocks):
-            x = residual_block(dtype=self.dtype, algorithm=self.algorithm, name=f"residual_{i}")(x, adain[:, i])
+            x = residual_block(**options, name=f"residual_{i}")(x, adain[:, i])
+        x = modulated(x, -1, "modulation_out")
         block = block_class(ConvolutionBlock, self.recompute)
         for i in range(self.upsamplings):
             features //= 2
-            x = block(
-                features,
-                5,
-                upsample=True,
-                norm="layer",
-                dtype=self.dtype,
-                algorithm=self.algorithm,
-                name=f"up_{i}",
-            )(x)
+            x = block(features, 5, upsample=True, norm="layer", **options, name=f"up_{i}")(x)
+            x = modulated(x, -2 - i, f"modulation_{i}")
         x = Convolution(self.channels, 7, padding=3, dtype=self.dtype, name="image")(x)
         return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))

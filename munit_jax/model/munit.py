@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from munit_jax.model.blocks import Recompute, network_function
+from munit_jax.model.context import Context
 from munit_jax.model.convolution import Algorithm
 from munit_jax.model.decoder import Decoder
 from munit_jax.model.discriminator import MultiScaleDiscriminator, spectrally_normalized
@@ -35,6 +36,7 @@ class Architecture:
     """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain).
 
     discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
+    context_planes is the number of planes that the decoders are told, see `munit_jax.model.context`.
     dtype and convolution say how the arithmetic is done, recompute what the backward pass does again to save memory.
     """
 
@@ -49,6 +51,7 @@ class Architecture:
     discriminator_spectral_norm: bool = False
     euv_channels: int = 1
     magnetogram_channels: int = 1
+    context_planes: int = 0
     dtype: str = "float32"
     convolution: Algorithm = "direct"
     recompute: Recompute = "nothing"
@@ -99,6 +102,7 @@ def _decoder(a: Architecture, domain: Domain) -> Decoder:
         a.downsamplings,
         a.residual_blocks,
         a.mlp_width,
+        a.width,
         **_arithmetic(a),
     )
 
@@ -128,13 +132,14 @@ def generator_shapes(architecture: Architecture) -> Params:
     code_size = size // a.size_divisor
     content = jax.ShapeDtypeStruct((1, code_size, code_size, a.width * a.size_divisor), jnp.float32)
     style = jax.ShapeDtypeStruct((1, a.style_size), jnp.float32)
+    context = jax.ShapeDtypeStruct((1, size, size, a.context_planes), jnp.float32) if a.context_planes else None
     shapes = {}
     for domain in DOMAINS:
         image = jax.ShapeDtypeStruct((1, size, size, a.channels(domain)), jnp.float32)
         shapes[domain] = {
             "content": jax.eval_shape(_content_encoder(a).init, key, image)["params"],
             "style": jax.eval_shape(_style_encoder(a).init, key, image)["params"],
-            "decoder": jax.eval_shape(_decoder(a, domain).init, key, content, style)["params"],
+            "decoder": jax.eval_shape(_decoder(a, domain).init, key, content, style, context)["params"],
         }
     return shapes
 
@@ -172,10 +177,24 @@ def encode_style(
 
 
 def decode(
-    architecture: Architecture, generators: Params, domain: Domain, content: ContentCode, style: StyleCode
+    architecture: Architecture,
+    generators: Params,
+    domain: Domain,
+    content: ContentCode,
+    style: StyleCode,
+    context: Context | None = None,
 ) -> Float[Array, "b h w c"]:
-    """Return the image D_x(C, S) in [-1, 1] of a content code and a style code of the domain."""
-    return _apply(architecture, _decoder(architecture, domain), generators[domain]["decoder"], content, style)
+    """Return the image D_x(C, S) in [-1, 1] of a content code and a style code of the domain.
+
+    The context, where the architecture has one, is that of the image that the content is of.
+
+    Raises:
+        ValueError: the context has not the architecture's planes.
+    """
+    planes = 0 if context is None else context.shape[-1]
+    if planes != architecture.context_planes:
+        raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
+    return _apply(architecture, _decoder(architecture, domain), generators[domain]["decoder"], content, style, context)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int) -> StyleCode:
@@ -192,6 +211,7 @@ def translate(
     style: StyleCode | None = None,
     style_image: Float[Array, "b h2 w2 c2"] | None = None,
     key: PRNGKeyArray | None = None,
+    context: Context | None = None,
 ) -> Float[Array, "b h w c3"]:
     """Translate images of the domain `source` to the other: its content with a style of the target domain.
 
@@ -203,6 +223,7 @@ def translate(
         style: style codes of the target domain, or
         style_image: images of the target domain whose style is taken, or
         key: random key with which one style for each image is drawn from N(0, I).
+        context: of the images, where the architecture has one.
 
     Returns:
         Images of the target domain, in [-1, 1].
@@ -219,7 +240,8 @@ def translate(
     elif key is not None:
         style = draw_style(architecture, key, image.shape[0])
     assert style is not None
-    return decode(architecture, generators, target, encode_content(architecture, generators, source, image), style)
+    content = encode_content(architecture, generators, source, image)
+    return decode(architecture, generators, target, content, style, context)
 
 
 def realisations(
@@ -229,6 +251,7 @@ def realisations(
     image: Float[Array, "1 h w c"],
     styles: Float[Array, "n s"],
     at_once: int = 1,
+    context: Float[Array, "1 h w k"] | None = None,
 ) -> Float[Array, "n h w c2"]:
     """Translate one image with many styles: its content is encoded once and decoded with each.
 
@@ -239,11 +262,12 @@ def realisations(
         image: in [-1, 1].
         styles: style codes of the target domain.
         at_once: styles in one pass of the decoder; memory grows with it, and small images fill a device only together.
+        context: of the image, where the architecture has one.
     """
     content = encode_content(architecture, generators, source, image)
 
     def decode_one(style: Float[Array, " s"]) -> Float[Array, "h w c2"]:
-        return decode(architecture, generators, OTHER[source], content, style[None])[0]
+        return decode(architecture, generators, OTHER[source], content, style[None], context)[0]
 
     return jax.lax.map(decode_one, styles, batch_size=None if at_once == 1 else at_once)
 
@@ -258,8 +282,8 @@ def discriminate(
     return _discriminator(architecture).apply({"params": params}, image)  # pyright: ignore[reportReturnType]
 
 
-def _apply(architecture: Architecture, network: nn.Module, params: Params, *inputs: Array) -> Any:
-    def apply(params: Params, *inputs: Array) -> Any:
+def _apply(architecture: Architecture, network: nn.Module, params: Params, *inputs: Array | None) -> Any:
+    def apply(params: Params, *inputs: Array | None) -> Any:
         return network.apply({"params": params}, *inputs)
 
     return network_function(apply, architecture.recompute)(params, *inputs)

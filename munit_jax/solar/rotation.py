@@ -1,7 +1,7 @@
 """The Sun's differential rotation, and magnetograms turned along with it."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.ndimage import map_coordinates
 
 from munit_jax.solar.disk import (
@@ -37,12 +37,23 @@ def rotated(
         then, now: from where it was seen, and is to be.
         days: between the two; negative to turn back.
     """
+    return rotated_and_seen(field, then, now, days)[0]
+
+
+def rotated_and_seen(
+    field: Float[np.ndarray, "h w"],
+    then: DiskGeometry,
+    now: DiskGeometry,
+    days: float,
+    least_mu: float = SMALLEST_MU,
+) -> tuple[Float[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"]]:
+    """Return a magnetogram as `rotated` does, and where its surface was seen before, with at least a certain mu."""
     on_disk = radius_from_centre(now) < 1
     latitude, longitude = (np.where(on_disk, x, 0.0) for x in heliographic(now))
     x, y, visible = heliographic_to_pixel(then, latitude, longitude - rotation_rate(latitude) * days)
     rho = np.hypot(x - then.centre[0], y - then.centre[1]) / then.solar_radius
     mu_then = np.cos(angle_to_vertical(np.minimum(rho, 1.0), then.distance))
-    seen = on_disk & visible & (mu_then > SMALLEST_MU)
+    seen = on_disk & visible & (mu_then > least_mu)
     sampled = map_coordinates(field.astype(np.float64), [y, x], order=1, mode="constant")
     radial = sampled / np.where(seen, mu_then, 1.0)
-    return np.where(seen, radial * np.where(on_disk, mu(now), 0.0), 0.0).astype(field.dtype)
+    return np.where(seen, radial * np.where(on_disk, mu(now), 0.0), 0.0).astype(field.dtype), seen

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from munit_jax.errors import DataError
+from munit_jax.model.munit import DOMAINS
 from munit_jax.objectives import discriminator_objective, generate, generator_objective, translate_both
 from munit_jax.training.checkpoints import load_tree, save_tree
 from munit_jax.training.state import TrainState, init_state, make_optimizers
-from munit_jax.training.step import Batch, Recipe, draw_styles, make_train_step
+from munit_jax.training.step import Batch, Recipe, draw_second, draw_styles, make_train_step
 from munit_jax.training.writers import write_json
 
 BATCH = "batch_host{}.npz"
@@ -36,7 +37,8 @@ def save_case(
     Every host writes its part; the state, as the step left it, is written by all of them together.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {f"images_{domain}": image for domain, image in batch.images.items()}
+    kinds = {"images": batch.images, "contexts": batch.contexts or {}}
+    arrays = {f"{kind}_{domain}": x for kind, of_kind in kinds.items() for domain, x in of_kind.items()}
     np.savez(folder / BATCH.format(host), index=batch.index, **arrays)  # pyright: ignore[reportArgumentType]
     if host == 0:
         write_json(folder / "config.json", config)
@@ -61,11 +63,15 @@ def load_case(folder: Path, recipe: Recipe, batch_size: int) -> tuple[TrainState
     order = np.argsort(whole["index"])
     if whole["index"][order].tolist() != list(range(batch_size)):
         raise DataError(f"{folder} does not hold the whole batch of {batch_size}: a host's part is missing")
-    images = {key.removeprefix("images_"): jnp.asarray(whole[key][order]) for key in whole if key.startswith("images_")}
+    kinds = {
+        kind: {d: jnp.asarray(whole[f"{kind}_{d}"][order]) for d in DOMAINS if f"{kind}_{d}" in whole}
+        for kind in ("images", "contexts")
+    }
     abstract = jax.eval_shape(lambda: init_state(recipe.architecture, make_optimizers(recipe.optimizer), 0))
     after = load_tree(folder / "state", abstract)
     before = after.replace(step=after.step - 1, skipped=after.skipped - 1, skipped_in_a_row=after.skipped_in_a_row - 1)
-    return before, Batch(images=images, index=jnp.asarray(whole["index"][order]))  # pyright: ignore[reportArgumentType]
+    index = jnp.asarray(whole["index"][order])
+    return before, Batch(images=kinds["images"], index=index, contexts=kinds["contexts"] or None)
 
 
 def replay(recipe: Recipe, seed: int, state: TrainState, batch: Batch) -> tuple[bool, list[Finding]]:
@@ -89,6 +95,8 @@ def _parts(recipe: Recipe, key: Any, state: TrainState, batch: Batch) -> Iterato
     a, objective, images = recipe.architecture, recipe.objective, batch.images
     for domain, image in images.items():
         yield f"images, {domain}", image
+    for domain, planes in (batch.contexts or {}).items():
+        yield f"context, {domain}", planes
     for domain, params in state.generators.items():
         yield f"generator parameters, {domain}", params
     for domain, params in state.discriminators.items():
@@ -98,14 +106,17 @@ def _parts(recipe: Recipe, key: Any, state: TrainState, batch: Batch) -> Iterato
 
     style_key, fresh_key = jax.random.split(key)  # as `make_train_step` does
     styles = draw_styles(a, style_key, state.step, batch.index)
-    made, pull_back = jax.vjp(lambda p: generate(a, objective, p, images, styles), state.generators)
+    second = draw_second(a, style_key, state.step, batch.index) if objective.ensemble_weight else None
+    made, pull_back = jax.vjp(
+        lambda p: generate(a, objective, p, images, styles, batch.contexts, second), state.generators
+    )
     for name in made.__dataclass_fields__:
         for domain, value in (getattr(made, name) or {}).items():
             yield f"{name.replace('_', ' ')}, {domain}", value
     translation = made.translation
     if recipe.fresh_styles_for_d:
         fresh = draw_styles(a, fresh_key, state.step, batch.index)
-        translation = translate_both(a, state.generators, images, fresh)
+        translation = translate_both(a, state.generators, images, fresh, batch.contexts)
     d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True)(
         state.discriminators
     )[0]

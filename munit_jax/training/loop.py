@@ -201,7 +201,9 @@ class Training:
 
     def _share(self, example: Mapping[str, Any]) -> Batch:
         run = self.run
-        return split_batch(example["images"], jax.local_device_count(), run.host.index, run.host.count)
+        return split_batch(
+            example["images"], jax.local_device_count(), run.host.index, run.host.count, example.get("contexts")
+        )
 
     def _evaluate(self, state: TrainState, step: int) -> None:
         run = self.run

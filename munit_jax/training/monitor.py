@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from munit_jax.configuration import Config
-from munit_jax.data.pipeline import DataSettings, Frames, Watch, format_time, spaced
+from munit_jax.data.pipeline import DataSettings, Frames, Watch, context_of_scored, format_time, spaced
 from munit_jax.evaluation.held_out import (
     Scores,
     Translator,
@@ -31,6 +31,7 @@ class Monitor:
     def __init__(self, config: Config, settings: DataSettings, architecture: Architecture, watch: Watch = iter):
         self.config, self.settings, self.architecture, self.watch = config, settings, architecture, watch
         self.translator: Translator = make_translator(architecture, settings.normalization)
+        self.context = context_of_scored(settings)
         self.domains = DOMAINS if settings.paired else ("euv",)
         self.frames = self._frames("test") or self._frames("train")
         self.validation = self._frames("validation") or self.frames
@@ -67,7 +68,7 @@ class Monitor:
                 {
                     "euv": frame["euv"][..., 0],
                     "true": frame["magnetogram"][..., 0] if self.settings.paired else None,
-                    "generated": np.asarray(self.translator(ema, frame["euv"], styles)),
+                    "generated": np.asarray(self.translator(ema, frame["euv"], styles, self.context(frame))),
                     "label": format_time(frame["time"])[:16],
                 }
             )
@@ -80,5 +81,13 @@ class Monitor:
     def _score(self, ema: Params, frames: Frames, limit: int) -> Scores:
         evaluation = self.config.evaluation
         return score_generator(
-            self.translator, ema, self.architecture, frames, limit, evaluation.styles, self.config.seed, self.watch
+            self.translator,
+            ema,
+            self.architecture,
+            frames,
+            limit,
+            evaluation.styles,
+            self.config.seed,
+            self.watch,
+            self.context,
         )

@@ -4,7 +4,7 @@ The state is replicated by annotation, not stacked; a batch is split along its f
 are always those of all hosts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -45,13 +45,20 @@ def replicated_sharding(devices: Sequence[Device]) -> NamedSharding:
     return NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
 
 
-def split_batch(images: dict[str, np.ndarray], devices: int, host: int = 0, hosts: int = 1) -> Batch:
+def split_batch(
+    images: Mapping[str, np.ndarray],
+    devices: int,
+    host: int = 0,
+    hosts: int = 1,
+    contexts: Mapping[str, np.ndarray] | None = None,
+) -> Batch:
     """Split a host's part of a global batch, arrays (b, h, w, c), into equal shares: (devices, b / devices, h, w, c).
 
     Args:
         images: by domain; of the global batch every `hosts`-th example, from `host` on.
         devices: of this host.
         host, hosts: which of how many hosts this is.
+        contexts: of the images, where there are.
 
     Raises:
         ValueError: the batch does not divide by the number of devices.
@@ -60,7 +67,7 @@ def split_batch(images: dict[str, np.ndarray], devices: int, host: int = 0, host
     if size % devices:
         raise ValueError(f"a batch of {size} examples does not divide by {devices} devices")
     index = np.arange(host, hosts * size, hosts, dtype=np.int32)
-    batch = Batch(images=images, index=index)  # pyright: ignore[reportArgumentType]
+    batch = Batch(images=dict(images), index=index, contexts=contexts)  # pyright: ignore[reportArgumentType]
     return jax.tree.map(lambda x: x.reshape(devices, size // devices, *x.shape[1:]), batch)
 
 

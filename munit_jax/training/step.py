@@ -9,8 +9,9 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
 
-from munit_jax.model.munit import DOMAINS, Architecture, Params, draw_style
+from munit_jax.model.munit import DOMAINS, Architecture, Params, StyleCode, draw_style
 from munit_jax.objectives import (
+    Contexts,
     Objective,
     Styles,
     discriminator_objective,
@@ -34,10 +35,11 @@ MUST_BE_FINITE = (
 
 
 class Batch(struct.PyTreeNode):
-    """Images of both domains in [-1, 1] and each example's place in the global batch."""
+    """Images of both domains in [-1, 1], their contexts, and each example's place in the global batch."""
 
     images: dict[str, Float[Array, "b h w c"]]
     index: Int[Array, " b"]
+    contexts: Contexts | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ def draw_styles(architecture: Architecture, key: PRNGKeyArray, step: Int[Array, 
 
     styles = jax.vmap(draw)(index)
     return {domain: styles[:, i] for i, domain in enumerate(DOMAINS)}
+
+
+def draw_second(
+    architecture: Architecture, key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]
+) -> StyleCode:
+    """Draw a further style of magnetograms for each example, independent of those of `draw_styles`."""
+    return draw_styles(architecture, jax.random.fold_in(key, 1), step, index)["magnetogram"]
 
 
 def make_train_step(
@@ -94,11 +103,14 @@ def make_train_step(
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         images = batch.images
         styles = draw_styles(a, style_key, state.step, batch.index)
-        generated, pull_back = jax.vjp(lambda p: generate(a, objective, p, images, styles), state.generators)
+        second = draw_second(a, style_key, state.step, batch.index) if objective.ensemble_weight else None
+        generated, pull_back = jax.vjp(
+            lambda p: generate(a, objective, p, images, styles, batch.contexts, second), state.generators
+        )
 
         if recipe.fresh_styles_for_d:
             fresh = draw_styles(a, fresh_style_key, state.step, batch.index)
-            translation = translate_both(a, state.generators, images, fresh)
+            translation = translate_both(a, state.generators, images, fresh, batch.contexts)
         else:
             translation = generated.translation
 

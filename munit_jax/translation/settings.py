@@ -34,12 +34,14 @@ class Settings:
             of a real image of the target, one realisation).
         samples: realisations of each input, with random styles.
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
+        last_seen: files of earlier magnetograms, for a run that takes them as context.
     """
 
     direction: str = "euv_to_magnetogram"
     style: str = "random"
     samples: int = 16
     seed: int = 0
+    last_seen: tuple[Path, ...] = ()
 
     def __post_init__(self):
         if self.direction not in get_args(Direction):
@@ -123,7 +125,7 @@ def recipe(run: TrainedRun, settings: Settings, how: Preparation, styles: StyleC
         "parameters": run.parameters_sha256,
         "config": run.config_sha256,
         "size": run.size,
-        "settings": asdict(settings),
+        "settings": asdict(settings) | {"last_seen": [file_sha256(path) for path in settings.last_seen]},
         "styles": jax.device_get(styles).tolist(),
         "references": list(how.references),
         "degradation": how.degradation_table and file_sha256(how.degradation_table),

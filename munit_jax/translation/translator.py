@@ -7,12 +7,14 @@ import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
-from munit_jax.errors import DataError
+from munit_jax.data.context import LAST_SEEN
+from munit_jax.errors import ConfigError, DataError
 from munit_jax.inference import TrainedRun, make_translate, together
 from munit_jax.model.munit import StyleCode
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
 from munit_jax.translation.instruments import Card, Observation, Preparation, prepare
+from munit_jax.translation.past import past_of
 from munit_jax.translation.settings import (
     Inputs,
     Settings,
@@ -22,7 +24,8 @@ from munit_jax.translation.settings import (
     series_of_inputs,
     styles,
 )
-from munit_jax.translation.view import view_cards
+from munit_jax.translation.view import heliographic_view, view_cards
+from tfds_sdoml.sources.fits_headers import time_of
 from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.reprojection import SolarDisk
 
@@ -33,6 +36,7 @@ class Source:
 
     Attributes:
         image: (size, size, channels) in DN/s or gauss.
+        context: of the image, where the run takes one.
         view: see `view_cards`; of the first file, as the disk and the shape of its grid.
         inputs: names and checksums of the files.
         treatments: what was done to each.
@@ -40,6 +44,7 @@ class Source:
     """
 
     image: Float[np.ndarray, "size size c"]
+    context: Float[np.ndarray, "size size k"] | None
     view: fits.Header
     disk: SolarDisk
     shape: tuple[int, int]
@@ -53,6 +58,9 @@ class Translation:
 
     def __init__(self, run: TrainedRun, settings: Settings, how: Preparation):
         self.run, self.settings, self.how = run, settings, how
+        if settings.last_seen and LAST_SEEN not in run.planes:
+            raise ConfigError(f"last_seen: {run.name} was trained without: leave it out")
+        self.past = past_of(settings.last_seen, how) if settings.last_seen else None
         self.styles: StyleCode = styles(run, settings, how)
         self.batch, at_once = together(run, len(self.styles))
         self.products = products(run, settings)
@@ -79,9 +87,15 @@ class Translation:
                     raise
                 raise FrameError(error.reason, f"{observation.name}: {error.detail}") from error
         first = seen[0]
+        view = view_cards(first.header)
+        try:
+            context = self.run.context(heliographic_view(view, self.run.geometry), time_of(first.header), self.past)
+        except ValueError as error:
+            raise FrameError("no time", str(error)) from None
         return Source(
             image=np.stack([p.image for p in prepared], axis=-1),
-            view=view_cards(first.header),
+            context=context,
+            view=view,
             disk=first.disk,
             shape=(first.image.shape[0], first.image.shape[1]),
             inputs=inputs,
@@ -95,9 +109,11 @@ class Translation:
         Raises:
             DataError: values that are not finite.
         """
-        images = [source.image for source in sources]
-        images += [images[-1]] * (self.batch - len(images))  # always one shape: another would be compiled anew
-        translated = np.asarray(self._translate(np.stack(images), self.styles))[: len(sources)]
+        padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # one shape: another would be compiled anew
+        contexts = [source.context for source in padded if source.context is not None]
+        images = np.stack([source.image for source in padded])
+        translated = np.asarray(self._translate(images, self.styles, np.stack(contexts) if contexts else None))
+        translated = translated[: len(sources)]
         if not np.isfinite(translated).all():
             raise DataError(
                 f"step {self.run.step} of {self.run.name} makes values that are not finite: see --checkpoint"

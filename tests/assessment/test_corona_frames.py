@@ -1,5 +1,7 @@
 """The corona over frames: what is put into which map, what the columns are, stopping in between."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ class Frames(list):
 
     name, split, domains = "in memory", "test", ("euv", "magnetogram")
 
-    def translate(self, euv):
+    def translate(self, euv, geometry, time, gap_days):
         """Return the true magnetogram, its negative and nothing: the EUV image is the number of its frame."""
         true = self[int(euv[0, 0, 0])]["magnetogram"][..., 0]
         return np.stack([true, -true, 0 * true])
@@ -118,7 +120,7 @@ def test_flux_matched_keeps_the_net_flux_of_the_background(frames):
 
 
 def test_boundaries_are_the_disk_in_the_background(frames):
-    made = frames.translate(frames[0]["euv"])
+    made = frames.translate(frames[0]["euv"], GEOMETRY, 0, 0.0)
     boundaries = frame_boundaries(TRANSFORM, frames[0], made, DIPOLE, frames[1]["magnetogram"][..., 0])
     true, empty, another, flipped, *realisations = boundaries.as_is
     np.testing.assert_allclose(realisations[0], true, atol=1e-5)
@@ -138,15 +140,28 @@ def test_the_open_flux_of_a_dipole():
     assert float(flux) == pytest.approx(expected, rel=5e-3)
 
 
+def test_a_frame_is_translated_with_its_own_place_and_time(frames, tmp_path, monkeypatch):
+    turned: Any = Frames([frames[0], frames[1] | {"b0": np.float32(5), "l0": np.float32(30)}])
+    asked = []
+
+    def translate(euv, geometry, time, gap_days):
+        asked.append((int(euv[0, 0, 0]), geometry.b0, geometry.l0, geometry.size, time))
+        return frames.translate(euv, geometry, time, gap_days)
+
+    monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
+    measure_coronae(turned, [1, 0], [0, 1], translate, BACKGROUND, SETTINGS, Parts(tmp_path, {}))
+    assert asked == [(1, 5.0, 30.0, SIZE, 86400), (0, 0.0, 90.0, SIZE, 0)]
+
+
 def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
     parts = Parts(tmp_path, {})
     asked = []
 
-    def translate(euv):
+    def translate(euv, geometry, time, gap_days):
         asked.append(int(euv[0, 0, 0]))
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return frames.translate(euv)
+        return frames.translate(euv, geometry, time, gap_days)
 
     monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
     with pytest.raises(KeyboardInterrupt):

@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from munit_jax.assessment import evaluation
@@ -13,10 +15,14 @@ from munit_jax.assessment.evaluation import days_to_training, evaluate
 from munit_jax.assessment.measurement import COLUMNS
 from munit_jax.assessment.report import _leakage
 from munit_jax.assessment.settings import Settings
+from munit_jax.data.context import context_of
+from munit_jax.data.pipeline import frame_context
 from munit_jax.errors import ConfigError, DataError, WorkdirError
 from munit_jax.evaluation.corona import SCORES
 from munit_jax.evaluation.metrics import METRICS, PARTS
-from munit_jax.inference import open_run
+from munit_jax.inference import make_translate, open_run, random_styles
+from munit_jax.solar.disk import sdoml_geometry
+from tests.translation.suns import told_run
 
 CORONA = CoronaSettings(frames=1, samples=2, rows=18, lmax=8)
 SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"), corona=CORONA)
@@ -127,6 +133,28 @@ def test_a_folder_that_cannot_be_made(run, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkdirError, match=r"cannot make .*file/out: Not a directory; give another --output"):
         evaluate(run, Settings(limit=2, samples=2), tmp_path / "file" / "out")
+
+
+def test_realisations_have_the_context_of_their_image():
+    """As `make_translate` with the context of the place and the time makes them; seen from elsewhere they differ."""
+    told, settings = told_run(("hale_latitude", "mu")), Settings(samples=3, seed=2)
+    euv = np.random.default_rng(0).uniform(0, 500, (16, 16, 1)).astype(np.float32)
+    realisations = evaluation._realisations(told, settings, None)
+    geometry, time = sdoml_geometry(16, 7.0), int(datetime(2012, 11, 20, tzinfo=UTC).timestamp())
+    made = realisations(euv, geometry, time, 0.0)
+    context = context_of(told.planes, geometry, float(time))
+    assert context is not None
+    expected = make_translate(told, "euv")(euv[None], random_styles(told, 2, 3), context[None])[0, ..., 0]
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-3)
+    assert np.abs(made - realisations(euv, sdoml_geometry(16, -7.0), time, 0.0)).max() > 1
+
+
+def test_frames_are_held_with_the_planes_of_the_run(run):
+    assert "context" not in evaluation._held(run, Settings(samples=2, limit=2))[0]
+    run.config.data.context = ("mu", "hale_latitude")
+    held = evaluation._held(run, Settings(samples=2, limit=2))
+    for k, i in enumerate(held.numbers):
+        np.testing.assert_array_equal(held[k]["context"], frame_context(("mu", "hale_latitude"), held.frames[i]))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def perfect(views):
     """A translation that knows the true magnetogram of an EUV image, and its negative as a second realisation."""
     by_image = {view.euv.tobytes(): view.magnetogram[..., 0] for view in views}
 
-    def translate(euv):
+    def translate(euv, geometry, time, gap_days):
         true = by_image[euv.tobytes()]
         return np.stack([true, -true])
 
@@ -88,6 +88,17 @@ def test_a_perfect_translation_gives_the_true_views(perfect):
     np.testing.assert_allclose(made["front_true"][0], made["true_views"][0], atol=1e-4)
     np.testing.assert_allclose(made["model"][1], -made["true_views"][0], atol=1e-4)
     assert made["rotation"].shape == made["true"].shape == (1, 18, 36)
+
+
+def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
+    asked = []
+
+    def noted(euv, geometry, time):
+        asked.append((geometry, time))
+        return perfect(euv, geometry, time)
+
+    boundaries(TRANSFORM, SUN, TIME, noted, 2)
+    assert asked == [(view.geometry, TIME) for view in views]
 
 
 def test_the_corona_of_true_views_is_near_the_true_one_and_the_wrong_sign_is_seen(perfect, tmp_path):

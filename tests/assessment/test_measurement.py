@@ -1,5 +1,7 @@
 """A run taken over frames: what does not matter (batches, devices, order), what does, and stopping in between."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ from munit_jax.assessment import measurement
 from munit_jax.assessment.measurement import COLUMNS, SINGLES, Held, assess, look, make_measure
 from munit_jax.assessment.parts import Parts
 from munit_jax.assessment.results import ensemble_of, metrics_json
+from munit_jax.data.pipeline import frame_context
 from munit_jax.evaluation.baselines import learn_climate
-from munit_jax.inference import random_styles
+from munit_jax.inference import make_translate, random_styles
 from munit_jax.solar.disk import sdoml_geometry
+from tests.translation.suns import told_run
 from tfds_sdoml.ephemeris import DAY
 
 SIZE, COUNT = 16, 6
@@ -114,6 +118,32 @@ def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate
     other = figures(evaluate(made_frames([2, 0, 4, 1, 5, 3]), folder="b"))
     assert_same(one, other, leave=("persistence", "interval", "run"))
     assert one["rmse"]["disk"]["persistence"] != pytest.approx(other["rmse"]["disk"]["persistence"], rel=1e-3)
+
+
+def test_each_frame_is_measured_with_its_own_context(tmp_path):
+    """Summed up by hand over translations with the context of each frame, which is seen in another place each time."""
+    told = told_run(("mu",))
+    frames: Any = made_frames()
+    for k, frame in enumerate(frames):
+        frame["centre"] = np.array([7.5 - k / 2, 7.5 + k / 3], np.float32)
+    styles, climate = random_styles(told, 0, 2), learn_climate(frames, told.normalizations["euv"])
+    held = Held(
+        frames, look(frames), climate, told.normalizations["euv"], range(COUNT), lambda f: frame_context(told.planes, f)
+    )
+    measure = make_measure(told, styles, jax.local_devices()[:1], 3)
+    assessment = assess(measure, held, 4, Parts(tmp_path, {}), "run")
+    translate = make_translate(told, "euv")
+
+    def translated(frame, seen_in):
+        context = frame_context(told.planes, seen_in)
+        assert context is not None
+        return np.asarray(translate(frame["euv"][None], styles, context[None]))[0, ..., 0]
+
+    for k, frame in enumerate(frames):
+        errors = np.abs(translated(frame, frame) - frame["magnetogram"][..., 0])
+        expected = errors[:, held[k]["places"][0]].sum(axis=1)
+        np.testing.assert_allclose(assessment.model["absolute_error"][k, :, 0], expected, rtol=1e-4)
+    assert np.abs(translated(frames[0], frames[5]) - translated(frames[0], frames[0])).max() > 1
 
 
 def test_a_generator_of_nothing_is_exposed(evaluate, run):

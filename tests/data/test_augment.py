@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from munit_jax.data.augment import flip_images, random_crop, random_flip
+from munit_jax.data.augment import flip_images, random_crop, random_flip, random_reversal
 from munit_jax.errors import ConfigError
 from munit_jax.solar.disk import heliographic, heliographic_to_pixel, sdoml_geometry
 from tfds_sdoml.synthetic import observe
@@ -42,6 +42,56 @@ def test_random_flip_is_drawn_half_the_time():
         assert np.mean(changed) == pytest.approx(share, abs=0.08)
     with pytest.raises(ConfigError, match=r"unknown data.flip='rot90': choose one of none, physical, photograph"):
         random_flip({"euv": IMAGE}, "rot90", rng)  # pyright: ignore[reportArgumentType]
+
+
+PLANES = np.stack([np.arange(30.0).reshape(5, 6) + 100 * k for k in range(3)], axis=-1)
+SIGNS = {"magnetogram": -1, "context": np.array([-1.0, 1.0, 1.0])}  # of the planes the first goes with the field
+EXAMPLE = {"euv": IMAGE, "magnetogram": IMAGE + 50, "context": PLANES}
+
+
+def test_what_goes_with_the_field_changes_its_sign_with_it_in_the_flip_that_changes_it():
+    physical = flip_images(EXAMPLE, "physical", SIGNS)
+    np.testing.assert_array_equal(physical["euv"], IMAGE[::-1])
+    np.testing.assert_array_equal(physical["magnetogram"], -(IMAGE + 50)[::-1])
+    np.testing.assert_array_equal(physical["context"][..., 0], -PLANES[::-1, :, 0])
+    np.testing.assert_array_equal(physical["context"][..., 1:], PLANES[::-1, :, 1:])
+    photograph = flip_images(EXAMPLE, "photograph", SIGNS)
+    for name, image in EXAMPLE.items():
+        np.testing.assert_array_equal(photograph[name], image[:, ::-1])
+
+
+def test_a_random_flip_is_the_flip_with_its_signs_or_nothing():
+    rng = np.random.default_rng(0)
+    flipped = flip_images(EXAMPLE, "physical", SIGNS)
+    seen = set()
+    for _ in range(20):
+        drawn = random_flip(EXAMPLE, "physical", rng, SIGNS)
+        changed = bool((drawn["euv"] != IMAGE).any())
+        for name, image in (flipped if changed else EXAMPLE).items():
+            np.testing.assert_array_equal(drawn[name], image)
+        seen.add(changed)
+    assert seen == {True, False}
+
+
+def test_a_random_reversal_turns_the_field_and_what_goes_with_it_half_the_time():
+    rng = np.random.default_rng(0)
+    turned = []
+    for _ in range(400):
+        drawn = random_reversal(EXAMPLE, rng, SIGNS)
+        sign = np.sign(drawn["magnetogram"][0, 0, 0])
+        np.testing.assert_array_equal(drawn["euv"], IMAGE)
+        np.testing.assert_array_equal(drawn["magnetogram"], sign * (IMAGE + 50))
+        np.testing.assert_array_equal(drawn["context"], PLANES * [sign, 1, 1])
+        turned.append(sign < 0)
+    assert np.mean(turned) == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_reversal_without_signs_is_of_the_magnetogram_alone():
+    rng = np.random.default_rng(1)
+    drawn = [random_reversal(EXAMPLE, rng) for _ in range(20)]
+    assert {float(example["magnetogram"][0, 0, 0]) for example in drawn} == {-50.0, 50.0}
+    for example in drawn:
+        np.testing.assert_array_equal(example["context"], PLANES)
 
 
 SIZE = 256

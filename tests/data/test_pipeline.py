@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 
 from munit_jax.data import pipeline
-from munit_jax.data.normalization import Normalization, denormalize
-from munit_jax.data.pipeline import DataSettings, Frames, open_dataset, spaced, training_batches
+from munit_jax.data.augment import flip_images
+from munit_jax.data.context import context_signs
+from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.data.pipeline import DataSettings, Frames, frame_context, open_dataset, spaced, training_batches
 from munit_jax.errors import ConfigError, DataError
 from tests.tfds_sdoml.sun_images import write_aia, write_hmi
 from tfds_sdoml.build import build
 
 NAME = "sdoml/small"
+PLANES = ("hale_latitude", "mu", "cycle_phase")
+TURNED = context_signs(PLANES)
 NORMALIZATION = {
     "euv": Normalization("asinh", False, (50.0,), (10_000.0,)),
     "magnetogram": Normalization("asinh", True, (20.0,), (2_000.0,)),
@@ -86,7 +90,7 @@ def test_a_seed_fixes_the_batches_and_a_run_goes_on_with_any(small_sun):
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_hosts_share_the_examples_of_one(small_sun, paired):
-    asked = settings(crop=8, flip="physical", paired=paired)
+    asked = settings(crop=8, flip="physical", paired=paired, context=PLANES, reversal=True)
     alone = training_batches(asked, 4, seed=1)
     shared = [training_batches(asked, 4, seed=1, host=host, hosts=2) for host in range(2)]
     for _ in range(12):  # more than an epoch
@@ -95,8 +99,101 @@ def test_hosts_share_the_examples_of_one(small_sun, paired):
             assert parts[0]["images"][domain].shape == (2, 8, 8, 1)
             for host, part in enumerate(parts):
                 np.testing.assert_array_equal(part["images"][domain], whole["images"][domain][host::2])
+                np.testing.assert_array_equal(part["contexts"][domain], whole["contexts"][domain][host::2])
     with pytest.raises(ConfigError, match="batch_size=4 does not divide by 3 hosts: use a multiple of 3"):
         training_batches(asked, 4, seed=1, hosts=3)
+
+
+@pytest.fixture
+def by_time(small_sun):
+    """The frames of the train split by their time, each with its context."""
+    train = frames()
+    every = [train[i] for i in range(len(train))]
+    return {int(frame["time"]): {**frame, "context": frame_context(PLANES, frame)} for frame in every}
+
+
+def examples(batch):
+    """Each image of a batch: its domain, its time, itself and its context."""
+    for domain, images in batch["images"].items():
+        for image, time, planes in zip(images, batch["time"][domain], batch["contexts"][domain], strict=True):
+            yield domain, int(time), image, planes
+
+
+def cuts(frame, domain, size):
+    """Every crop of a frame's image with its context, flipped physically and not: (place, flipped), image, context."""
+    whole = {domain: frame[domain], "context": frame["context"]}
+    for row, column in np.ndindex(*(n - size + 1 for n in frame[domain].shape[:2])):
+        cut = {name: image[row : row + size, column : column + size] for name, image in whole.items()}
+        for flipped in (False, True):
+            seen = flip_images(cut, "physical", {"magnetogram": -1, "context": TURNED}) if flipped else cut
+            yield (row, column, flipped), normalize(NORMALIZATION[domain], seen[domain]), seen["context"]
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_context_is_of_the_frame_the_crop_and_the_flip_of_its_image(by_time, paired):
+    """Where an image is cut from is found by comparing it with all cuts of its frame; there its planes are too."""
+    iterator = training_batches(settings(paired=paired, crop=8, flip="physical", context=PLANES), 4, seed=3)
+    places, times = set(), []
+    for batch in (next(iterator) for _ in range(4)):
+        times += zip(*(batch["time"][domain] for domain in ("euv", "magnetogram")), strict=True)
+        for domain, time, image, planes in examples(batch):
+            assert planes.shape == (8, 8, 3)
+            assert planes.dtype == np.float32
+            fitting = [cut for cut in cuts(by_time[time], domain, 8) if np.array_equal(cut[1], image)]
+            ((place, _, expected),) = fitting
+            np.testing.assert_array_equal(planes, expected)
+            places.add(place)
+    assert {flipped for *_, flipped in places} == {True, False}
+    assert len(places) > 8
+    assert all(euv == magnetogram for euv, magnetogram in times) == paired
+
+
+def test_planes_change_nothing_in_the_images_and_are_not_there_unasked(small_sun):
+    changes = {"crop": 8, "flip": "physical"}
+    plain, told = (training_batches(settings(context=c, **changes), 3, seed=1) for c in ((), PLANES))
+    for _ in range(3):
+        without, batch = next(plain), next(told)
+        assert set(without) == {"images", "time"}
+        assert set(batch) == {"images", "time", "contexts"}
+        for domain in ("euv", "magnetogram"):
+            np.testing.assert_array_equal(without["images"][domain], batch["images"][domain])
+
+
+def test_a_reversal_turns_the_field_and_hale_latitude_together_and_never_the_emission(by_time):
+    iterator = training_batches(settings(context=PLANES, reversal=True), 4, seed=0)
+    turned = []
+    for batch in (next(iterator) for _ in range(25)):
+        field = {}
+        for domain, time, image, planes in examples(batch):
+            frame = by_time[time]
+            reverse = bool((planes != frame["context"]).any())
+            np.testing.assert_array_equal(planes, frame["context"] * TURNED if reverse else frame["context"])
+            physical = frame[domain] * (-1 if reverse and domain == "magnetogram" else 1)
+            np.testing.assert_array_equal(image, normalize(NORMALIZATION[domain], physical))
+            field.setdefault(domain, []).append(reverse)
+        assert field["euv"] == field["magnetogram"], "paired, both are of one Sun"
+        turned += field["magnetogram"]
+    assert np.mean(turned) == pytest.approx(0.5, abs=0.15)
+
+
+def test_unpaired_each_domain_has_a_reversal_of_its_own(by_time):
+    iterator = training_batches(settings(paired=False, context=PLANES, reversal=True), 4, seed=0)
+    turned = {"euv": [], "magnetogram": []}
+    for batch in (next(iterator) for _ in range(10)):
+        for domain, time, image, planes in examples(batch):
+            frame = by_time[time]
+            reverse = bool((planes != frame["context"]).any())
+            physical = frame[domain] * (-1 if reverse and domain == "magnetogram" else 1)
+            np.testing.assert_array_equal(image, normalize(NORMALIZATION[domain], physical))
+            turned[domain].append(reverse)
+    assert 0.2 < np.mean(np.array(turned["euv"]) == turned["magnetogram"]) < 0.8
+
+
+def test_a_frame_whose_cycle_is_not_known(small_sun):
+    frame = frames()[0] | {"time": np.array(0)}
+    with pytest.raises(DataError, match=r"^data\.context: 1970-01-01: the cycles are known from 1976-03-01"):
+        frame_context(("hale_latitude",), frame)
+    assert frame_context((), frame) is None
 
 
 def test_float16_and_the_vector_field_become_float32_along_the_line_of_sight(tmp_path):

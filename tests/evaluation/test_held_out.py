@@ -1,11 +1,13 @@
 """Held-out scores: fixed styles, baselines by hand, and a translator that is the networks in physical units."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import spaced
+from munit_jax.data.pipeline import frame_context, spaced
 from munit_jax.evaluation.baselines import learn_climate
 from munit_jax.evaluation.held_out import (
     frame_styles,
@@ -56,11 +58,48 @@ def test_mask_is_the_disk_without_the_limb(frames):
 def test_translator_is_the_networks_in_physical_units(frames):
     generators = init_generators(TINY, 0)
     styles = frame_styles(TINY, 0, 0, 2)
-    generated = make_translator(TINY, NORMALIZATIONS)(generators, frames[0]["euv"], styles)
+    generated = make_translator(TINY, NORMALIZATIONS)(generators, frames[0]["euv"], styles, None)
     image = normalize(NORMALIZATIONS["euv"], np.repeat(frames[0]["euv"][None], 2, axis=0))
     plain = jax.jit(lambda image, styles: translate(TINY, generators, image, "euv", style=styles))(image, styles)
     expected = denormalize(NORMALIZATIONS["magnetogram"], np.asarray(plain))[..., 0]
     np.testing.assert_allclose(generated, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_translator_hands_the_context_of_a_frame_to_every_realisation(frames):
+    told = replace(TINY, context_planes=1)
+    generators, styles = init_generators(told, 0), frame_styles(told, 0, 0, 2)
+    context = frame_context(("mu",), frames[0])
+    assert context is not None
+    translator = make_translator(told, NORMALIZATIONS)
+    generated = translator(generators, frames[0]["euv"], styles, context)
+    image = normalize(NORMALIZATIONS["euv"], np.repeat(frames[0]["euv"][None], 2, axis=0))
+    planes = np.repeat(context[None], 2, axis=0)
+    plain = jax.jit(
+        lambda image, styles, planes: translate(told, generators, image, "euv", style=styles, context=planes)
+    )(image, styles, planes)
+    expected = denormalize(NORMALIZATIONS["magnetogram"], np.asarray(plain))[..., 0]
+    np.testing.assert_allclose(generated, expected, rtol=1e-4, atol=1e-3)
+    with pytest.raises(ValueError, match="the decoders take a context of 1 planes, got 0"):
+        translator(generators, frames[0]["euv"], styles, None)
+
+
+def test_every_frame_is_scored_with_its_own_context(frames):
+    """The disk being elsewhere in each frame, a translation into what it is told is scored by what that is."""
+    turned = Frames({**frame, "centre": np.array([7.5 - k, 7.5], np.float32)} for k, frame in enumerate(frames))
+    told = []
+
+    def translator(_, euv, styles, context):
+        told.append(context)
+        return np.stack([context[..., 0]] * len(styles))
+
+    scores = score_generator(translator, None, TINY, turned, 0, 2, 0, context=lambda f: frame_context(("mu",), f))  # pyright: ignore[reportArgumentType]
+    values = []
+    for context, frame in zip(told, turned, strict=True):
+        expected = frame_context(("mu",), frame)
+        assert expected is not None
+        np.testing.assert_array_equal(context, expected)
+        values += list(expected[scored_mask(frame), 0])
+    assert scores["rms"] == pytest.approx(np.sqrt(np.mean(np.square(values))), rel=1e-5)
 
 
 def test_styles_of_a_frame_are_its_own_and_always_the_same():
@@ -72,7 +111,7 @@ def test_styles_of_a_frame_are_its_own_and_always_the_same():
 def test_a_perfect_generator_scores_the_ideal(frames):
     by_euv = {frame["euv"].tobytes(): frame["magnetogram"][..., 0] for frame in frames}
 
-    def perfect(_, euv, styles):
+    def perfect(_, euv, styles, context):
         return np.stack([by_euv[euv.tobytes()]] * len(styles))
 
     ideal = score_generator(perfect, None, TINY, frames, 0, 2, 0)  # pyright: ignore[reportArgumentType]
@@ -86,7 +125,7 @@ def test_without_truth_there_is_the_spread_of_the_realisations(frames):
     """Realisations of +-20 G everywhere: root mean square 20, standard deviation 20."""
     blind = [{key: value for key, value in frame.items() if key != "magnetogram"} for frame in frames]
 
-    def opposite(_, euv, styles):
+    def opposite(_, euv, styles, context):
         return np.stack([np.full(euv.shape[:2], sign * 20.0, np.float32) for sign in (1, -1)])
 
     seen = []

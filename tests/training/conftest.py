@@ -1,5 +1,7 @@
 """Networks of a size that compiles quickly, and one global batch."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -30,3 +32,20 @@ def recipe() -> Recipe:
 def images() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {domain: rng.uniform(-1, 1, (4, 16, 16, 1)).astype(np.float32) for domain in DOMAINS}
+
+
+@pytest.fixture(scope="session")
+def told(recipe) -> Recipe:
+    """The same with decoders that are told three planes, and the ensemble term."""
+    return dataclasses.replace(
+        recipe,
+        architecture=dataclasses.replace(TINY, context_planes=3),
+        objective=dataclasses.replace(recipe.objective, ensemble_weight=3.0),
+    )
+
+
+@pytest.fixture(scope="session")
+def contexts() -> dict[str, np.ndarray]:
+    """Planes of that batch, others in each domain."""
+    rng = np.random.default_rng(1)
+    return {domain: rng.uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32) for domain in DOMAINS}

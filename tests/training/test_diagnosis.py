@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,10 +13,15 @@ from ml_collections import ConfigDict
 from munit_jax import configuration
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import DataError, TrainingError
-from munit_jax.training.diagnosis import finding, load_case, table
+from munit_jax.model.munit import DOMAINS
+from munit_jax.training.diagnosis import finding, load_case, replay, save_case, table
 from munit_jax.training.loop import train_and_evaluate
+from munit_jax.training.parallel import split_batch
+from munit_jax.training.state import init_state, make_optimizers
 from tests.commands import ROOT, call
 from tests.training.test_loop import compiled_once, lines, tiny_config  # noqa: F401 (a fixture of this module too)
+
+FIELDS = ("images", "index", "contexts")  # of a batch
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +122,40 @@ def test_a_case_without_the_part_of_a_host(gone_wrong, tmp_path):
 def test_a_folder_without_a_step(tmp_path, recipe):
     with pytest.raises(DataError, match="holds no step to replay: give a folder of RUN/diagnostics"):
         load_case(tmp_path, recipe, 4)
+
+
+def skipped_once(recipe):
+    """A state that one step was not applied to."""
+    state = init_state(recipe.architecture, make_optimizers(recipe.optimizer), 0)
+    return state.replace(step=state.step + 1, skipped=state.skipped + 1, skipped_in_a_row=state.skipped_in_a_row + 1)
+
+
+def test_a_kept_step_has_the_contexts_of_its_images(told, images, contexts, tmp_path):
+    """They go with the examples' order; the pixel that spoilt the step is found among them when it is taken again."""
+    spoilt = {**contexts, "euv": contexts["euv"].copy()}
+    spoilt["euv"][2, 3, 4, 1] = np.nan
+    batch = split_batch(images, 2, contexts=spoilt)
+    turned = batch.replace(**{name: jax.tree.map(lambda x: x[::-1], getattr(batch, name)) for name in FIELDS})
+    save_case(tmp_path / "case", {}, skipped_once(told), turned, 0, {})
+    state, loaded = load_case(tmp_path / "case", told, 4)
+    assert (int(state.step), int(state.skipped)) == (0, 0)
+    assert loaded.contexts is not None
+    for domain in DOMAINS:
+        np.testing.assert_array_equal(loaded.images[domain], images[domain])
+        np.testing.assert_array_equal(loaded.contexts[domain], spoilt[domain])
+    applied, findings = replay(told, 0, state, loaded)
+    assert not applied
+    names = [found.name for found in findings]
+    assert names[:4] == ["images, euv", "images, magnetogram", "context, euv", "context, magnetogram"]
+    bad = [found.name for found in findings if found.not_finite]
+    assert bad[0] == "context, euv"
+    assert {"reconstruction, euv", "translation, magnetogram", "another, magnetogram", "ensemble_crps"} <= set(bad)
+    assert "reconstruction, magnetogram" not in bad, "it has the context of its own image"
+
+
+def test_a_kept_step_without_contexts_has_none(recipe, images, tmp_path):
+    save_case(tmp_path / "case", {}, skipped_once(recipe), split_batch(images, 1), 0, {})
+    assert load_case(tmp_path / "case", recipe, 4)[1].contexts is None
 
 
 def test_findings_by_hand():

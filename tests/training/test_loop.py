@@ -14,6 +14,7 @@ from tensorboardX.proto import event_pb2
 from configs import aia193
 from munit_jax import configuration
 from munit_jax.errors import ConfigError, DataError, WorkdirError
+from munit_jax.inference import open_run
 from munit_jax.model.munit import init_generators
 from munit_jax.training import loop
 from munit_jax.training.checkpoints import load_generators
@@ -166,6 +167,22 @@ def test_unpaired_training_has_pictures_and_no_scores(small_sun, tmp_path):
     assert summary["held_out"] is None
     assert summary["baselines"] is None
     assert (tmp_path / "samples" / "step_0000001.png").exists()
+
+
+def test_a_run_with_a_context_is_trained_scored_taken_up_and_opened(small_sun, tmp_path):
+    planes = ("hale_latitude", "mu", "cycle_phase")
+    changes = {"data.context": planes, "data.reversal": True, "loss.ensemble_weight": 2.0, "evaluation.limit": 2}
+    changes |= {"checkpoint_every": 1, "eval_every": 1}
+    assert train_and_evaluate(tiny_config(steps=1, **changes), tmp_path) is not None
+    summary = train_and_evaluate(tiny_config(steps=2, **changes), tmp_path)
+    assert summary is not None
+    assert summary["held_out"]["rmse"] > 0
+    assert [line["ensemble_crps"] > 0 for line in lines(tmp_path)] == [True, True]
+    assert (tmp_path / "samples" / "step_0000002.png").exists()
+    run = open_run(tmp_path, "latest")
+    assert (run.step, run.planes, run.architecture.context_planes) == (2, planes, 3)
+    with pytest.raises(WorkdirError, match=r"another config, differing in data\.context: use the same config"):
+        train_and_evaluate(tiny_config(steps=2, **changes | {"data.context": planes[:2]}), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from munit_jax.objectives import discriminator_objective, generate, generator_ob
 from munit_jax.training import parallel
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
 from munit_jax.training.state import OptimizerSettings, init_state, make_optimizers
-from munit_jax.training.step import Batch, draw_styles, make_train_step, moving_average
+from munit_jax.training.step import Batch, draw_second, draw_styles, make_train_step, moving_average
 
 
 def start(recipe):
@@ -24,8 +24,8 @@ def start(recipe):
     return jax.tree.map(lambda x: np.asarray(x, floats if jnp.issubdtype(x.dtype, jnp.floating) else None), state)
 
 
-def whole(images) -> Batch:
-    return Batch(images=images, index=jnp.arange(4))
+def whole(images, contexts=None) -> Batch:
+    return Batch(images=images, index=jnp.arange(4), contexts=contexts)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,10 @@ def test_fresh_styles_for_d_are_a_second_draw(recipe, images):
     assert metrics["discriminator_total"] != pytest.approx(float(plain(shared)), rel=1e-4)
 
 
-def test_one_device_with_four_images_equals_four_devices_with_one_each(recipe, images, monkeypatch):
+@pytest.mark.parametrize("with_contexts", [False, True])
+def test_one_device_with_four_images_equals_four_devices_with_one_each(
+    recipe, told, images, contexts, monkeypatch, with_contexts
+):
     """Every parameter within 1e-5, after three steps, in float64; each device count traced once.
 
     In float32 the gradients agree within round-off too, but Adam's first steps have the size of the learning rate
@@ -182,13 +185,14 @@ def test_one_device_with_four_images_equals_four_devices_with_one_each(recipe, i
         return chex.assert_max_traces(make_train_step(*arguments), n=1)
 
     monkeypatch.setattr(parallel, "make_train_step", traced_once)
+    recipe, contexts = (told, contexts) if with_contexts else (recipe, None)
     recipe = dataclasses.replace(recipe, architecture=dataclasses.replace(recipe.architecture, dtype="float64"))
     ends = []
     with jax.enable_x64(True):
         for devices in (jax.devices()[:1], jax.devices()[:4]):
             state, step = replicate(start(recipe), devices), make_parallel_step(recipe, 3, devices)
             for _ in range(3):
-                state, metrics = step(state, split_batch(images, len(devices)))
+                state, metrics = step(state, split_batch(images, len(devices), contexts=contexts))
             ends.append(jax.device_get((state, metrics)))
     one, four = ends
     assert jax.tree.leaves(one[0].generators)[0].dtype == np.float64
@@ -211,6 +215,54 @@ def test_styles_depend_on_step_and_global_index_not_on_the_share(recipe):
     many = draw_styles(a, jax.random.key(1), step, jnp.arange(4000))["euv"]
     np.testing.assert_allclose(many.mean(0), 0, atol=0.06)
     np.testing.assert_allclose(many.std(0), 1, atol=0.06)
+
+
+def test_the_second_style_is_a_draw_of_its_own(recipe):
+    """By the step and the global index too; it has nothing of the styles of both domains, which stay what they are."""
+    a, key, step = recipe.architecture, jax.random.key(0), jnp.asarray(5)
+    together = draw_second(a, key, step, jnp.arange(4000))
+    alone = draw_second(a, jax.random.clone(key), step, jnp.arange(2, 3))
+    later = draw_second(a, jax.random.clone(key), step + 1, jnp.arange(4))
+    assert together.shape == (4000, a.style_size)
+    np.testing.assert_array_equal(together[2:3], alone)
+    assert (together[:4] != later).all()
+    np.testing.assert_allclose(together.mean(0), 0, atol=0.06)
+    np.testing.assert_allclose(together.std(0), 1, atol=0.06)
+    for near in (step - 1, step, step + 1):
+        for styles in draw_styles(a, jax.random.clone(key), near, jnp.arange(4000)).values():
+            assert (together != styles).all()
+            correlations = np.corrcoef(together.T, styles.T)[: a.style_size, a.style_size :]
+            np.testing.assert_allclose(correlations, 0, atol=0.06)
+
+
+def test_the_ensemble_term_leaves_all_other_terms_of_a_step(recipe, images, taken):
+    """Its style is drawn beside the others: the step without the term has the same values of all that it has."""
+    weight = 3.0
+    asked = dataclasses.replace(recipe, objective=dataclasses.replace(recipe.objective, ensemble_weight=weight))
+    state, _, plain = taken
+    after, metrics = jax.jit(make_train_step(asked, jax.random.key(7)))(state, whole(images))
+    assert set(metrics) - set(plain) == {"ensemble_crps"}
+    of_objectives = [name for name in plain if not name.endswith(("_norm", "generator_total"))]
+    for name in of_objectives:
+        assert float(metrics[name]) == pytest.approx(float(plain[name]), rel=1e-5), name
+    added = float(metrics["generator_total"] - plain["generator_total"])
+    assert added == pytest.approx(weight * float(metrics["ensemble_crps"]), rel=1e-3)
+    close(after.discriminators, taken[1].discriminators, 1e-5)
+    assert metrics["generator_gradient_norm"] != pytest.approx(float(plain["generator_gradient_norm"]), rel=1e-3)
+
+
+def test_a_step_sees_its_contexts(told, images, contexts):
+    """Those of the EUV images turned, the translations to magnetograms are others; no context at all is refused."""
+    state = start(told)
+    step = jax.jit(make_train_step(told, jax.random.key(7)))
+    turned = {**contexts, "euv": -contexts["euv"]}
+    one, other = (step(state, whole(images, planes))[1] for planes in (contexts, turned))
+    for name in ("ensemble_crps", "paired_unsigned_field", "image_reconstruction_euv"):
+        assert float(one[name]) != pytest.approx(float(other[name]), rel=1e-6), name
+    same = "image_reconstruction_magnetogram"
+    assert float(one[same]) == pytest.approx(float(other[same]), rel=1e-6), "it has the context of its own image"
+    with pytest.raises(ValueError, match="the decoders take a context of 3 planes, got 0"):
+        jax.eval_shape(make_train_step(told, jax.random.key(7)), state, whole(images))
 
 
 def test_moving_average_by_hand():
@@ -244,7 +296,17 @@ def test_split_batch(images):
     assert batch.images["euv"].shape == (2, 2, 16, 16, 1)
     np.testing.assert_array_equal(batch.index, [[0, 1], [2, 3]])
     np.testing.assert_array_equal(batch.images["magnetogram"][1, 0], images["magnetogram"][2])
+    assert batch.contexts is None
     # Host 1 of 3 has the examples 1, 4, 7 and 10 of twelve.
     np.testing.assert_array_equal(split_batch(images, 2, host=1, hosts=3).index, [[1, 4], [7, 10]])
     with pytest.raises(ValueError, match="a batch of 4 examples does not divide by 3 devices"):
         split_batch(images, 3)
+
+
+def test_contexts_are_shared_out_with_their_images(images, contexts):
+    batch = split_batch(images, 2, host=1, hosts=3, contexts=contexts)
+    assert batch.contexts is not None
+    np.testing.assert_array_equal(batch.index, [[1, 4], [7, 10]])
+    for domain in DOMAINS:
+        assert batch.contexts[domain].shape == (2, 2, 16, 16, 3)
+        np.testing.assert_array_equal(batch.contexts[domain].reshape(4, 16, 16, 3), contexts[domain])

@@ -5,6 +5,7 @@ on the gnomonic projection, independently of the program's own geometry.
 """
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from ml_collections import ConfigDict
 
 from munit_jax.data.normalization import Normalization
 from munit_jax.inference import TrainedRun
-from munit_jax.model.munit import Architecture
+from munit_jax.model.munit import Architecture, init_generators
+from tests.training.conftest import TINY
 
 AU = 1.495978707e11
 RSUN = 6.957e8
@@ -164,7 +166,7 @@ def write(path: Path, image: np.ndarray, header: fits.Header) -> Path:
     return path
 
 
-def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",)) -> TrainedRun:
+def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",), planes: tuple[str, ...] = ()) -> TrainedRun:
     """A run without networks, for what does not need them."""
     linear = Normalization("linear", signed=True, scale=(1.0,), limit=(1.0,))
     return TrainedRun(
@@ -172,11 +174,22 @@ def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",)) -> Trai
         step=7,
         channels=channels,
         size=size,
-        architecture=Architecture(euv_channels=len(channels)),
+        architecture=Architecture(euv_channels=len(channels), context_planes=len(planes)),
         generators=None,
         normalizations={"euv": linear, "magnetogram": linear},
         parameters_sha256="p" * 64,
         config_sha256="c" * 64,
         disk_percentiles={},
-        config=ConfigDict(),
+        config=ConfigDict({"data": {"context": planes}}),
     )
+
+
+def told_run(planes: tuple[str, ...], size: int = 16) -> TrainedRun:
+    """A run whose networks, small and as they were drawn, are told planes."""
+    architecture = replace(TINY, context_planes=len(planes))
+    scales = {
+        "euv": Normalization("asinh", signed=False, scale=(50.0,), limit=(9000.0,)),
+        "magnetogram": Normalization("asinh", signed=True, scale=(20.0,), limit=(1500.0,)),
+    }
+    run = untrained_run(size, planes=planes)
+    return replace(run, architecture=architecture, generators=init_generators(architecture, 0), normalizations=scales)

@@ -148,7 +148,7 @@ def both(monkeypatch):
         translator,
         "make_translate",
         lambda run, source, at_once: (
-            lambda images, styles: (
+            lambda images, styles, contexts: (
                 images[:, None].sum(axis=-1, keepdims=True)
                 if source == "euv"
                 else np.concatenate([images, images**2], axis=-1)[:, None]
@@ -224,7 +224,7 @@ def test_a_folder_that_cannot_be_made(translation, tmp_path):
 def test_networks_that_make_nan_are_an_error(identity, tmp_path, monkeypatch):
     run = untrained_run(64)
     translation = Translation(run, Settings(samples=1), Preparation(run.geometry))
-    monkeypatch.setattr(translation, "_translate", lambda images, styles: np.full((1, 1, 64, 64, 1), np.nan))
+    monkeypatch.setattr(translation, "_translate", lambda *_: np.full((1, 1, 64, 64, 1), np.nan))
     with pytest.raises(DataError, match="step 7 of untrained makes values that are not finite"):
         translate_files(translation, [write_aia(tmp_path / "a.fits", 64)], tmp_path / "out")
 

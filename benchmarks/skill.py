@@ -1,0 +1,155 @@
+"""What a realisation gets right: recipes at a fixed budget of CPU time, scored as `munit_jax.evaluate` does.
+
+    python benchmarks/skill.py --workdir=runs/skill [--minutes=10] [--seeds=0,1,2] [--jobs=2] [--only=best,quickstart]
+                               [--table]
+
+Every variant is configs/aia193_best.py:embedded, or the quickstart, with the changes that stand beside it, trained on
+the embedded synthetic Sun with every seed on its share of the cores for as many steps as SECONDS_A_STEP says, then
+evaluated with 16 realisations on all held-out frames. After every run the table is written to table_MINUTES.md in the
+workdir. Stopped and given again, the command goes on. `--table` only prints the table of what is there.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trainings import Run, score_cell, seconds, work_off
+
+from configs import aia193, aia193_best
+from tfds_sdoml.build import build
+
+BEST, QUICKSTART = "configs/aia193_best.py:embedded", "configs/aia193.py:quickstart"
+CONFIGS = {BEST: aia193_best.get_config("embedded"), QUICKSTART: aia193.get_config("quickstart")}
+EVALUATION = ("--samples=16",)
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recipe.
+
+    Attributes:
+        seconds_a_step: on one core of the machine of docs/skill.md, without compilation.
+        config: what is changed ...
+        changes: ... and how.
+    """
+
+    seconds_a_step: float
+    config: str = BEST
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def all_changes(self, minutes: float) -> dict[str, Any]:
+        """Return the changes with those that fit the schedules to a budget."""
+        steps, config = round(minutes * MINUTE / self.seconds_a_step), CONFIGS[self.config]
+        stretch = steps / config.steps
+        return {
+            "steps": steps,
+            "checkpoint_every": max(1, steps // 4),
+            "eval_every": steps,
+            "evaluation.limit_during_training": 1,
+            "evaluation.limit": 1,  # the evaluation scores all held-out frames
+            "optimizer.halve_every": max(1, round(stretch * config.optimizer.halve_every)),
+            **self.changes,
+        }
+
+
+THREE = ("0171", "0193", "0304")
+WITHOUT_PLANES = {"data.context": ()}
+UNSIGNED = {"loss.ensemble_weight": 0.0, "loss.unsigned_weight": 150.0}  # as the quickstart is taught
+VARIANTS: Mapping[str, Variant] = {
+    "best": Variant(0.5),
+    "quickstart": Variant(0.17, QUICKSTART),
+    "without_planes": Variant(0.48, changes=WITHOUT_PLANES),
+    "planes_unsigned": Variant(0.45, changes=UNSIGNED),
+    "planes_l1": Variant(0.5, changes={"loss.ensemble_weight": 0.0, "loss.paired_weight": 150.0}),
+    "no_discriminators": Variant(0.4, changes={"loss.adversarial_weight": 0.0}),
+    "three_channels": Variant(
+        0.5,
+        changes={
+            "data.channels": THREE,
+            "data.normalization.euv.scale": tuple(aia193.ASINH_FRACTION * aia193.AIA_LIMIT[c] for c in THREE),
+            "data.normalization.euv.limit": tuple(aia193.AIA_LIMIT[c] for c in THREE),
+        },
+    ),
+}
+# Of metrics.json: heading, digits, value.
+COLUMNS: Sequence[tuple[str, int, Callable[[Mapping[str, Any]], float | None]]] = (
+    (r"\|B\| correlation", 3, lambda m: m["abs_correlation"]["disk"]["model"]),
+    ("of the mean", 3, lambda m: m["abs_correlation"]["disk"]["model_mean"]),
+    ("of the mean, 8 x 8", 3, lambda m: m["abs_correlation_binned"]["disk"]["model_mean"]),
+    ("correlation", 3, lambda m: m["correlation"]["disk"]["model"]),
+    ("right signs above 50 G", 3, lambda m: m["polarity_50"]["disk"]["model"]),
+    ("of the mean", 3, lambda m: m["polarity_50"]["disk"]["model_mean"]),
+    ("CRPS (G)", 2, lambda m: m["ensemble"]["crps"]),
+    ("90 % interval holds", 3, lambda m: m["ensemble"]["coverage"]["90"]["value"]),
+)
+
+
+def table(runs: Sequence[Run]) -> str:
+    """Return the scores of the evaluated runs as a markdown table: mean and standard deviation over the seeds."""
+    lines = [
+        "| variant | " + " | ".join(name for name, *_ in COLUMNS) + " | CPU minutes | seeds |",
+        "|---" * (len(COLUMNS) + 3) + "|",
+    ]
+    for variant in dict.fromkeys(run.variant for run in runs):
+        own = [(run, metrics) for run in runs if run.variant == variant and (metrics := run.metrics())]
+        diverged = sum(run.diverged() for run in runs if run.variant == variant)
+        cells = [score_cell([value(metrics) for _, metrics in own], digits) for _, digits, value in COLUMNS]
+        spent = [seconds(run) for run, _ in own]
+        cells.append(score_cell([None if s is None else s / MINUTE for s in spent], 1))
+        cells.append(f"{len(own)}" + (f", {diverged} diverged" if diverged else ""))
+        lines.append(f"| {variant} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def outcome(run: Run) -> str:
+    """Say in a few words how a run ended."""
+    metrics = run.metrics()
+    assert metrics is not None
+    return f"|B| correlation {COLUMNS[0][2](metrics):.3f}, right signs {COLUMNS[4][2](metrics):.3f}"
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of CPU time for the steps of a training")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="default: one a core")
+    parser.add_argument("--only", default=",".join(VARIANTS), help="variants, commas between")
+    parser.add_argument("--table", action="store_true", help="train nothing")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.only.split(",")) - set(VARIANTS)):
+        parser.error(f"no variant {', '.join(unknown)}: choose from {', '.join(VARIANTS)}")
+    data_dir = options.workdir.absolute() / "data"
+    # Seed by seed: stopped at any time, the rows have nearly the same number of seeds.
+    runs = [
+        Run(
+            name,
+            seed,
+            VARIANTS[name].config,
+            {"seed": seed, "data.data_dir": str(data_dir), **VARIANTS[name].all_changes(options.minutes)},
+            options.workdir / f"{options.minutes:g}_minutes" / f"{name}_seed{seed}",
+            EVALUATION,
+        )
+        for seed in map(int, options.seeds.split(","))
+        for name in options.only.split(",")
+    ]
+
+    def report() -> None:
+        (options.workdir / f"table_{options.minutes:g}.md").write_text(table(runs) + "\n")
+
+    if not options.table:
+        build(CONFIGS[BEST].data.euv, data_dir)
+        try:
+            work_off(runs, options.jobs, outcome, report)
+        except KeyboardInterrupt:
+            print("stopped: the same command goes on")
+    print(table(runs))
+
+
+if __name__ == "__main__":
+    main()

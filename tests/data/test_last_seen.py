@@ -1,0 +1,114 @@
+"""What was seen last: the latest good look at each place, turned along, its age, and what was never seen."""
+
+import numpy as np
+import pytest
+
+from munit_jax.data.context import context_of, context_signs, last_seen_planes
+from munit_jax.data.last_seen import LOOKS, ROTATION_DAYS, last_seen
+from munit_jax.data.normalization import Normalization, normalize
+from munit_jax.data.pipeline import Archive, Frames, context_of_scored
+from munit_jax.solar.disk import heliographic, mu, on_disk, sdoml_geometry
+from tests.data.test_pipeline import NAME, NORMALIZATION, settings
+from tfds_sdoml.ephemeris import DAY
+
+SIZE, NOW = 64, 1.35e9
+LOOK_DAYS = ROTATION_DAYS / LOOKS
+SCALING = Normalization("asinh", True, (30.0,), (1000.0,))
+
+
+def geometry_at(time: float, west: float = 0.0):
+    """The Earth's view, or one from west of it, of a Sun that turns once in a synodic rotation."""
+    return sdoml_geometry(SIZE, 3.0, (200 - (time - NOW) / DAY * 360 / ROTATION_DAYS + west) % 360)
+
+
+def zonal(geometry) -> np.ndarray:
+    """The line-of-sight field of B_r = 100 G sin(latitude), which rotation of any kind leaves as it is."""
+    field = 100 * np.sin(np.deg2rad(heliographic(geometry)[0])) * mu(geometry)
+    return np.nan_to_num(field).astype(np.float32)
+
+
+def past(time: float):
+    geometry = geometry_at(time)
+    return zonal(geometry), geometry, time
+
+
+def test_a_field_that_does_not_change_is_seen_as_it_is():
+    geometry = geometry_at(NOW, west=120)
+    field, age, known = last_seen(past, geometry, NOW, 0.0)
+    inner = on_disk(geometry, 0.9)
+    assert known[inner].all()
+    error = field[inner] - zonal(geometry)[inner]
+    assert np.abs(error).max() < 5, "interpolated near the limb of an image of 64 pixels"
+    assert np.abs(error).mean() < 0.3
+    assert not known[~on_disk(geometry)].any()
+    np.testing.assert_allclose(age[inner] / LOOK_DAYS, np.rint(age[inner] / LOOK_DAYS), atol=1e-5)
+
+
+def test_the_latest_good_look_counts():
+    """120 degrees west of the Earth the middle of the disk was in the Earth's middle 9 days ago, its east 0."""
+    geometry = geometry_at(NOW, west=120)
+    _, age, _ = last_seen(past, geometry, NOW, 0.0)
+    row, middle = SIZE // 2, SIZE // 2
+    assert age[row, middle] == pytest.approx(LOOK_DAYS)  # then 30 degrees past the central meridian
+    east = middle - 22
+    assert age[row, east] == 0, "the Earth still sees it, 60 degrees west"
+    for gap, expected in ((5.0, 5.0), (10.0, 10.0), (18.0, 18.0 + 2 * LOOK_DAYS)):  # the last: a rotation before
+        assert last_seen(past, geometry, NOW, gap)[1][row, middle] == pytest.approx(expected)
+
+
+def test_looks_that_are_missing_leave_what_they_alone_saw_unknown():
+    geometry = geometry_at(NOW)
+
+    def first_look_only(time: float):
+        return past(time) if time > NOW - DAY else None
+
+    field, age, known = last_seen(first_look_only, geometry, NOW, 0.5)
+    assert known[SIZE // 2, SIZE // 2]
+    assert 0 < known.sum() < on_disk(geometry).sum(), "the new east limb was not seen"
+    assert not field[~known].any()
+    assert not age[~known].any()
+
+
+def test_planes_are_scaled_and_a_past_that_is_not_known_is_zero():
+    names, geometry = ("mu", "last_seen"), geometry_at(NOW)
+    earlier = last_seen_planes(past, geometry, NOW, ROTATION_DAYS / 2, SCALING)
+    context = context_of(names, geometry, NOW, earlier)
+    assert context is not None
+    assert context.shape == (SIZE, SIZE, 4)
+    field, age, known = last_seen(past, geometry, NOW, ROTATION_DAYS / 2)
+    np.testing.assert_allclose(
+        context[..., 1], np.where(known, normalize(SCALING, field[..., None])[..., 0], 0), atol=1e-6
+    )
+    np.testing.assert_allclose(context[..., 2], age / ROTATION_DAYS, rtol=1e-6)
+    np.testing.assert_array_equal(context[..., 3], known)
+    without = context_of(names, geometry, NOW)
+    assert without is not None
+    np.testing.assert_array_equal(without[..., 0], context[..., 0])
+    assert not without[..., 1:].any()
+    assert context_signs(names).tolist() == [1, -1, 1, 1]
+
+
+def test_an_archive_has_the_frames_of_all_splits_by_time(small_sun):
+    archive = Archive(NAME, None)
+    for split in ("train", "test"):
+        frames = Frames(NAME, split, ("magnetogram",), (), None)
+        frame = frames[len(frames) // 2]
+        found = archive(float(frame["time"]) + 0.4 * DAY)
+        assert found is not None
+        np.testing.assert_array_equal(found[0], frame["magnetogram"][..., 0])
+        assert found[2] == frame["time"]
+        assert archive(float(frame["time"]) + 0.6 * DAY) is None, "a frame every ten days"
+
+
+def test_frames_are_scored_with_what_was_seen_half_a_rotation_ago(small_sun):
+    with_past = settings(context=("hale_latitude", "last_seen"))
+    context = context_of_scored(with_past)
+    frames = Frames(NAME, "train", ("magnetogram",), (), None)
+    archive = Archive(NAME, None)
+    known = [context(frames[i])[..., 3] for i in range(len(frames))]  # pyright: ignore[reportOptionalSubscript]
+    assert any(x.any() for x in known)
+    for i, seen in enumerate(known):
+        time = float(frames[i]["time"])
+        looks = [archive(time - (0.5 * ROTATION_DAYS + k * LOOK_DAYS) * DAY) for k in range(LOOKS)]
+        assert seen.any() == any(look is not None for look in looks)
+    assert NORMALIZATION["magnetogram"] == with_past.normalization["magnetogram"]
