@@ -3,7 +3,7 @@
 import pytest
 from ml_collections import ConfigDict
 
-from configs import aia193, aia304
+from configs import aia193, aia193_best, aia304
 from munit_jax import configuration
 from munit_jax.errors import ConfigError
 from tfds_sdoml.build import config_names
@@ -42,7 +42,17 @@ def test_the_poster_s_size(module, channel):
     assert config.data.euv.removeprefix("sdoml/") in config_names()
 
 
-@pytest.mark.parametrize("module", [aia193, aia304])
+@pytest.mark.parametrize("variant", ["", "1024", "embedded"])
+def test_the_best_recipe_is_valid_at_every_size(variant):
+    config = aia193_best.get_config(variant)
+    configuration.validate(config, 4)
+    recipe = configuration.recipe(config)
+    assert recipe.architecture.context_planes == len(configuration.context_planes(config)) == 3
+    assert recipe.objective.ensemble_weight > 0
+    assert recipe.architecture.width == (16 if variant == "embedded" else 64)
+
+
+@pytest.mark.parametrize("module", [aia193, aia193_best, aia304])
 def test_unknown_variant(module):
     with pytest.raises(ValueError, match="unknown variant 'fast'"):
         module.get_config("fast")

@@ -200,7 +200,7 @@ def _realisations(run: TrainedRun, settings: Settings, past: Past | None) -> Tra
     def of_image(
         euv: Float[np.ndarray, "h w c"], geometry: DiskGeometry, time: int, gap_days: float
     ) -> Float[np.ndarray, "n h w"]:
-        context = run.context(geometry, time, past, gap_days)
+        context = run.context(geometry, float(time), past, gap_days)
         return np.asarray(translate(euv[None], styles, None if context is None else context[None]))[0, ..., 0]
 
     return of_image

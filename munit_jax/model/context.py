@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from munit_jax.model.blocks import Convolution
 from munit_jax.model.convolution import Algorithm
 
-Context = Float[Array, "b h w k"]
+Context = Float[Array, "b h w planes"]
 
 
 class ContextEncoder(nn.Module):

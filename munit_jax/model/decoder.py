@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
-from munit_jax.model.context import Context, ContextEncoder, Modulation
+from munit_jax.model.context import ContextEncoder, Modulation
 from munit_jax.model.convolution import Algorithm
 
 
@@ -48,7 +48,10 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(
-        self, content: Float[Array, "b h w k"], style: Float[Array, "b s"], context: Context | None = None
+        self,
+        content: Float[Array, "b h w k"],
+        style: Float[Array, "b s"],
+        context: Float[Array, "b h2 w2 planes"] | None = None,
     ) -> Float[Array, "b h2 w2 c"]:
         options: dict[str, Any] = {"dtype": self.dtype, "algorithm": self.algorithm}
         features = content.shape[-1]

@@ -88,13 +88,9 @@ class Translation:
                 raise FrameError(error.reason, f"{observation.name}: {error.detail}") from error
         first = seen[0]
         view = view_cards(first.header)
-        try:
-            context = self.run.context(heliographic_view(view, self.run.geometry), time_of(first.header), self.past)
-        except ValueError as error:
-            raise FrameError("no time", str(error)) from None
         return Source(
             image=np.stack([p.image for p in prepared], axis=-1),
-            context=context,
+            context=self._context(view, first.header),
             view=view,
             disk=first.disk,
             shape=(first.image.shape[0], first.image.shape[1]),
@@ -102,6 +98,15 @@ class Translation:
             treatments=tuple(p.treatment for p in prepared),
             recipe=self.recipe(inputs),
         )
+
+    def _context(self, view: fits.Header, header: fits.Header) -> Float[np.ndarray, "size size k"] | None:
+        """Return the context of an image; a run that takes none asks no more of the header than its view does."""
+        if not self.run.planes:
+            return None
+        try:
+            return self.run.context(heliographic_view(view, self.run.geometry), float(time_of(header)), self.past)
+        except ValueError as error:
+            raise FrameError("no time", str(error)) from None
 
     def translate(self, sources: Sequence[Source]) -> Float[np.ndarray, "b n size size c"]:
         """Return the realisations of at most `batch` sources, DN/s or gauss, in the geometry of the training.

@@ -93,9 +93,9 @@ def test_a_perfect_translation_gives_the_true_views(perfect):
 def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
     asked = []
 
-    def noted(euv, geometry, time):
+    def noted(euv, geometry, time, gap_days):
         asked.append((geometry, time))
-        return perfect(euv, geometry, time)
+        return perfect(euv, geometry, time, gap_days)
 
     boundaries(TRANSFORM, SUN, TIME, noted, 2)
     assert asked == [(view.geometry, TIME) for view in views]

@@ -14,6 +14,7 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from ml_collections import ConfigDict
 
+from munit_jax.data.context import context_signs
 from munit_jax.data.normalization import Normalization
 from munit_jax.inference import TrainedRun
 from munit_jax.model.munit import Architecture, init_generators
@@ -174,7 +175,7 @@ def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",), planes:
         step=7,
         channels=channels,
         size=size,
-        architecture=Architecture(euv_channels=len(channels), context_planes=len(planes)),
+        architecture=Architecture(euv_channels=len(channels), context_planes=len(context_signs(planes))),
         generators=None,
         normalizations={"euv": linear, "magnetogram": linear},
         parameters_sha256="p" * 64,
@@ -186,7 +187,7 @@ def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",), planes:
 
 def told_run(planes: tuple[str, ...], size: int = 16) -> TrainedRun:
     """A run whose networks, small and as they were drawn, are told planes."""
-    architecture = replace(TINY, context_planes=len(planes))
+    architecture = replace(TINY, context_planes=len(context_signs(planes)))
     scales = {
         "euv": Normalization("asinh", signed=False, scale=(50.0,), limit=(9000.0,)),
         "magnetogram": Normalization("asinh", signed=True, scale=(20.0,), limit=(1500.0,)),

@@ -1,0 +1,70 @@
+"""Earlier magnetograms from files: which one a time has, what is refused, and what comes of them."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from munit_jax.data.last_seen import LOOKS, ROTATION_DAYS
+from munit_jax.errors import ConfigError, DataError
+from munit_jax.translation.instruments import Preparation
+from munit_jax.translation.many import translate_files
+from munit_jax.translation.past import past_of
+from munit_jax.translation.settings import Settings
+from munit_jax.translation.translator import Translation
+from tests.tfds_sdoml.sources.fits_files import write_hmi
+from tests.translation.suns import told_run, untrained_run, write_aia
+from tfds_sdoml.ephemeris import DAY
+
+NOW = 1297728001.0  # 2011-02-15 00:00:01 UTC, as `write_aia` has it
+PLANES = ("mu", "last_seen")
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """Magnetograms of 10, 17 and 24 days before, of 10, 17 and 24 gauss all over the disk."""
+    folder = tmp_path_factory.mktemp("past")
+    paths = []
+    for days in (10, 17, 24):
+        time = np.datetime64(int(NOW) - days * DAY, "s").item().strftime("%Y-%m-%dT%H:%M:%SZ")
+        write_hmi(folder / f"{days}.fits", np.full((64, 64), days, np.float32), time=time)
+        paths.append(folder / f"{days}.fits")
+    return tuple(paths)
+
+
+def test_a_time_has_the_nearest_magnetogram_within_half_a_look(days):
+    run = untrained_run(64, planes=PLANES)
+    past = past_of(days, Preparation(run.geometry))
+    for asked, expected in ((10, 10), (13, 10), (14, 17), (24 + ROTATION_DAYS / LOOKS / 2 - 0.1, 24)):
+        field, geometry, time = past(NOW - asked * DAY)  # pyright: ignore[reportGeneralTypeIssues]
+        assert field[32, 32] == pytest.approx(expected)
+        assert time == pytest.approx(NOW - expected * DAY, abs=1)
+        assert geometry.solar_radius == run.geometry.solar_radius
+    assert past(NOW) is None
+    assert past(NOW - (24 + ROTATION_DAYS / LOOKS / 2 + 0.1) * DAY) is None
+
+
+def test_only_magnetograms_tell_of_the_past(tmp_path):
+    path = write_aia(tmp_path / "aia.fits", 64)
+    with pytest.raises(DataError, match=r"last_seen: .*aia.fits: .*it is of 0171, not a magnetogram"):
+        past_of([path], Preparation(untrained_run(64).geometry))
+
+
+def test_a_run_that_was_trained_without_takes_none(days):
+    run = untrained_run(64, planes=("mu",))
+    with pytest.raises(ConfigError, match="last_seen: untrained was trained without: leave it out"):
+        Translation(run, Settings(samples=2, last_seen=days), Preparation(run.geometry))
+
+
+def test_what_was_seen_before_changes_the_magnetogram_and_its_recipe(days, tmp_path):
+    run = told_run(PLANES)
+    path = write_aia(tmp_path / "in.fits", 64)
+    made, recipes = [], []
+    for name, last_seen in (("without", ()), ("with", days)):
+        translation = Translation(run, Settings(samples=2, last_seen=last_seen), Preparation(run.geometry))
+        (row,) = translate_files(translation, [path], tmp_path / name)
+        assert row.status == "written"
+        made.append(np.asarray(fits.getdata(tmp_path / name / row.output, "REALISATIONS")))
+        recipes.append(translation.recipe((("in.fits", "sha"),)))
+    disk = np.isfinite(made[0])
+    assert np.abs(made[0] - made[1])[disk].max() > 0.1
+    assert recipes[0] != recipes[1]
