@@ -10,10 +10,10 @@ have it; crops and flips of training do not change the scale.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -50,9 +50,18 @@ from munit_jax.training.checksum import sha256
 # takes 0.3 GB (XLA's account of the program for CPUs with direct convolutions).
 PIXELS_AT_ONCE = 4 * 512**2
 
-# (images (b, h, w, c), styles (n, s) of the target, contexts (b, h, w, k) of the images or None) -> realisations
-# (b, n, h, w, c2), both in physical units
-Translate = Callable[[Float[np.ndarray, "b h w c"], StyleCode, Float[np.ndarray, "b h w k"] | None], Array]
+
+class Translate(Protocol):
+    """The compiled translation of images into realisations, both in physical units."""
+
+    def __call__(
+        self,
+        images: Float[np.ndarray, "b h w c"],
+        styles: StyleCode,
+        contexts: Float[np.ndarray, "b h w k"] | None = None,
+    ) -> Float[Array, "b n h w c2"]:
+        """Translate with styles of the target, and the contexts of the images where the run takes them."""
+        ...
 
 
 @dataclass(frozen=True)

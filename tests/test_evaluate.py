@@ -35,7 +35,7 @@ def test_table():
     row = dict.fromkeys(SHOWN_COLUMNS, 1.5) | {"euv_proxy": None}
     lines = score_table({name: {"disk": row} for name in SHOWN}).splitlines()
     assert lines[0].split() == ["on", "the", "disk", *SHOWN_COLUMNS]
-    assert lines[1].split() == ["rmse", *["1.500"] * 5, "-"]
+    assert lines[1].split() == ["rmse", *["1.500"] * 5, "-", "1.500"]
     assert len(lines) == 1 + len(SHOWN)
     compared = score_table({name: {"disk": row | {"compared": 2.0}} for name in SHOWN}).splitlines()
     assert compared[1].split()[-1] == "2.000"

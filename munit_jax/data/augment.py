@@ -9,9 +9,8 @@ from munit_jax.errors import ConfigError
 
 Flip = Literal["none", "physical", "photograph"]
 Example = Mapping[str, np.ndarray]
-Signs = Mapping[
-    str, Any
-]  # by image, what it is multiplied with where the field changes its sign, a channel each or all
+# By image, what it is multiplied with where the field changes its sign: one number, or one for each channel.
+Signs = Mapping[str, Any]
 FIELD_ALONE: Signs = {"magnetogram": -1}
 
 

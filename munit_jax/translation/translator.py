@@ -103,8 +103,9 @@ class Translation:
         """Return the context of an image; a run that takes none asks no more of the header than its view does."""
         if not self.run.planes:
             return None
+        geometry = heliographic_view(view, self.run.geometry)
         try:
-            return self.run.context(heliographic_view(view, self.run.geometry), float(time_of(header)), self.past)
+            return self.run.context(geometry, float(time_of(header)), self.past)
         except ValueError as error:
             raise FrameError("no time", str(error)) from None
 
