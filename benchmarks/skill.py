@@ -66,7 +66,7 @@ VARIANTS: Mapping[str, Variant] = {
     "last_seen": Variant(0.5, changes=WITH_PAST),
     "without_planes": Variant(0.48, changes=WITHOUT_PLANES),
     "planes_unsigned": Variant(0.45, changes=UNSIGNED),
-    "planes_l1": Variant(0.5, changes={"loss.ensemble_weight": 0.0, "loss.paired_weight": 600.0}),
+    "planes_l1": Variant(0.5, changes={"loss.ensemble_weight": 0.0, "loss.paired_weight": 150.0}),
     "no_discriminators": Variant(0.4, changes={"loss.adversarial_weight": 0.0}),
     "three_channels": Variant(
         0.5,

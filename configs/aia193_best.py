@@ -25,11 +25,11 @@ def get_config(variant: str = "") -> Config:
         raise ValueError(f"unknown variant {variant!r} of configs/aia193_best.py: choose 1024, embedded or none")
     config = aia193.get_config("quickstart" if variant == "embedded" else variant)
     config.data.context = ("hale_latitude", "mu", "cycle_phase")
-    config.loss.update({"unsigned_weight": 0.0, "ensemble_weight": 600.0, "detach_content_target": True})
+    config.loss.update({"unsigned_weight": 0.0, "ensemble_weight": 150.0, "detach_content_target": True})
     config.loss.adversarial = "lsgan"
     config.model.discriminator_spectral_norm = True
     if variant == "embedded":
         config.batch_size = 4
         config.steps, config.checkpoint_every, config.eval_every = 3_600, 400, 1_200
-        config.optimizer.update({"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3, "halve_every": 1_200})
+        config.optimizer.update({"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3, "halve_every": 600})
     return config
