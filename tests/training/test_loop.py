@@ -62,7 +62,7 @@ def test_what_a_run_leaves(uninterrupted):
     assert summary["steps"] == STEPS
     assert summary["images_per_second"] > 0
     keys = {"rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "rms", "spread"}
-    assert set(summary["baselines"]) == {"zero", "mean", "euv_proxy"}
+    assert set(summary["baselines"]) == {"zero", "mean", "euv_proxy", "hale"}
     assert set(summary["held_out"]) == keys
     assert all(set(scores) == keys for scores in summary["baselines"].values())
     assert summary["baselines"]["zero"]["correlation"] is None
