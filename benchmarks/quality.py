@@ -11,16 +11,13 @@ finished runs are read, half-done ones continued. `--table` only prints the tabl
 """
 
 import argparse
-import os
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from trainings import Run, score_cell, seconds, work_off
+from trainings import Run, data_folder, options_of, run_all, score_cell, seconds
 
 from configs import aia193
-from tfds_sdoml.build import build
 
 CONFIG_FILE = "configs/aia193.py:quickstart"
 QUICKSTART = aia193.get_config("quickstart")
@@ -90,11 +87,8 @@ def table(runs: Sequence[Run]) -> str:
         cells.append(gain_cell(pairs))
         cells.append(score_cell([s["held_out"]["correlation"] for s in own.values()], 3))
         cells.append(score_cell([s["held_out"]["rmse"] for s in own.values()], 2))
-        cells.append(
-            score_cell(
-                [seconds(run) for run in runs if (run.variant, run.seed) in summaries and run.variant == variant], 0
-            )
-        )
+        finished = [run for run in runs if run.variant == variant and run.seed in own]
+        cells.append(score_cell([seconds(run) for run in finished], 0))
         cells.append(f"{len(own)}" + (f", {diverged} diverged" if diverged else ""))
         lines.append(f"| {variant.replace('+', ' + ')} | {' | '.join(cells)} |")
     any_one = next(iter(summaries.values()))
@@ -117,41 +111,26 @@ def gain_cell(differences: Sequence[float]) -> str:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workdir", type=Path, required=True)
+    options_of(parser, [*VARIANTS, TOGETHER])
     parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="default: one a core")
-    parser.add_argument("--only", default=",".join([*VARIANTS, TOGETHER]), help="variants, commas between")
     parser.add_argument("--combine", default="", help="further rows, such as hinge+ema_off, commas between")
-    parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
     variants = [name for name in f"{options.only},{options.combine}".split(",") if name]
     if unknown := sorted({part for name in variants for part in name.split("+")} - set(VARIANTS)):
         parser.error(f"no variant {', '.join(unknown)}: choose from {', '.join(VARIANTS)}")
-    data_dir = options.workdir.absolute() / "data"
     # Seed by seed: stopped at any time, the rows have nearly the same number of seeds.
     runs = [
         Run(
             variant,
             seed,
             CONFIG_FILE,
-            {"seed": seed, "data.data_dir": str(data_dir), **budget(options.steps), **combined(variant)},
+            {"seed": seed, "data.data_dir": str(data_folder(options)), **budget(options.steps), **combined(variant)},
             options.workdir / f"{options.steps}_steps" / f"{variant}_seed{seed}",
         )
         for seed in map(int, options.seeds.split(","))
         for variant in dict.fromkeys(variants)
     ]
-
-    def report() -> None:
-        (options.workdir / "table.md").write_text(table(runs) + "\n")
-
-    if not options.table:
-        build(QUICKSTART.data.euv, data_dir)
-        try:
-            work_off(runs, options.jobs, outcome, report)
-        except KeyboardInterrupt:
-            print("stopped: the same command goes on")
-    print(table(runs))
+    run_all(runs, options, QUICKSTART.data.euv, outcome, table, "table.md")
 
 
 if __name__ == "__main__":

@@ -10,16 +10,13 @@ workdir. Stopped and given again, the command goes on. `--table` only prints the
 """
 
 import argparse
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from trainings import Run, score_cell, seconds, work_off
+from trainings import Run, data_folder, options_of, run_all, score_cell, seconds
 
 from configs import aia193, aia193_best
-from tfds_sdoml.build import build
 
 BEST, QUICKSTART = "configs/aia193_best.py:embedded", "configs/aia193.py:quickstart"
 CONFIGS = {BEST: aia193_best.get_config("embedded"), QUICKSTART: aia193.get_config("quickstart")}
@@ -117,40 +114,25 @@ def outcome(run: Run) -> str:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workdir", type=Path, required=True)
+    options_of(parser, list(VARIANTS))
     parser.add_argument("--minutes", type=float, default=10.0, help="of CPU time for the steps of a training")
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="default: one a core")
-    parser.add_argument("--only", default=",".join(VARIANTS), help="variants, commas between")
-    parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
     if unknown := sorted(set(options.only.split(",")) - set(VARIANTS)):
         parser.error(f"no variant {', '.join(unknown)}: choose from {', '.join(VARIANTS)}")
-    data_dir = options.workdir.absolute() / "data"
     # Seed by seed: stopped at any time, the rows have nearly the same number of seeds.
     runs = [
         Run(
             name,
             seed,
             VARIANTS[name].config,
-            {"seed": seed, "data.data_dir": str(data_dir), **VARIANTS[name].all_changes(options.minutes)},
+            {"seed": seed, "data.data_dir": str(data_folder(options)), **VARIANTS[name].all_changes(options.minutes)},
             options.workdir / f"{options.minutes:g}_minutes" / f"{name}_seed{seed}",
             EVALUATION,
         )
         for seed in map(int, options.seeds.split(","))
         for name in options.only.split(",")
     ]
-
-    def report() -> None:
-        (options.workdir / f"table_{options.minutes:g}.md").write_text(table(runs) + "\n")
-
-    if not options.table:
-        build(CONFIGS[BEST].data.euv, data_dir)
-        try:
-            work_off(runs, options.jobs, outcome, report)
-        except KeyboardInterrupt:
-            print("stopped: the same command goes on")
-    print(table(runs))
+    run_all(runs, options, CONFIGS[BEST].data.euv, outcome, table, f"table_{options.minutes:g}.md")
 
 
 if __name__ == "__main__":

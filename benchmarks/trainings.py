@@ -3,6 +3,7 @@
 Stopped and started again, finished runs are read and half-done ones continued.
 """
 
+import argparse
 import importlib
 import json
 import math
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from munit_jax import configuration
+from tfds_sdoml.build import build
 
 ROOT = Path(__file__).parents[1]
 POLL = 0.5  # seconds between looks at the processes
@@ -120,6 +122,51 @@ def work_off(runs: Sequence[Run], jobs: int, outcome: Callable[[Run], str], repo
             process.terminate()  # it saves its state after the step that it is in
         for _, process, _, _ in active:
             process.wait()
+
+
+def options_of(parser: argparse.ArgumentParser, variants: Sequence[str]) -> None:
+    """Add the options that all benchmarks of trainings have."""
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="default: one a core")
+    parser.add_argument("--only", default=",".join(variants), help="variants, commas between")
+    parser.add_argument("--table", action="store_true", help="train nothing")
+
+
+def run_all(
+    runs: Sequence[Run],
+    options: argparse.Namespace,
+    dataset: str,
+    outcome: Callable[[Run], str],
+    table: Callable[[Sequence[Run]], str],
+    file: str,
+) -> None:
+    """Do what is not done, unless the table alone is asked for; print the table, and keep it in a file of the workdir.
+
+    Args:
+        runs: in the order in which they are begun.
+        options: of `options_of`.
+        dataset: is made where it is missing, in `data_folder`.
+        outcome: says in a few words how a run ended.
+        table: of what is there.
+        file: is written after every run.
+    """
+    if not options.table:
+        build(dataset, data_folder(options))
+        try:
+            work_off(runs, options.jobs, outcome, lambda: _write(options.workdir / file, table(runs)))
+        except KeyboardInterrupt:
+            print("stopped: the same command goes on")
+    print(table(runs))
+
+
+def data_folder(options: argparse.Namespace) -> Path:
+    """Return the datasets' folder of all runs."""
+    return options.workdir.absolute() / "data"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n")
 
 
 def start(run: Run, cores: Sequence[int]) -> subprocess.Popen[bytes]:

@@ -23,7 +23,7 @@ from ml_collections import ConfigDict
 
 from munit_jax import configuration
 from munit_jax.configuration import Config
-from munit_jax.data.context import LAST_SEEN, context_of, last_seen_planes
+from munit_jax.data.context import Earlier, context_of
 from munit_jax.data.last_seen import Past
 from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.errors import ConfigError, WorkdirError
@@ -114,9 +114,7 @@ class TrainedRun:
             past: earlier magnetograms, None for none.
             gap_days: between the image and the latest of them that may be used.
         """
-        earlier = None
-        if LAST_SEEN in self.planes and past is not None:
-            earlier = last_seen_planes(past, geometry, time, gap_days, self.normalizations["magnetogram"])
+        earlier = None if past is None else Earlier(past, gap_days, self.normalizations["magnetogram"])
         return context_of(self.planes, geometry, time, earlier)
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from munit_jax.assessment.backgrounds import Background
 from munit_jax.assessment.parts import Parts
+from munit_jax.data.last_seen import Past
 from munit_jax.data.pipeline import SCORED_GAP, Frames, geometry_of
 from munit_jax.evaluation.corona import SCORES, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.solar.coronal_model import ModelSettings
@@ -30,9 +31,9 @@ from munit_jax.solar.synoptic import INSERTIONS, disk_boundary, sample_disk
 COLUMNS = ("model", "truth", "zero", "another_day", "flipped")
 SINGLES = len(COLUMNS) - 1
 
-# (EUV image (h, w, c) in DN/s, its geometry, its time in seconds since 1970, days to the latest magnetogram that may be
-# used) -> realisations (n, h, w) in gauss
-Translate = Callable[[Float[np.ndarray, "h w c"], DiskGeometry, int, float], Float[np.ndarray, "n h w"]]
+# (EUV image (h, w, c) in DN/s, its geometry, its time in seconds since 1970, earlier magnetograms or None, days to the
+# latest of them that may be used) -> realisations (n, h, w) in gauss
+Translate = Callable[[Float[np.ndarray, "h w c"], DiskGeometry, int, Past | None, float], Float[np.ndarray, "n h w"]]
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def measure_coronae(
     numbers: Sequence[int],
     others: Sequence[int],
     translate: Translate,
+    past: Past | None,
     background: Background,
     settings: CoronaSettings,
     parts: Parts,
@@ -116,6 +118,7 @@ def measure_coronae(
         numbers: which of its frames.
         others: for each, the frame that stands for another day.
         translate: makes realisations of an EUV image.
+        past: earlier magnetograms, None where the networks take none.
         background: the rest of the Sun.
         settings: how.
         parts: where the scores of frames are kept.
@@ -124,7 +127,7 @@ def measure_coronae(
     for k, (i, j) in enumerate(tqdm(list(zip(numbers, others, strict=True)), desc="coronae", unit="frame")):
         if k not in parts:
             frame, another = frames[i], frames[j]["magnetogram"][..., 0]
-            made = translate(frame["euv"], geometry_of(frame), int(frame["time"]), SCORED_GAP)
+            made = translate(frame["euv"], geometry_of(frame), int(frame["time"]), past, SCORED_GAP)
             boundaries = frame_boundaries(transform, frame, made, background.of(frame), another)
             parts.keep(k, [_measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])}])
     return parts.joined(len(numbers))

@@ -1,6 +1,6 @@
 """The corona in an evaluation: what is measured of a run, metrics.json's part of it, and its section of the report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,14 @@ class Looked:
 
     Attributes:
         frames: the split, with `SURFACE` where the dataset has it.
-        translating: gives what makes realisations of an EUV image, from earlier magnetograms.
+        translate: makes realisations of an EUV image.
         past: earlier magnetograms of the dataset, None where the networks take none.
         settings: how.
         background: the rest of the Sun.
     """
 
     frames: Frames
-    translating: Callable[[Past | None], Translate]
+    translate: Translate
     past: Past | None
     settings: CoronaSettings
     background: Background
@@ -67,16 +67,16 @@ def measure_corona(looked: Looked, folder: Path, identity: Mapping[str, Any]) ->
     others = [(i + len(frames) // 2) % len(frames) for i in numbers]
     about = {**identity, "settings": repr(settings), "background": looked.background.name, "numbers": numbers}
     parts = Parts(folder, {**about, "what": "corona"})
-    translate = looked.translating(looked.past)
-    measured = measure_coronae(frames, numbers, others, translate, looked.background, settings, parts)
+    measured = measure_coronae(
+        frames, numbers, others, looked.translate, looked.past, looked.background, settings, parts
+    )
     json = {"corona": corona_frames.corona_json(measured, settings, looked.background.name)}
     sections = [_corona_section(looked, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
     sentences = findings(json["corona"])
     if SURFACE in frames.domains:
         config, times = frames.config, measured["time"].tolist()
         sun = Sun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
-        translate = looked.translating(sun.seen_from_earth)
-        far = measure_far_side(sun, times, translate, settings, Parts(folder, {**about, "what": "far side"}))
+        far = measure_far_side(sun, times, looked.translate, settings, Parts(folder, {**about, "what": "far side"}))
         json["far_side"] = far_side.far_side_json(far)
         sections.append(_far_side_section(looked, sun, times[len(times) // 2], json["far_side"]))
         sentences += far_side_findings(json["far_side"])
@@ -122,8 +122,7 @@ def _corona_section(
     looked: Looked, frame: Mapping[str, np.ndarray], measured: Mapping[str, Any], corona: Mapping[str, Any]
 ) -> Section:
     settings, transform = looked.settings, looked.settings.transform
-    translate = looked.translating(looked.past)
-    made = translate(frame["euv"], geometry_of(frame), int(frame["time"]), SCORED_GAP)
+    made = looked.translate(frame["euv"], geometry_of(frame), int(frame["time"]), looked.past, SCORED_GAP)
     boundaries = frame_boundaries(transform, frame, made, looked.background.of(frame))
     shown = boundaries.as_is[[0, *range(SINGLES, SINGLES + settings.samples)]]
     true, *others = (corona_of(transform, one, settings.model) for one in shown)
@@ -170,7 +169,7 @@ def _corona_section(
 def _far_side_section(looked: Looked, sun: Sun, time: int, far: Mapping[str, Any]) -> Section:
     settings = looked.settings
     transform = settings.transform
-    made = far_side.boundaries(transform, sun, time, looked.translating(sun.seen_from_earth), settings.samples)
+    made = far_side.boundaries(transform, sun, time, looked.translate, settings.samples)
     true = corona_of(transform, made["true"][0], settings.model)
     note = (
         "The synthetic Sun seen from the Earth and from 120 degrees on both sides of it at one time: what the EUV "

@@ -5,7 +5,6 @@ import logging
 import shutil
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,12 @@ from munit_jax.assessment.pictures import Picture, worst
 from munit_jax.assessment.report import report
 from munit_jax.assessment.results import findings, frames_csv, metrics_json, per_frame, without_nan
 from munit_jax.assessment.settings import Settings
-from munit_jax.data.context import LAST_SEEN
 from munit_jax.data.last_seen import Past
 from munit_jax.data.pipeline import (
     SCORED_GAP,
-    Archive,
     DataSettings,
     Frames,
+    archive_of,
     context_of_scored,
     dataset_statistics,
     format_time,
@@ -143,7 +141,8 @@ def _held(run: TrainedRun, settings: Settings, like: Held | None = None) -> Held
         )
     climate = learn_climate(train, run.normalizations["euv"], _bar("training frames, for the baselines"))
     numbers = list(spaced(len(frames), settings.limit))
-    return Held(frames, dates, climate, run.normalizations["euv"], numbers, context_of_scored(data))
+    past = archive_of(data)
+    return Held(frames, dates, climate, run.normalizations["euv"], numbers, context_of_scored(data, past), past)
 
 
 def _background(held: Held, settings: Settings) -> Background:
@@ -192,13 +191,13 @@ def _assess(run: TrainedRun, held: Held, settings: Settings, folder: Path) -> As
     return assess(measure, held, batch, Parts(folder, identity), run.name)
 
 
-def _realisations(run: TrainedRun, settings: Settings, past: Past | None) -> Translate:
+def _realisations(run: TrainedRun, settings: Settings) -> Translate:
     """Return the translation of an EUV image in DN/s into realisations in gauss, with the styles of the evaluation."""
     translate = make_translate(run, "euv", settings.samples if run.size <= SMALL else 1)
     styles = random_styles(run, settings.seed, settings.samples)
 
     def of_image(
-        euv: Float[np.ndarray, "h w c"], geometry: DiskGeometry, time: int, gap_days: float
+        euv: Float[np.ndarray, "h w c"], geometry: DiskGeometry, time: int, past: Past | None, gap_days: float
     ) -> Float[np.ndarray, "n h w"]:
         context = run.context(geometry, float(time), past, gap_days)
         return np.asarray(translate(euv[None], styles, None if context is None else context[None]))[0, ..., 0]
@@ -206,17 +205,11 @@ def _realisations(run: TrainedRun, settings: Settings, past: Past | None) -> Tra
     return of_image
 
 
-def _past(run: TrainedRun, settings: Settings) -> Past | None:
-    data = _data(run, settings)
-    return Archive(data.magnetogram, data.data_dir) if LAST_SEEN in run.planes else None
-
-
 def _corona(run: TrainedRun, held: Held, settings: Settings, background: Background, folder: Path) -> CoronaPart:
     assert settings.corona is not None
     truth = (SURFACE,) if held.frames.config.source == "synthetic" else ()
     frames = _frames(_data(run, settings), settings.split, *truth)
-    translating = partial(_realisations, run, settings)
-    looked = Looked(frames, translating, _past(run, settings), settings.corona, background)
+    looked = Looked(frames, _realisations(run, settings), held.past, settings.corona, background)
     return measure_corona(looked, folder, _identity(run, held, settings))
 
 
@@ -267,11 +260,11 @@ def _shown(run: TrainedRun, held: Held, settings: Settings, assessment: Assessme
         "Chosen frames": chosen or list(spaced(len(held), SHOWN)),
         f"The worst frames, by the correlation of |B| ({len(held)} frames)": worst(scores, SHOWN),
     }
-    realisations = _realisations(run, settings, _past(run, settings))
+    realisations = _realisations(run, settings)
 
     def draw(k: int) -> Picture:
         frame = held.frames[held.numbers[k]]
-        made = realisations(frame["euv"], geometry_of(frame), int(frame["time"]), SCORED_GAP)
+        made = realisations(frame["euv"], geometry_of(frame), int(frame["time"]), held.past, SCORED_GAP)
         label = f"{format_time(frame['time'])[:16]}\n|B| correlation {scores[k]:.2f}"
         return Picture(label, frame["euv"][..., 0], frame["magnetogram"][..., 0], made, geometry_of(frame))
 

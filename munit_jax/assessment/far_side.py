@@ -92,7 +92,10 @@ def boundaries(
     true = [frame.magnetogram[None, ..., 0] for frame in frames]
     # The Earth sees now what the others see at their limbs; of its own view it has the magnetogram.
     gaps = [SCORED_GAP if west == 0 else 0.0 for west in VANTAGES]
-    made = [translate(f.euv, f.geometry, time, gap)[:samples] for f, gap in zip(frames, gaps, strict=True)]
+    made = [
+        translate(frame.euv, frame.geometry, time, sun.seen_from_earth, gap)[:samples]
+        for frame, gap in zip(frames, gaps, strict=True)
+    ]
     last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_ROTATION_DAYS)]
     return {
         "true": true_boundary(transform, frames[0].surface_field)[None],

@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
 
 from munit_jax.assessment.parts import Parts
+from munit_jax.data.last_seen import Past
 from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context
 from munit_jax.evaluation.baselines import (
@@ -126,6 +127,7 @@ class Held:
         euv: scaling of its EUV images.
         numbers: which frames of the split; they are gone through in the order of time.
         context: makes that of a frame.
+        past: earlier magnetograms of the dataset, None where the networks take none.
     """
 
     def __init__(
@@ -136,8 +138,10 @@ class Held:
         euv: Normalization,
         numbers: Sequence[int],
         context: FrameContext = no_context,
+        past: Past | None = None,
     ):
-        self.frames, self.dates, self.climate, self.euv, self.context = frames, dates, climate, euv, context
+        self.frames, self.dates, self.climate, self.euv = frames, dates, climate, euv
+        self.context, self.past = context, past
         self.numbers = sorted(numbers, key=lambda i: dates.times[i])
         self.times = dates.times[self.numbers]
         self._before = day_before(dates.times)

@@ -20,6 +20,21 @@ LAST_SEEN = "last_seen"
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What `last_seen` is made of.
+
+    Attributes:
+        past: the magnetograms that there are.
+        gap_days: between an image and the latest of them that may be used.
+        scaling: of magnetograms.
+    """
+
+    past: Past
+    gap_days: float
+    scaling: Normalization
+
+
+@dataclass(frozen=True)
 class Planes:
     """What stands under one name.
 
@@ -65,7 +80,7 @@ def context_of(
     names: Sequence[str],
     geometry: DiskGeometry,
     time: float,
-    earlier: Float[np.ndarray, "h w 3"] | None = None,
+    earlier: Earlier | None = None,
 ) -> Float[np.ndarray, "h w k"] | None:
     """Return the planes of an image, None if there are none.
 
@@ -73,7 +88,7 @@ def context_of(
         names: of PLANES.
         geometry: of the image.
         time: seconds since 1970.
-        earlier: the planes of `last_seen_planes`; None if nothing is known of before, a value like another.
+        earlier: for `last_seen`; None if nothing is known of before, a value like another.
 
     Raises:
         ValueError: a time whose cycle is not known.
@@ -89,19 +104,11 @@ def context_of(
         elif earlier is None:
             planes += [np.zeros(disk.shape)] * len(PLANES[name].signs)
         else:
-            planes += list(np.moveaxis(earlier, -1, 0))
+            planes += _last_seen(earlier, geometry, time)
     return np.stack(planes, axis=-1).astype(np.float32)
 
 
-def last_seen_planes(
-    past: Past, geometry: DiskGeometry, time: float, gap_days: float, scaling: Normalization
-) -> Float[np.ndarray, "h w 3"]:
-    """Return the planes under `last_seen`; see there.
-
-    Args:
-        past, geometry, time, gap_days: see `last_seen.last_seen`.
-        scaling: of magnetograms.
-    """
-    field, age, known = last_seen(past, geometry, time, gap_days)
-    scaled = np.asarray(normalize(scaling, field[..., None]))[..., 0]
-    return np.stack([np.where(known, scaled, 0.0), age / ROTATION_DAYS, known], axis=-1).astype(np.float32)
+def _last_seen(earlier: Earlier, geometry: DiskGeometry, time: float) -> list[Float[np.ndarray, "h w"]]:
+    field, age, known = last_seen(earlier.past, geometry, time, earlier.gap_days)
+    scaled = np.asarray(normalize(earlier.scaling, field[..., None]))[..., 0]
+    return [np.where(known, scaled, 0.0), age / ROTATION_DAYS, known]

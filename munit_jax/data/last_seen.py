@@ -15,17 +15,22 @@ from tfds_sdoml.ephemeris import DAY
 
 ROTATION_DAYS = 27.2753  # Carrington, synodic
 LOOKS = 4
-LEAST_MU = 0.25  # a quarter of a rotation apart, some look sees each place of low latitude better than 0.7
+LOOK_DAYS = ROTATION_DAYS / LOOKS
+LEAST_MU = 0.25  # of a look that counts; of four in a rotation one sees each place of low latitude with 0.7 at least
 
 # A magnetogram in gauss, its geometry, its time in seconds since 1970.
 Magnetogram = tuple[Float[np.ndarray, "h w"], DiskGeometry, float]
-# The magnetogram that is nearest to a time (seconds since 1970), None if there is none near it.
+# The latest magnetogram that is not after a time (seconds since 1970), None if there is none shortly before it.
 Past = Callable[[float], Magnetogram | None]
 
 
-def nothing_seen(_time: float) -> None:
-    """A past that is not known."""
-    return
+def latest(times: Float[np.ndarray, " n"], time: float) -> int | None:
+    """Return which of increasing times is the latest that is not after a time.
+
+    None if it is a quarter of a rotation before it, where the next look may find it.
+    """
+    k = int(np.searchsorted(times, time, side="right")) - 1
+    return k if k >= 0 and time - times[k] < LOOK_DAYS * DAY else None
 
 
 def last_seen(
@@ -43,7 +48,7 @@ def last_seen(
     shape = geometry.size, geometry.size
     field, age, known = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)
     for look in range(LOOKS):
-        seen_then = past(time - (gap_days + look * ROTATION_DAYS / LOOKS) * DAY)
+        seen_then = past(time - (gap_days + look * LOOK_DAYS) * DAY)
         if seen_then is None:
             continue
         magnetogram, then, when = seen_then

@@ -9,14 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from munit_jax.data.augment import FIELD_ALONE, Flip, random_crop, random_flip, random_reversal
-from munit_jax.data.context import LAST_SEEN, context_of, context_signs, last_seen_planes
-from munit_jax.data.last_seen import ROTATION_DAYS, Magnetogram
+from munit_jax.data.context import LAST_SEEN, Earlier, context_of, context_signs
+from munit_jax.data.last_seen import ROTATION_DAYS, Magnetogram, Past, latest
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.solar.disk import DiskGeometry
 from tfds_sdoml.build import build, is_prepared
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.sdoml_dataset_builder import Builder
 
 # Reading costs a few CPU milliseconds an example: two threads and a short queue keep any step fed.
@@ -31,7 +30,6 @@ LINE_OF_SIGHT = "bz"  # the component of the field that the networks make
 TRAINING_GAPS = (1.0, ROTATION_DAYS)
 WITHOUT_PAST = 0.2
 SCORED_GAP = ROTATION_DAYS / 2
-HALF_A_DAY = 0.5 * DAY  # seconds by which a magnetogram of the past may be off
 
 # A frame -> its planes of context, None if there are none
 FrameContext = Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "h w k"] | None]
@@ -125,7 +123,7 @@ def geometry_of(frame: Mapping[str, np.ndarray]) -> DiskGeometry:
 
 
 class Archive:
-    """The magnetograms of all splits of a dataset by their times; `archive(time)` gives the nearest, within half a day.
+    """The magnetograms of all splits of a dataset; `archive(time)` gives the latest, see `Past`.
 
     Also those of a split that is not trained on: what was seen is an input, not something to learn from.
     """
@@ -136,14 +134,14 @@ class Archive:
         times = [int(frames.source[i]["time"]) for frames in self.frames for i in range(len(frames))]
         places = [(frames, i) for frames in self.frames for i in range(len(frames))]
         order = np.argsort(times, kind="stable")
-        self.times, self.places = np.array(times)[order], [places[k] for k in order]
+        self.times, self.places = np.array(times, np.float64)[order], [places[k] for k in order]
 
     def __call__(self, time: float) -> Magnetogram | None:
-        """Return the magnetogram nearest to a time (seconds since 1970), as a `Past` does."""
-        nearest = int(np.abs(self.times - time).argmin())
-        if abs(self.times[nearest] - time) > HALF_A_DAY:
+        """Return a magnetogram as a `Past` does."""
+        k = latest(self.times, time)
+        if k is None:
             return None
-        frames, i = self.places[nearest]
+        frames, i = self.places[k]
         frame = frames[i]
         return frame["magnetogram"][..., 0], geometry_of(frame), float(frame["time"])
 
@@ -153,30 +151,19 @@ def no_context(_frame: Mapping[str, np.ndarray]) -> None:
     return
 
 
-def context_of_scored(settings: DataSettings) -> FrameContext:
-    """Return what makes the context of the frames of a dataset, as they are scored.
-
-    It raises DataError for a frame of a time whose cycle is not known.
-    """
-    past = Archive(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
-
-    def of(frame: Mapping[str, np.ndarray]) -> Float[np.ndarray, "h w k"] | None:
-        return frame_context(settings.context, frame, _earlier(settings, past, frame, SCORED_GAP))
-
-    return of
+def archive_of(settings: DataSettings) -> Archive | None:
+    """Return the magnetograms of the past, None where the networks take none."""
+    return Archive(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
 
 
-def _earlier(
-    settings: DataSettings, past: Archive | None, frame: Mapping[str, np.ndarray], gap_days: float
-) -> Float[np.ndarray, "h w 3"] | None:
-    if past is None:
-        return None
-    scaling = settings.normalization["magnetogram"]
-    return last_seen_planes(past, geometry_of(frame), float(frame["time"]), gap_days, scaling)
+def context_of_scored(settings: DataSettings, past: Past | None) -> FrameContext:
+    """Return what makes the context of the frames of a dataset, as they are scored; it raises as `frame_context`."""
+    earlier = None if past is None else Earlier(past, SCORED_GAP, settings.normalization["magnetogram"])
+    return lambda frame: frame_context(settings.context, frame, earlier)
 
 
 def frame_context(
-    names: Sequence[str], frame: Mapping[str, np.ndarray], earlier: Float[np.ndarray, "h w 3"] | None = None
+    names: Sequence[str], frame: Mapping[str, np.ndarray], earlier: Earlier | None = None
 ) -> Float[np.ndarray, "h w k"] | None:
     """Return the planes of a frame, None if there are none; see `context_of`.
 
@@ -287,14 +274,14 @@ def training_batches(
 
 def _stream(settings: DataSettings, name: str, domains: tuple[str, ...], seed: int) -> grain.MapDataset:
     frames = Frames(name, "train", domains, settings.channels, settings.data_dir)
-    past = Archive(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
+    past, scaling = archive_of(settings), settings.normalization["magnetogram"]
     signs = {**FIELD_ALONE, "context": context_signs(settings.context)}
 
     def prepare(frame: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, Any]:
         images = {domain: frame[domain] for domain in domains}
-        # Drawn only where it matters: the other draws of a run without such planes stay what they were.
-        known = past if past is not None and rng.random() >= WITHOUT_PAST else None
-        earlier = _earlier(settings, known, frame, rng.uniform(*TRAINING_GAPS)) if known else None
+        earlier = None
+        if past is not None and rng.random() >= WITHOUT_PAST:
+            earlier = Earlier(past, rng.uniform(*TRAINING_GAPS), scaling)
         if (planes := frame_context(settings.context, frame, earlier)) is not None:
             images["context"] = planes
         images = random_flip(random_crop(images, settings.crop, rng), settings.flip, rng, signs)

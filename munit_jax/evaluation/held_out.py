@@ -99,14 +99,13 @@ def score_baselines(
         limit, watch: as for `score_generator`.
     """
     climate = learn_climate(train, euv, watch)
-    totals: dict[str, Any] = dict.fromkeys(("zero", "mean", "euv_proxy", "hale"))
+    totals: dict[str, Any] = {}
     for i in watch(spaced(len(held_out), limit)):
         frame = held_out[i]
         true, mask = frame["magnetogram"][..., 0], scored_mask(frame)
         fields = without_others(climate, euv, frame)
-        for name in totals:
-            signed, unsigned = fields[name]
-            totals[name] = _add(totals[name], _frame_sums(signed[None], unsigned[None], true, mask))
+        for name, (signed, unsigned) in fields.items():
+            totals[name] = _add(totals.get(name), _frame_sums(signed[None], unsigned[None], true, mask))
     return {name: _scores(total) for name, total in totals.items()}
 
 

@@ -41,7 +41,7 @@ class Decoder(nn.Module):
     upsamplings: int
     residual_blocks: int
     mlp_width: int
-    context_width: int = 1
+    context_width: int
     dtype: Any = jnp.float32
     algorithm: Algorithm = "direct"
     recompute: Recompute = "nothing"

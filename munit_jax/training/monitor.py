@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from munit_jax.configuration import Config
-from munit_jax.data.pipeline import DataSettings, Frames, Watch, context_of_scored, format_time, spaced
+from munit_jax.data.pipeline import DataSettings, Frames, Watch, archive_of, context_of_scored, format_time, spaced
 from munit_jax.evaluation.held_out import (
     Scores,
     Translator,
@@ -31,7 +31,7 @@ class Monitor:
     def __init__(self, config: Config, settings: DataSettings, architecture: Architecture, watch: Watch = iter):
         self.config, self.settings, self.architecture, self.watch = config, settings, architecture, watch
         self.translator: Translator = make_translator(architecture, settings.normalization)
-        self.context = context_of_scored(settings)
+        self.context = context_of_scored(settings, archive_of(settings))
         self.domains = DOMAINS if settings.paired else ("euv",)
         self.frames = self._frames("test") or self._frames("train")
         self.validation = self._frames("validation") or self.frames

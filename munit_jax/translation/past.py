@@ -5,15 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from munit_jax.data.last_seen import LOOKS, ROTATION_DAYS, Magnetogram, Past
+from munit_jax.data.last_seen import Magnetogram, Past, latest
 from munit_jax.errors import DataError
 from munit_jax.translation.instruments import Preparation, observe, prepare
 from munit_jax.translation.view import heliographic_view, view_cards
-from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.sources.fits_headers import time_of
 from tfds_sdoml.sources.interface import FrameError
-
-FARTHEST = ROTATION_DAYS / LOOKS / 2 * DAY  # seconds: another look would be nearer
 
 
 def past_of(paths: Sequence[Path], how: Preparation) -> Past:
@@ -22,12 +19,12 @@ def past_of(paths: Sequence[Path], how: Preparation) -> Past:
     Raises:
         DataError: a file that cannot be used; of something else.
     """
-    magnetograms = [_read(path, how) for path in paths]
+    magnetograms = sorted((_read(path, how) for path in paths), key=lambda magnetogram: magnetogram[2])
     times = np.array([time for *_, time in magnetograms])
 
     def past(time: float) -> Magnetogram | None:
-        nearest = int(np.abs(times - time).argmin())
-        return magnetograms[nearest] if abs(times[nearest] - time) <= FARTHEST else None
+        k = latest(times, time)
+        return None if k is None else magnetograms[k]
 
     return past
 

@@ -119,17 +119,22 @@ def reference_of(seen: Observation, how: Preparation) -> Reference:
     return Reference(seen.series, time_of(seen.header), quartiles(prepare(seen, how).image), seen.name)
 
 
-def recipe(run: TrainedRun, settings: Settings, how: Preparation, styles: StyleCode, inputs: Inputs) -> str:
-    """Return a checksum of all that an output depends on."""
+def recipe(
+    run: TrainedRun, settings: Settings, how: Preparation, styles: StyleCode, inputs: Inputs, past: Inputs = ()
+) -> str:
+    """Return a checksum of all that an output depends on; `past` are the earlier magnetograms."""
+    asked = asdict(settings)
+    del asked["last_seen"]  # the files' names and checksums stand for it
     everything: dict[str, Any] = {
         "parameters": run.parameters_sha256,
         "config": run.config_sha256,
         "size": run.size,
-        "settings": asdict(settings) | {"last_seen": [file_sha256(path) for path in settings.last_seen]},
+        "settings": asked,
         "styles": jax.device_get(styles).tolist(),
         "references": list(how.references),
         "degradation": how.degradation_table and file_sha256(how.degradation_table),
         "inputs": list(inputs),
+        **({"past": list(past)} if past else {}),
     }
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
@@ -147,8 +152,9 @@ def provenance(
     treatments: Sequence[Sequence[Card]],
     recipe: str,
     styles: Float[jax.Array, "n s"],
+    past: Inputs = (),
 ) -> list[Card]:
-    """Return the cards that say how an output was made."""
+    """Return the cards that say how an output was made; `past` are the earlier magnetograms."""
     image = settings.style_image
     cards: list[Card] = [
         ("MJRUN", run.name, "folder of the training run"),
@@ -163,6 +169,8 @@ def provenance(
         ("MJRECIPE", recipe, ""),
         ("JAXVERS", jax.__version__, ""),
     ]
+    for number, (name, checksum) in enumerate(past, 1):
+        cards += [(f"MJPAST{number}", name, "earlier magnetogram"), (f"MJPASH{number}", checksum, "")]
     for number, ((name, checksum), treatment) in enumerate(zip(inputs, treatments, strict=True), 1):
         cards += [(f"MJFILE{number}", name, "input"), (f"MJINSH{number}", checksum, "")]
         cards += [(f"{key}{number}", value, comment) for key, value, comment in treatment]

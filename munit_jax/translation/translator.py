@@ -18,6 +18,7 @@ from munit_jax.translation.past import past_of
 from munit_jax.translation.settings import (
     Inputs,
     Settings,
+    file_sha256,
     products,
     provenance,
     recipe,
@@ -61,6 +62,7 @@ class Translation:
         if settings.last_seen and LAST_SEEN not in run.planes:
             raise ConfigError(f"last_seen: {run.name} was trained without: leave it out")
         self.past = past_of(settings.last_seen, how) if settings.last_seen else None
+        self.past_files: Inputs = tuple((path.name, file_sha256(path)) for path in settings.last_seen)
         self.styles: StyleCode = styles(run, settings, how)
         self.batch, at_once = together(run, len(self.styles))
         self.products = products(run, settings)
@@ -68,7 +70,7 @@ class Translation:
 
     def recipe(self, inputs: Inputs) -> str:
         """Return the checksum of all that an output depends on."""
-        return recipe(self.run, self.settings, self.how, self.styles, inputs)
+        return recipe(self.run, self.settings, self.how, self.styles, inputs, self.past_files)
 
     def load(self, seen: Sequence[Observation], inputs: Inputs) -> Source:
         """Prepare the images of one time.
@@ -128,7 +130,8 @@ class Translation:
 
     def hdus(self, source: Source, realisations: Float[np.ndarray, "n size size"], product: Product) -> fits.HDUList:
         """Return a product of a source as FITS."""
-        cards = provenance(self.run, self.settings, source.inputs, source.treatments, source.recipe, self.styles)
+        made_of = source.inputs, source.treatments, source.recipe
+        cards = provenance(self.run, self.settings, *made_of, self.styles, self.past_files)
         on_grid = fits_output.on_input_grid(
             realisations, self.run.geometry, source.disk, source.shape, field=product.field
         )

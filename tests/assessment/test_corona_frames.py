@@ -37,7 +37,7 @@ class Frames(list):
 
     name, split, domains = "in memory", "test", ("euv", "magnetogram")
 
-    def translate(self, euv, geometry, time, gap_days):
+    def translate(self, euv, geometry, time, past, gap_days):
         """Return the true magnetogram, its negative and nothing: the EUV image is the number of its frame."""
         true = self[int(euv[0, 0, 0])]["magnetogram"][..., 0]
         return np.stack([true, -true, 0 * true])
@@ -72,7 +72,7 @@ def frames():
 @pytest.fixture(scope="module")
 def measured(frames, tmp_path_factory):
     parts = Parts(tmp_path_factory.mktemp("parts"), {})
-    return measure_coronae(frames, [0, 1], [1, 0], frames.translate, BACKGROUND, SETTINGS, parts)
+    return measure_coronae(frames, [0, 1], [1, 0], frames.translate, None, BACKGROUND, SETTINGS, parts)
 
 
 def test_every_column_has_every_score(measured):
@@ -120,7 +120,7 @@ def test_flux_matched_keeps_the_net_flux_of_the_background(frames):
 
 
 def test_boundaries_are_the_disk_in_the_background(frames):
-    made = frames.translate(frames[0]["euv"], GEOMETRY, 0, 0.0)
+    made = frames.translate(frames[0]["euv"], GEOMETRY, 0, None, 0.0)
     boundaries = frame_boundaries(TRANSFORM, frames[0], made, DIPOLE, frames[1]["magnetogram"][..., 0])
     true, empty, another, flipped, *realisations = boundaries.as_is
     np.testing.assert_allclose(realisations[0], true, atol=1e-5)
@@ -144,12 +144,12 @@ def test_a_frame_is_translated_with_its_own_place_and_time(frames, tmp_path, mon
     turned: Any = Frames([frames[0], frames[1] | {"b0": np.float32(5), "l0": np.float32(30)}])
     asked = []
 
-    def translate(euv, geometry, time, gap_days):
+    def translate(euv, geometry, time, past, gap_days):
         asked.append((int(euv[0, 0, 0]), geometry.b0, geometry.l0, geometry.size, time))
-        return frames.translate(euv, geometry, time, gap_days)
+        return frames.translate(euv, geometry, time, past, gap_days)
 
     monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
-    measure_coronae(turned, [1, 0], [0, 1], translate, BACKGROUND, SETTINGS, Parts(tmp_path, {}))
+    measure_coronae(turned, [1, 0], [0, 1], translate, None, BACKGROUND, SETTINGS, Parts(tmp_path, {}))
     assert asked == [(1, 5.0, 30.0, SIZE, 86400), (0, 0.0, 90.0, SIZE, 0)]
 
 
@@ -157,16 +157,16 @@ def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
     parts = Parts(tmp_path, {})
     asked = []
 
-    def translate(euv, geometry, time, gap_days):
+    def translate(euv, geometry, time, past, gap_days):
         asked.append(int(euv[0, 0, 0]))
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return frames.translate(euv, geometry, time, gap_days)
+        return frames.translate(euv, geometry, time, past, gap_days)
 
     monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
     with pytest.raises(KeyboardInterrupt):
-        measure_coronae(frames, [0, 1], [1, 0], translate, BACKGROUND, SETTINGS, parts)
-    measure_coronae(frames, [0, 1], [1, 0], translate, BACKGROUND, SETTINGS, parts)
+        measure_coronae(frames, [0, 1], [1, 0], translate, None, BACKGROUND, SETTINGS, parts)
+    measure_coronae(frames, [0, 1], [1, 0], translate, None, BACKGROUND, SETTINGS, parts)
     assert asked == [0, 1, 1], "the first frame is not done again"
 
 

@@ -139,14 +139,14 @@ def test_realisations_have_the_context_of_their_image():
     """As `make_translate` with the context of the place and the time makes them; seen from elsewhere they differ."""
     told, settings = told_run(("hale_latitude", "mu")), Settings(samples=3, seed=2)
     euv = np.random.default_rng(0).uniform(0, 500, (16, 16, 1)).astype(np.float32)
-    realisations = evaluation._realisations(told, settings, None)
+    realisations = evaluation._realisations(told, settings)
     geometry, time = sdoml_geometry(16, 7.0), int(datetime(2012, 11, 20, tzinfo=UTC).timestamp())
-    made = realisations(euv, geometry, time, 0.0)
+    made = realisations(euv, geometry, time, None, 0.0)
     context = context_of(told.planes, geometry, float(time))
     assert context is not None
     expected = make_translate(told, "euv")(euv[None], random_styles(told, 2, 3), context[None])[0, ..., 0]
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-3)
-    assert np.abs(made - realisations(euv, sdoml_geometry(16, -7.0), time, 0.0)).max() > 1
+    assert np.abs(made - realisations(euv, sdoml_geometry(16, -7.0), time, None, 0.0)).max() > 1
 
 
 def test_frames_are_held_with_the_planes_of_the_run(run):

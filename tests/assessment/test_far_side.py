@@ -38,7 +38,7 @@ def perfect(views):
     """A translation that knows the true magnetogram of an EUV image, and its negative as a second realisation."""
     by_image = {view.euv.tobytes(): view.magnetogram[..., 0] for view in views}
 
-    def translate(euv, geometry, time, gap_days):
+    def translate(euv, geometry, time, past, gap_days):
         true = by_image[euv.tobytes()]
         return np.stack([true, -true])
 
@@ -93,9 +93,9 @@ def test_a_perfect_translation_gives_the_true_views(perfect):
 def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
     asked = []
 
-    def noted(euv, geometry, time, gap_days):
+    def noted(euv, geometry, time, past, gap_days):
         asked.append((geometry, time))
-        return perfect(euv, geometry, time, gap_days)
+        return perfect(euv, geometry, time, past, gap_days)
 
     boundaries(TRANSFORM, SUN, TIME, noted, 2)
     assert asked == [(view.geometry, TIME) for view in views]

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from munit_jax.data.context import context_of, context_signs, last_seen_planes
-from munit_jax.data.last_seen import LOOKS, ROTATION_DAYS, last_seen
+from munit_jax.data.context import Earlier, context_of, context_signs
+from munit_jax.data.last_seen import LOOK_DAYS, LOOKS, ROTATION_DAYS, last_seen, latest
 from munit_jax.data.normalization import Normalization, normalize
-from munit_jax.data.pipeline import Archive, Frames, context_of_scored
+from munit_jax.data.pipeline import Archive, Frames, archive_of, context_of_scored
 from munit_jax.solar.disk import heliographic, mu, on_disk, sdoml_geometry
 from tests.data.test_pipeline import NAME, NORMALIZATION, settings
 from tfds_sdoml.ephemeris import DAY
 
 SIZE, NOW = 64, 1.35e9
-LOOK_DAYS = ROTATION_DAYS / LOOKS
 SCALING = Normalization("asinh", True, (30.0,), (1000.0,))
 
 
@@ -69,10 +68,15 @@ def test_looks_that_are_missing_leave_what_they_alone_saw_unknown():
     assert not age[~known].any()
 
 
+def test_the_latest_is_never_after_the_time():
+    times = np.array([10.0, 20.0, 30.0]) * DAY
+    asked = np.array([9, 10, 16.8, 16.9, 20, 31, 36.9]) * DAY
+    assert [latest(times, float(time)) for time in asked] == [None, 0, 0, None, 1, 2, None]
+
+
 def test_planes_are_scaled_and_a_past_that_is_not_known_is_zero():
     names, geometry = ("mu", "last_seen"), geometry_at(NOW)
-    earlier = last_seen_planes(past, geometry, NOW, ROTATION_DAYS / 2, SCALING)
-    context = context_of(names, geometry, NOW, earlier)
+    context = context_of(names, geometry, NOW, Earlier(past, ROTATION_DAYS / 2, SCALING))
     assert context is not None
     assert context.shape == (SIZE, SIZE, 4)
     field, age, known = last_seen(past, geometry, NOW, ROTATION_DAYS / 2)
@@ -93,18 +97,21 @@ def test_an_archive_has_the_frames_of_all_splits_by_time(small_sun):
     for split in ("train", "test"):
         frames = Frames(NAME, split, ("magnetogram",), (), None)
         frame = frames[len(frames) // 2]
-        found = archive(float(frame["time"]) + 0.4 * DAY)
+        found = archive(float(frame["time"]) + 6.8 * DAY)
         assert found is not None
         np.testing.assert_array_equal(found[0], frame["magnetogram"][..., 0])
         assert found[2] == frame["time"]
-        assert archive(float(frame["time"]) + 0.6 * DAY) is None, "a frame every ten days"
+        assert archive(float(frame["time"]) + 6.9 * DAY) is None, "a frame every ten days"
+        assert archive(float(frame["time"]) - 1) is None, "never one of later"
 
 
 def test_frames_are_scored_with_what_was_seen_half_a_rotation_ago(small_sun):
     with_past = settings(context=("hale_latitude", "last_seen"))
-    context = context_of_scored(with_past)
+    archive = archive_of(with_past)
+    assert archive is not None
+    assert archive_of(settings(context=("hale_latitude",))) is None
+    context = context_of_scored(with_past, archive)
     frames = Frames(NAME, "train", ("magnetogram",), (), None)
-    archive = Archive(NAME, None)
     known = [context(frames[i])[..., 3] for i in range(len(frames))]  # pyright: ignore[reportOptionalSubscript]
     assert any(x.any() for x in known)
     for i, seen in enumerate(known):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.data.last_seen import LOOKS, ROTATION_DAYS
+from munit_jax.data.last_seen import LOOK_DAYS
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
@@ -31,16 +31,16 @@ def days(tmp_path_factory):
     return tuple(paths)
 
 
-def test_a_time_has_the_nearest_magnetogram_within_half_a_look(days):
+def test_a_time_has_the_latest_magnetogram_of_the_quarter_of_a_rotation_before(days):
     run = untrained_run(64, planes=PLANES)
     past = past_of(days, Preparation(run.geometry))
-    for asked, expected in ((10, 10), (13, 10), (14, 17), (24 + ROTATION_DAYS / LOOKS / 2 - 0.1, 24)):
+    for asked, expected in ((10, 10), (10.5, 17), (16.5, 17), (17.5, 24), (24 - LOOK_DAYS + 0.1, 24), (4, 10)):
         field, geometry, time = past(NOW - asked * DAY)  # pyright: ignore[reportGeneralTypeIssues]
         assert field[32, 32] == pytest.approx(expected)
         assert time == pytest.approx(NOW - expected * DAY, abs=1)
         assert geometry.solar_radius == run.geometry.solar_radius
-    assert past(NOW) is None
-    assert past(NOW - (24 + ROTATION_DAYS / LOOKS / 2 + 0.1) * DAY) is None
+    assert past(NOW - (10 - LOOK_DAYS - 0.1) * DAY) is None, "too long ago"
+    assert past(NOW - 24.5 * DAY) is None, "never one of later"
 
 
 def test_only_magnetograms_tell_of_the_past(tmp_path):
@@ -68,3 +68,6 @@ def test_what_was_seen_before_changes_the_magnetogram_and_its_recipe(days, tmp_p
     disk = np.isfinite(made[0])
     assert np.abs(made[0] - made[1])[disk].max() > 0.1
     assert recipes[0] != recipes[1]
+    header = fits.getheader(tmp_path / "with" / "in_magnetogram.fits")
+    assert [header[f"MJPAST{k}"] for k in (1, 2, 3)] == ["10.fits", "17.fits", "24.fits"]
+    assert "MJPAST1" not in fits.getheader(tmp_path / "without" / "in_magnetogram.fits")
