@@ -76,7 +76,7 @@ class Run:
             last = json.loads((self.folder / "metrics.jsonl").read_text().splitlines()[-1])
         except (FileNotFoundError, IndexError, json.JSONDecodeError):
             return False
-        return not math.isfinite(last["generator_total"] + last["discriminator_total"])
+        return not math.isfinite(last["generator_total"] + last.get("discriminator_total", 0.0))
 
     def done(self) -> bool:
         """Tell whether nothing is left to do, or can be done."""

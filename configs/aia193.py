@@ -101,6 +101,7 @@ def base(channel: str) -> Config:
             "paired_weight": 0.0,
             "unsigned_weight": 0.0,
             "ensemble_weight": 0.0,
+            "ensemble_flux_weight": 0.0,
             "source_surface_weight": 0.0,
             "detach_content_target": False,
             "fresh_styles_for_d": False,

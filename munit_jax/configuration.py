@@ -27,7 +27,8 @@ Config = Any  # an ml_collections.ConfigDict, whose values have no static types
 DTYPES = ("float32", "bfloat16", "float64")
 
 WIDE = 32  # where Winograd's algorithm begins to be faster; at width 16 and 64 pixels it is not
-OF_PAIRS = ("paired_weight", "unsigned_weight", "ensemble_weight", "source_surface_weight")
+IN_GAUSS = ("ensemble_flux_weight", "source_surface_weight")
+OF_PAIRS = ("paired_weight", "unsigned_weight", "ensemble_weight", *IN_GAUSS)
 CONVOLUTIONS = ("auto", *get_args(Algorithm))
 
 # Keys that may change when a run goes on: they steer the run, or how it computes what it computes.
@@ -70,7 +71,7 @@ def recipe(config: Config) -> Recipe:
     """Return all that fixes a training step."""
     loss = config.loss.to_dict()
     fresh_styles_for_d = loss.pop("fresh_styles_for_d")
-    if loss.get("source_surface_weight"):
+    if any(loss.get(name) for name in IN_GAUSS):
         loss["field"] = _normalization(config, "magnetogram")
     return Recipe(
         architecture=architecture(config),

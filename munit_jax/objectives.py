@@ -41,9 +41,9 @@ class Objective:
     """The weights of the terms and the form of the adversarial one.
 
     image, content and style are the poster's l1, l2 and l3; it gives no values, so the defaults are the reference's. A
-    cycle, paired, unsigned, ensemble or source-surface weight of 0 leaves that term out of the arithmetic; the last
-    four need simultaneous images, the source surface whole disks in the geometry of SDOML and `field`, the scaling of
-    magnetograms to gauss.
+    weight of 0 leaves a term out of the arithmetic, with all that serves it alone: without the adversarial term the
+    discriminators stay as they are. Paired, unsigned, ensemble, flux and source-surface terms need simultaneous images,
+    the last two `field`, the scaling of magnetograms to gauss, the source surface whole disks in SDOML's geometry.
     """
 
     adversarial: losses.Adversarial = "log"
@@ -56,9 +56,23 @@ class Objective:
     paired_weight: float = 0.0
     unsigned_weight: float = 0.0
     ensemble_weight: float = 0.0
+    ensemble_flux_weight: float = 0.0
     source_surface_weight: float = 0.0
     detach_content_target: bool = False
     field: Normalization | None = None
+
+    @property
+    def needs_second(self) -> bool:
+        """Whether a second magnetogram is made of each EUV image."""
+        return bool(self.ensemble_weight or self.ensemble_flux_weight)
+
+    @property
+    def translated(self) -> tuple[Domain, ...]:
+        """The domains into which images are translated with drawn styles."""
+        if self.adversarial_weight or self.content_weight or self.style_weight or self.cycle_weight:
+            return DOMAINS
+        of_magnetograms = self.needs_second or self.unsigned_weight or self.source_surface_weight
+        return ("magnetogram",) if of_magnetograms else ()
 
 
 class Generated(struct.PyTreeNode):
@@ -67,18 +81,18 @@ class Generated(struct.PyTreeNode):
     `translation[x]` is an image of domain x, made of the content of the other domain's image and the drawn style of x.
     `recovered_content[x]` is the content of the image of x, encoded again from its translation into the other domain.
     `recovered_style[x]` is the style encoded from `translation[x]`. `another` is as `translation`, with a second style,
-    of magnetograms. `cycle`, `paired` and `another` are None unless asked for.
+    of magnetograms. What no term asks for is empty.
     """
 
     content: dict[str, ContentCode]
     style: dict[str, StyleCode]
     reconstruction: dict[str, Array]
     translation: dict[str, Array]
+    another: dict[str, Array]
+    paired: dict[str, Array]
     recovered_content: dict[str, ContentCode]
     recovered_style: dict[str, StyleCode]
-    cycle: dict[str, Array] | None
-    paired: dict[str, Array] | None
-    another: dict[str, Array] | None
+    cycle: dict[str, Array]
 
 
 def translate_both(
@@ -102,6 +116,8 @@ def decode_all(
     In one pass of the decoder, since small batches leave most of a device idle; one after the other where memory is
     what is short.
     """
+    if not codes:
+        return []
     if a.recompute not in ("nothing", "activations"):
         return [decode(a, generators, domain, *of_one) for of_one in codes]
     contents, styles, contexts = zip(*codes, strict=True)
@@ -131,39 +147,44 @@ def generate(
         contexts: of the images, where the architecture has one.
         second: further styles of magnetograms, for the ensemble term.
     """
-    content = {x: encode_content(a, generators, x, images[x]) for x in DOMAINS}
-    style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS}
+    own_style = objective.image_weight or objective.paired_weight or objective.cycle_weight
+    style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if own_style}
+    content = {
+        x: encode_content(a, generators, x, images[x])
+        for x in DOMAINS
+        if objective.image_weight or objective.paired_weight or OTHER[x] in objective.translated
+    }
     context = {x: None if contexts is None else contexts[x] for x in DOMAINS}
-    reconstruction, translation, another = {}, {}, {}
-    paired = {} if objective.paired_weight else None
+    decoded: dict[str, dict[str, Array]] = {"reconstruction": {}, "translation": {}, "another": {}, "paired": {}}
     for x in DOMAINS:
         y = OTHER[x]
-        codes = [(content[x], style[x], context[x]), (content[y], styles[x], context[y])]
-        if paired is not None:
-            codes.append((content[y], style[x], context[y]))
-        if objective.ensemble_weight and x == "magnetogram":
+        codes = {}
+        if objective.image_weight:
+            codes["reconstruction"] = content[x], style[x], context[x]
+        if x in objective.translated:
+            codes["translation"] = content[y], styles[x], context[y]
+        if objective.needs_second and x == "magnetogram":
             assert second is not None
-            codes.append((content[y], second, context[y]))
-        reconstruction[x], translation[x], *more = decode_all(a, generators, x, codes)
-        if paired is not None:
-            paired[x] = more.pop(0)
-        if more:
-            (another[x],) = more
-    recovered_content = {OTHER[x]: encode_content(a, generators, x, translation[x]) for x in DOMAINS}
-    recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
-    cycle = None
+            codes["another"] = content[y], second, context[y]
+        if objective.paired_weight:
+            codes["paired"] = content[y], style[x], context[y]
+        for name, image in zip(codes, decode_all(a, generators, x, list(codes.values())), strict=True):
+            decoded[name][x] = image
+    translation = decoded["translation"]
+    recovered_content, recovered_style, cycle = {}, {}, {}
+    if objective.content_weight or objective.cycle_weight:
+        recovered_content = {OTHER[x]: encode_content(a, generators, x, translation[x]) for x in DOMAINS}
+    if objective.style_weight:
+        recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
     if objective.cycle_weight:
         cycle = {x: decode(a, generators, x, recovered_content[x], style[x], context[x]) for x in DOMAINS}
     return Generated(
         content=content,
         style=style,
-        reconstruction=reconstruction,
-        translation=translation,
         recovered_content=recovered_content,
         recovered_style=recovered_style,
         cycle=cycle,
-        paired=paired,
-        another=another or None,
+        **decoded,
     )
 
 
@@ -196,60 +217,44 @@ def generator_objective(
         terms[name], weights[name] = value, weight
 
     for x in DOMAINS:
-        logits = discriminate(a, discriminators, x, generated.translation[x])
-        target = generated.content[x]
-        if objective.detach_content_target:
-            target = jax.lax.stop_gradient(target)
-        add(
-            f"adversarial_{x}",
-            objective.adversarial_weight,
-            losses.generator_adversarial(logits, objective.adversarial, objective.non_saturating),
-        )
-        add(
-            f"image_reconstruction_{x}",
-            objective.image_weight,
-            losses.image_reconstruction(generated.reconstruction[x], images[x]),
-        )
-        add(
-            f"content_reconstruction_{x}",
-            objective.content_weight,
-            losses.content_reconstruction(generated.recovered_content[x], target),
-        )
-        add(
-            f"style_reconstruction_{x}",
-            objective.style_weight,
-            losses.style_reconstruction(generated.recovered_style[x], styles[x]),
-        )
-        if generated.cycle is not None:
-            add(
-                f"cycle_reconstruction_{x}",
-                objective.cycle_weight,
-                losses.cycle_reconstruction(generated.cycle[x], images[x]),
-            )
-        if generated.paired is not None:
-            add(
-                f"paired_translation_{x}",
-                objective.paired_weight,
-                losses.paired_translation(generated.paired[x], images[x]),
-            )
+        if objective.adversarial_weight:
+            logits = discriminate(a, discriminators, x, generated.translation[x])
+            value = losses.generator_adversarial(logits, objective.adversarial, objective.non_saturating)
+            add(f"adversarial_{x}", objective.adversarial_weight, value)
+        if objective.image_weight:
+            value = losses.image_reconstruction(generated.reconstruction[x], images[x])
+            add(f"image_reconstruction_{x}", objective.image_weight, value)
+        if objective.content_weight:
+            target = generated.content[x]
+            if objective.detach_content_target:
+                target = jax.lax.stop_gradient(target)
+            value = losses.content_reconstruction(generated.recovered_content[x], target)
+            add(f"content_reconstruction_{x}", objective.content_weight, value)
+        if objective.style_weight:
+            value = losses.style_reconstruction(generated.recovered_style[x], styles[x])
+            add(f"style_reconstruction_{x}", objective.style_weight, value)
+        if objective.cycle_weight:
+            value = losses.cycle_reconstruction(generated.cycle[x], images[x])
+            add(f"cycle_reconstruction_{x}", objective.cycle_weight, value)
+        if objective.paired_weight:
+            value = losses.paired_translation(generated.paired[x], images[x])
+            add(f"paired_translation_{x}", objective.paired_weight, value)
+    truth = images["magnetogram"]
+    made = [x["magnetogram"] for x in (generated.translation, generated.another) if x]
     if objective.unsigned_weight:
-        translation, truth = generated.translation["magnetogram"], images["magnetogram"]
-        add(
-            "paired_unsigned_field",
-            objective.unsigned_weight,
-            losses.paired_unsigned_field(translation, truth),
-        )
+        add("paired_unsigned_field", objective.unsigned_weight, losses.paired_unsigned_field(made[0], truth))
     if objective.ensemble_weight:
-        assert generated.another is not None
-        both = generated.translation["magnetogram"], generated.another["magnetogram"]
-        add("ensemble_crps", objective.ensemble_weight, losses.ensemble_crps(*both, images["magnetogram"]))
+        add("ensemble_crps", objective.ensemble_weight, losses.ensemble_crps(*made, truth))
+    if not (objective.ensemble_flux_weight or objective.source_surface_weight):
+        return losses.weighted_total(terms, weights), terms
+    assert objective.field is not None
+    *made_gauss, true_gauss = (denormalize(objective.field, x) for x in (*made, truth))
+    if objective.ensemble_flux_weight:
+        value = losses.ensemble_flux_crps(*made_gauss, true_gauss, *objective.field.scale)
+        add("ensemble_flux_crps", objective.ensemble_flux_weight, value)
     if objective.source_surface_weight:
-        assert objective.field is not None
-        made, truth = (denormalize(objective.field, x["magnetogram"])[..., 0] for x in (generated.translation, images))
-        corona = disk_corona(truth.shape[-1])
-        add(
-            "source_surface",
-            objective.source_surface_weight,
-            losses.source_surface_error(corona.surface(made), corona.surface(truth), corona.transform.solid_angles),
-        )
+        corona = disk_corona(truth.shape[1])
+        surfaces = (corona.surface(x[..., 0]) for x in (made_gauss[0], true_gauss))
+        value = losses.source_surface_error(*surfaces, corona.transform.solid_angles)
+        add("source_surface", objective.source_surface_weight, value)
     return losses.weighted_total(terms, weights), terms

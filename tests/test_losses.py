@@ -120,6 +120,48 @@ def test_ensemble_crps_refuses_other_shapes(other):
         losses.ensemble_crps(*images)
 
 
+def test_ensemble_flux_crps_by_hand():
+    """Blocks of 2 x 2 alone divide 2 x 4 pixels: twice their means, 6 and 0 against 2 and 0, arcsinh in units of 2."""
+    true = jnp.asarray([[1, 1, 8, -8], [1, 1, 0, 0]], jnp.float32)[None, ..., None]
+    made = jnp.asarray([[12, 0, 0, 0], [0, 0, 0, 0]], jnp.float32)[None, ..., None]
+    expected = (np.arcsinh(6 / 2) - np.arcsinh(2 / 2) + 0) / 2
+    assert losses.ensemble_flux_crps(made, made, true, 2.0) == pytest.approx(expected)
+    assert losses.ensemble_flux_crps(made, true, true, 2.0) == 0, "one realisation has the right means"
+
+
+def test_ensemble_flux_crps_sees_what_is_alike_over_the_disk():
+    """An error of 1 everywhere counts n at blocks of n; signs in turn as in a checkerboard, nothing."""
+    true, weak = jnp.zeros((1, 8, 8, 1)), 1e4
+    everywhere = true + 1
+    in_turn = jnp.asarray((-1.0) ** np.add.outer(range(8), range(8)), jnp.float32)[None, ..., None]
+    score = weak * losses.ensemble_flux_crps(everywhere, everywhere, true, weak)
+    assert score == pytest.approx((2 + 4 + 8) / 3, rel=1e-4)
+    assert losses.ensemble_flux_crps(in_turn, in_turn, true, weak) == 0
+    assert losses.ensemble_crps(in_turn, in_turn, true) == losses.ensemble_crps(everywhere, everywhere, true) == 1
+
+
+def test_ensemble_flux_crps_counts_all_scales_alike_where_pixels_are_independent():
+    """n times the mean of n x n independent values is spread as one of them; E|x| - E|x - y| / 2 of two normals."""
+    rng, weak = np.random.default_rng(3), 1e4
+    a, b, true = (jnp.asarray(rng.normal(size=(400, 8, 8, 1)), jnp.float32) for _ in range(3))
+    score = weak * losses.ensemble_flux_crps(a, b, true, weak)
+    assert score == pytest.approx(1 / np.sqrt(np.pi), rel=0.05)
+    assert losses.ensemble_crps(a, b, true) == pytest.approx(1 / np.sqrt(np.pi), rel=0.05)
+
+
+def test_ensemble_flux_crps_refuses_what_has_no_blocks():
+    with pytest.raises(ValueError, match="blocks of 2 x 2 pixels or more, got 1 x 3"):
+        losses.ensemble_flux_crps(*[image(1, 2, 3)] * 3, 1.0)
+
+
+def test_ensemble_flux_crps_gradients_against_finite_differences():
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(4)
+        arrays = (rng.normal(0, 3, (1, 4, 4, 1)) for _ in range(3))
+        flux = functools.partial(losses.ensemble_flux_crps, scale=2.0)
+        check_grads(flux, tuple(arrays), order=1, modes=["rev"], rtol=1e-5)
+
+
 def surface(*rows: float) -> jax.Array:
     """Return a map of two columns."""
     return jnp.broadcast_to(jnp.array(rows)[None, :, None], (1, len(rows), 2))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from munit_jax.data.normalization import Normalization, denormalize
-from munit_jax.losses import ensemble_crps, source_surface_error
+from munit_jax.losses import ensemble_crps, ensemble_flux_crps, source_surface_error
 from munit_jax.model.munit import DOMAINS, OTHER, decode, draw_style, init_discriminators, init_generators
 from munit_jax.objectives import Objective, generate, generator_objective, translate_both
 from munit_jax.solar.disk_corona import disk_corona
@@ -94,7 +94,7 @@ def told(images, contexts):
     @jax.jit
     def run():
         generated = generate(TOLD, ENSEMBLE, generators, images, styles, contexts, second)
-        without = generated.replace(another=None)
+        without = generated.replace(another={})
         one = generator_objective(TOLD, ALL, discriminators, images, styles, without)
         return generated, one, generator_objective(TOLD, ENSEMBLE, discriminators, images, styles, generated)
 
@@ -178,4 +178,60 @@ def test_the_ensemble_term_is_0_for_the_truth_twice_and_the_mean_error_for_one_f
 
 def test_unasked_there_is_no_second_translation(made):
     (*_, generated), *_ = made
-    assert generated.another is None
+    assert generated.another == generated.paired == generated.cycle == {}
+
+
+NOTHING = Objective(adversarial_weight=0.0, image_weight=0.0, content_weight=0.0, style_weight=0.0, field=FIELD)
+ONE_WAY = {"content": ("euv",), "translation": ("magnetogram",)}
+BOTH_WAYS = {"content": DOMAINS, "translation": DOMAINS}
+OF_TERMS = {  # weight -> what is made for its term, by domain
+    "adversarial_weight": BOTH_WAYS,
+    "image_weight": {"content": DOMAINS, "style": DOMAINS, "reconstruction": DOMAINS},
+    "content_weight": {**BOTH_WAYS, "recovered_content": DOMAINS},
+    "style_weight": {**BOTH_WAYS, "recovered_style": DOMAINS},
+    "cycle_weight": {**BOTH_WAYS, "style": DOMAINS, "recovered_content": DOMAINS, "cycle": DOMAINS},
+    "paired_weight": {"content": DOMAINS, "style": DOMAINS, "paired": DOMAINS},
+    "unsigned_weight": ONE_WAY,
+    "ensemble_weight": {**ONE_WAY, "another": ("magnetogram",)},
+    "ensemble_flux_weight": {**ONE_WAY, "another": ("magnetogram",)},
+    "source_surface_weight": ONE_WAY,
+}
+
+
+@pytest.fixture(scope="module")
+def one_by_one(told, images, contexts):
+    """What is made for each term alone, the objective of that, and those of all terms together, under `all`."""
+    (generators, discriminators, styles, second), *_ = told
+    objectives = {weight: replace(NOTHING, **{weight: 2.0}) for weight in OF_TERMS}
+    objectives["all"] = replace(NOTHING, **dict.fromkeys(OF_TERMS, 2.0))
+
+    def run(objective):
+        made = generate(TOLD, objective, generators, images, styles, contexts, second)
+        return made, *generator_objective(TOLD, objective, discriminators, images, styles, made)
+
+    return jax.jit(lambda: {name: run(objective) for name, objective in objectives.items()})()
+
+
+@pytest.mark.parametrize("weight", OF_TERMS)
+def test_for_a_term_alone_only_what_it_reads_is_made(one_by_one, weight):
+    """And it has the value that it has among all others, times its weight, as the total."""
+    made, total, terms = one_by_one[weight]
+    there = {name: tuple(sorted(x)) for name in made.__dataclass_fields__ if (x := getattr(made, name))}
+    assert there == {name: tuple(sorted(domains)) for name, domains in OF_TERMS[weight].items()}
+    *_, among_all = one_by_one["all"]
+    for name, value in terms.items():
+        assert float(value) == pytest.approx(float(among_all[name]), rel=1e-5), name
+    assert float(total) == pytest.approx(2 * sum(map(float, terms.values())), rel=1e-5)
+
+
+def test_every_term_has_a_weight_that_leaves_it_out(one_by_one):
+    *_, among_all = one_by_one["all"]
+    alone = [name for weight in OF_TERMS for name in one_by_one[weight][2]]
+    assert sorted(alone) == sorted(among_all)
+
+
+def test_the_flux_term_is_in_gauss(one_by_one, images):
+    made, _, terms = one_by_one["ensemble_flux_weight"]
+    fields = (x["magnetogram"] for x in (made.translation, made.another, images))
+    expected = ensemble_flux_crps(*(denormalize(FIELD, x) for x in fields), *FIELD.scale)
+    assert float(terms["ensemble_flux_crps"]) == pytest.approx(float(expected), rel=1e-4)

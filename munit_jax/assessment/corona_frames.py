@@ -27,9 +27,9 @@ from munit_jax.solar.pfss import open_flux, source_surface
 from munit_jax.solar.synoptic import INSERTIONS, disk_boundary, sample_disk
 
 # Beside the realisations: the true magnetogram itself, which tells what the insertion alone does, no field on the disk,
-# the true magnetogram of another date, and the true one with its sign changed.
-COLUMNS = ("model", "truth", "zero", "another_day", "flipped")
-SINGLES = len(COLUMNS) - 1
+# the true magnetogram of another date, the true one with its sign changed, and the mean of all realisations.
+SINGLES = ("truth", "zero", "another_day", "flipped", "model_mean")
+COLUMNS = ("model", *SINGLES)
 
 # (EUV image (h, w, c) in DN/s, its geometry, its time in seconds since 1970, earlier magnetograms or None, days to the
 # latest of them that may be used) -> realisations (n, h, w) in gauss
@@ -61,7 +61,7 @@ class CoronaSettings:
 
 
 class FrameBoundaries(NamedTuple):
-    """The boundaries of one frame, gauss: of the single magnetograms (SINGLES of them), then of the realisations.
+    """The boundaries of one frame, gauss: of the single magnetograms (SINGLES), then of the realisations.
 
     Attributes:
         as_is, flux_matched: by insertion.
@@ -81,7 +81,7 @@ def frame_boundaries(
     another: Float[np.ndarray, "h w"] | None = None,
 ) -> FrameBoundaries:
     """Return the boundaries of a frame: of the true magnetogram, an empty one, another date's, the true one with its
-    sign changed, and all realisations.
+    sign changed, the mean of the realisations, and all of them.
 
     Args:
         transform: of the maps.
@@ -92,7 +92,7 @@ def frame_boundaries(
     """
     geometry, true = geometry_of(frame), frame["magnetogram"][..., 0]
     nothing = np.zeros_like(true)
-    singles = np.stack([true, nothing, nothing if another is None else another, -true])
+    singles = np.stack([true, nothing, nothing if another is None else another, -true, realisations.mean(0)])
     images = jnp.asarray(np.where(on_disk(geometry), np.concatenate([singles, realisations]), 0))
     sampling = sample_disk(geometry, transform.grid)
     behind = jnp.asarray(background)
@@ -137,16 +137,19 @@ def _measured(transform: Transform, settings: CoronaSettings, boundaries: FrameB
     true = corona_of(transform, boundaries.as_is[0], settings.model)
     result: dict[str, Any] = {}
     for insertion in INSERTIONS:
-        of_insertion = getattr(boundaries, insertion)[: SINGLES + settings.samples]
+        of_insertion = getattr(boundaries, insertion)[: len(SINGLES) + settings.samples]
         # The true magnetogram as it is has been modelled.
         first = [true] if insertion == "as_is" else [corona_of(transform, of_insertion[0], settings.model)]
         coronae = first + [corona_of(transform, one, settings.model) for one in of_insertion[1:]]
         scores = np.array([list(corona_scores(transform, one, true).values()) for one in coronae])
-        columns = dict(zip(COLUMNS[1:], (scores[[k]] for k in range(SINGLES)), strict=True))
-        result[insertion] = {"scores": {"model": scores[SINGLES:], **columns}, "self_checks": self_checks(coronae)}
+        columns = {name: scores[[k]] for k, name in enumerate(SINGLES)}
+        result[insertion] = {
+            "scores": {"model": scores[len(SINGLES) :], **columns},
+            "self_checks": self_checks(coronae),
+        }
     fluxes = _open_fluxes(transform, settings, boundaries)
     return result | {
-        "open_flux": {"true": fluxes[0], "zero": fluxes[1], "model": fluxes[SINGLES:]},
+        "open_flux": {"true": fluxes[0], "zero": fluxes[1], "model": fluxes[len(SINGLES) :]},
         "monopole": np.abs(boundaries.monopole).max(),
     }
 

@@ -90,12 +90,12 @@ def findings(corona: Mapping[str, Any]) -> list[str]:
         _values(row[name]) for name in ("open_flux_error", "signed_jaccard", "neutral_line_distance")
     )
     return [
-        f"Error of the open flux with the disk generated (median of {corona['frames']} frames): {flux['model']}; "
-        f"with an empty disk {flux['zero']}, with another day's {flux['another_day']}, with all signs changed "
-        f"{flux['flipped']}.",
-        f"Open field of the right sign, Jaccard: {jaccard['model']}; empty disk {jaccard['zero']}, signs changed "
-        f"{jaccard['flipped']}. Neutral line off by {line['model']} degrees; empty disk {line['zero']}, signs changed "
-        f"{line['flipped']}.",
+        f"Error of the open flux with the disk generated (median of {corona['frames']} frames): {flux['model']}, by "
+        f"the mean of the realisations {flux['model_mean']}; with an empty disk {flux['zero']}, with another day's "
+        f"{flux['another_day']}, with all signs changed {flux['flipped']}.",
+        f"Open field of the right sign, Jaccard: {jaccard['model']}, by the mean {jaccard['model_mean']}; empty disk "
+        f"{jaccard['zero']}, signs changed {jaccard['flipped']}. Neutral line off by {line['model']} degrees, by the "
+        f"mean {line['model_mean']}; empty disk {line['zero']}, signs changed {line['flipped']}.",
     ]
 
 
@@ -106,7 +106,9 @@ def far_side_findings(far: Mapping[str, Any]) -> list[str]:
         f"{called} {flux[column]} and {line[column]} degrees"
         for column, called in (
             ("model", "three generated views"),
+            ("model_mean", "the mean of their realisations"),
             ("front_true", "the front true, the rest generated"),
+            ("front_true_mean", "with the mean of its realisations"),
             ("rotation", "no far side, the last rotation from the Earth"),
             ("true_views", "three true views"),
         )
@@ -124,7 +126,7 @@ def _corona_section(
     settings, transform = looked.settings, looked.settings.transform
     made = looked.translate(frame["euv"], geometry_of(frame), int(frame["time"]), looked.past, SCORED_GAP)
     boundaries = frame_boundaries(transform, frame, made, looked.background.of(frame))
-    shown = boundaries.as_is[[0, *range(SINGLES, SINGLES + settings.samples)]]
+    shown = boundaries.as_is[[0, *range(len(SINGLES), len(SINGLES) + settings.samples)]]
     true, *others = (corona_of(transform, one, settings.model) for one in shown)
     flux = measured["open_flux"]
     note = (

@@ -30,9 +30,9 @@ from tfds_sdoml.synthetic import observe
 
 VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
 
-# model: all three views generated; front_true: the Earth's is the true one; true_views: all three true; rotation: no
-# far side, the last rotation from the Earth, a magnetogram a day.
-COLUMNS = ("model", "front_true", "true_views", "rotation")
+# model: all three views generated; front_true: the Earth's is the true one; both also by the mean of all realisations;
+# true_views: all three true; rotation: no far side, the last rotation from the Earth, a magnetogram a day.
+COLUMNS = ("model", "model_mean", "front_true", "front_true_mean", "true_views", "rotation")
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,17 @@ def boundaries(
     # The Earth sees now what the others see at their limbs; of its own view it has the magnetogram.
     gaps = [SCORED_GAP if west == 0 else 0.0 for west in VANTAGES]
     made = [
-        translate(frame.euv, frame.geometry, time, sun.seen_from_earth, gap)[:samples]
+        translate(frame.euv, frame.geometry, time, sun.seen_from_earth, gap)
         for frame, gap in zip(frames, gaps, strict=True)
     ]
+    single, mean = [m[:samples] for m in made], [m.mean(0, keepdims=True) for m in made]
     last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_ROTATION_DAYS)]
     return {
         "true": true_boundary(transform, frames[0].surface_field)[None],
-        "model": assembled(transform, geometries, made),
-        "front_true": assembled(transform, geometries, [true[0], *made[1:]]),
+        "model": assembled(transform, geometries, single),
+        "model_mean": assembled(transform, geometries, mean),
+        "front_true": assembled(transform, geometries, [true[0], *single[1:]]),
+        "front_true_mean": assembled(transform, geometries, [true[0], *mean[1:]]),
         "true_views": assembled(transform, geometries, true),
         "rotation": assembled(transform, [f.geometry for f in last], [f.magnetogram[None, ..., 0] for f in last]),
     }

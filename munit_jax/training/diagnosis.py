@@ -106,22 +106,23 @@ def _parts(recipe: Recipe, key: Any, state: TrainState, batch: Batch) -> Iterato
 
     style_key, fresh_key = jax.random.split(key)  # as `make_train_step` does
     styles = draw_styles(a, style_key, state.step, batch.index)
-    second = draw_second(a, style_key, state.step, batch.index) if objective.ensemble_weight else None
+    second = draw_second(a, style_key, state.step, batch.index) if objective.needs_second else None
     made, pull_back = jax.vjp(
         lambda p: generate(a, objective, p, images, styles, batch.contexts, second), state.generators
     )
     for name in made.__dataclass_fields__:
-        for domain, value in (getattr(made, name) or {}).items():
+        for domain, value in getattr(made, name).items():
             yield f"{name.replace('_', ' ')}, {domain}", value
-    translation = made.translation
-    if recipe.fresh_styles_for_d:
-        fresh = draw_styles(a, fresh_key, state.step, batch.index)
-        translation = translate_both(a, state.generators, images, fresh, batch.contexts)
-    d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True)(
-        state.discriminators
-    )[0]
-    for domain, gradient in d_gradient.items():
-        yield f"discriminator gradient, {domain}", gradient
+    if objective.adversarial_weight:
+        translation = made.translation
+        if recipe.fresh_styles_for_d:
+            fresh = draw_styles(a, fresh_key, state.step, batch.index)
+            translation = translate_both(a, state.generators, images, fresh, batch.contexts)
+        d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True)(
+            state.discriminators
+        )[0]
+        for domain, gradient in d_gradient.items():
+            yield f"discriminator gradient, {domain}", gradient
     cotangent = jax.grad(
         lambda m: generator_objective(a, objective, state.discriminators, images, styles, m), has_aux=True
     )(made)[0]

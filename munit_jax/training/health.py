@@ -31,7 +31,9 @@ class Health:
         """
         self._steps += 1
         for domain in DOMAINS:
-            now = scalars[f"discriminator_accuracy_{domain}"]
+            now = scalars.get(f"discriminator_accuracy_{domain}")
+            if now is None:  # trained without discriminators
+                continue
             mean = self._accuracy[domain] = MEMORY * self._accuracy[domain] + (1 - MEMORY) * now
             self._undecided[domain] = self._undecided[domain] + 1 if now == 0.5 else 0
             self._tell(

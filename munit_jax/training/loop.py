@@ -236,7 +236,9 @@ class Training:
             )
         elif self.run.host.writes:
             self.health.watch_step(taken.step, scalars)
-        bar.set_description(f"G {scalars['generator_total']:.3f} D {scalars['discriminator_total']:.3f}", refresh=False)
+        totals = {side[0].upper(): scalars.get(f"{side}_total") for side in ("generator", "discriminator")}
+        described = " ".join(f"{side} {total:.3f}" for side, total in totals.items() if total is not None)
+        bar.set_description(described, refresh=False)
         bar.set_postfix_str(f"{speed:.1f} images/s" if speed else "", refresh=False)
         return int(scalars["skipped_in_a_row"])
 

@@ -84,6 +84,8 @@ def make_train_step(
     through the one forward pass. The reference draws new styles for the second update and so runs the generators
     twice: `recipe.fresh_styles_for_d` gives its discriminators translations with styles of their own.
 
+    With an adversarial weight of 0 the discriminators stay as they are.
+
     With `axis_name` the step is one device's share: gradients of the local means are averaged over the axis, so equal
     shares give the gradient of the global batch. (A mean over devices *inside* the differentiated loss would be wrong.)
 
@@ -103,23 +105,25 @@ def make_train_step(
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         images = batch.images
         styles = draw_styles(a, style_key, state.step, batch.index)
-        second = draw_second(a, style_key, state.step, batch.index) if objective.ensemble_weight else None
+        second = draw_second(a, style_key, state.step, batch.index) if objective.needs_second else None
         generated, pull_back = jax.vjp(
             lambda p: generate(a, objective, p, images, styles, batch.contexts, second), state.generators
         )
 
-        if recipe.fresh_styles_for_d:
-            fresh = draw_styles(a, fresh_style_key, state.step, batch.index)
-            translation = translate_both(a, state.generators, images, fresh, batch.contexts)
-        else:
+        discriminators, d_optimizer = state.discriminators, state.discriminator_optimizer
+        d_metrics: Metrics = {}
+        if objective.adversarial_weight:
             translation = generated.translation
-
-        (d_total, d_terms), d_gradient = jax.value_and_grad(
-            lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True
-        )(state.discriminators)
-        discriminators, d_optimizer, d_norms = _update(
-            optimizers.discriminators, average(d_gradient), state.discriminator_optimizer, state.discriminators
-        )
+            if recipe.fresh_styles_for_d:
+                fresh = draw_styles(a, fresh_style_key, state.step, batch.index)
+                translation = translate_both(a, state.generators, images, fresh, batch.contexts)
+            (d_total, d_terms), d_gradient = jax.value_and_grad(
+                lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True
+            )(discriminators)
+            discriminators, d_optimizer, d_norms = _update(
+                optimizers.discriminators, average(d_gradient), d_optimizer, discriminators
+            )
+            d_metrics = average({**d_terms, "discriminator_total": d_total}) | _named("discriminator", d_norms)
 
         (g_total, g_terms), cotangent = jax.value_and_grad(
             lambda made: generator_objective(a, objective, discriminators, images, styles, made), has_aux=True
@@ -129,9 +133,7 @@ def make_train_step(
             optimizers.generators, average(g_gradient), state.generator_optimizer, state.generators
         )
 
-        metrics = average({**g_terms, **d_terms, "generator_total": g_total, "discriminator_total": d_total})
-        metrics |= {f"generator_{name}": value for name, value in g_norms.items()}
-        metrics |= {f"discriminator_{name}": value for name, value in d_norms.items()}
+        metrics = average({**g_terms, "generator_total": g_total}) | _named("generator", g_norms) | d_metrics
         stepped = TrainState(
             step=state.step + 1,
             skipped=state.skipped,
@@ -145,7 +147,7 @@ def make_train_step(
         skipped = state.replace(
             step=state.step + 1, skipped=state.skipped + 1, skipped_in_a_row=state.skipped_in_a_row + 1
         )
-        finite = jnp.all(jnp.isfinite(jnp.stack([metrics[name] for name in MUST_BE_FINITE])))
+        finite = jnp.all(jnp.isfinite(jnp.stack([metrics[name] for name in MUST_BE_FINITE if name in metrics])))
         new_state = jax.tree.map(lambda new, old: jax.lax.select(finite, new, old), stepped, skipped)
         metrics |= {"skipped": new_state.skipped, "skipped_in_a_row": new_state.skipped_in_a_row}
         return new_state, metrics
@@ -160,6 +162,10 @@ def moving_average(ema: Params, params: Params, step: Int[Array, ""], decay: flo
     """
     d = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda old, new: old + (1.0 - d).astype(old.dtype) * (new - old), ema, params)
+
+
+def _named(side: str, norms: Metrics) -> Metrics:
+    return {f"{side}_{name}": value for name, value in norms.items()}
 
 
 def _update(

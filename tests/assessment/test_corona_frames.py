@@ -122,7 +122,8 @@ def test_flux_matched_keeps_the_net_flux_of_the_background(frames):
 def test_boundaries_are_the_disk_in_the_background(frames):
     made = frames.translate(frames[0]["euv"], GEOMETRY, 0, None, 0.0)
     boundaries = frame_boundaries(TRANSFORM, frames[0], made, DIPOLE, frames[1]["magnetogram"][..., 0])
-    true, empty, another, flipped, *realisations = boundaries.as_is
+    true, empty, another, flipped, mean, *realisations = boundaries.as_is
+    np.testing.assert_allclose(mean, np.mean(realisations, axis=0), atol=1e-4)
     np.testing.assert_allclose(realisations[0], true, atol=1e-5)
     np.testing.assert_allclose(realisations[1], flipped, atol=1e-5)
     np.testing.assert_allclose(realisations[2], empty, atol=1e-5)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from munit_jax.assessment import evaluation
+from munit_jax.assessment import evaluation, far_side
 from munit_jax.assessment.corona_frames import CoronaSettings
 from munit_jax.assessment.evaluation import days_to_training, evaluate
 from munit_jax.assessment.measurement import COLUMNS
@@ -85,7 +85,7 @@ def test_the_corona_of_the_split_and_of_the_far_side(evaluated):
     assert corona["background"] == "the dataset's own truth"
     assert (corona["frames"], far["dates"]) == (1, 1)
     assert corona["open_flux_mx"]["true"] > 1e21
-    assert set(far["open_flux_error"]) == {"model", "front_true", "true_views", "rotation"}
+    assert set(far["open_flux_error"]) == set(far_side.COLUMNS)
     page = (evaluated / "report.html").read_text()
     assert "Error of the open flux with the disk generated (median of 1 frames)" in page
     assert "The whole Sun, error of the open flux" in page

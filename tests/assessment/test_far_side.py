@@ -35,12 +35,12 @@ def views():
 
 @pytest.fixture(scope="module")
 def perfect(views):
-    """A translation that knows the true magnetogram of an EUV image, and its negative as a second realisation."""
+    """A translation that knows the true magnetogram of an EUV image; the mean of its three realisations is it too."""
     by_image = {view.euv.tobytes(): view.magnetogram[..., 0] for view in views}
 
     def translate(euv, geometry, time, past, gap_days):
         true = by_image[euv.tobytes()]
-        return np.stack([true, -true])
+        return np.stack([true, -true, 3 * true])
 
     return translate
 
@@ -87,6 +87,9 @@ def test_a_perfect_translation_gives_the_true_views(perfect):
     np.testing.assert_allclose(made["model"][0], made["true_views"][0], atol=1e-4)
     np.testing.assert_allclose(made["front_true"][0], made["true_views"][0], atol=1e-4)
     np.testing.assert_allclose(made["model"][1], -made["true_views"][0], atol=1e-4)
+    assert len(made["model"]) == 2
+    for mean_of_all_three in ("model_mean", "front_true_mean"):
+        np.testing.assert_allclose(made[mean_of_all_three], made["true_views"], atol=1e-4)
     assert made["rotation"].shape == made["true"].shape == (1, 18, 36)
 
 

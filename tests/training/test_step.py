@@ -251,6 +251,22 @@ def test_the_ensemble_term_leaves_all_other_terms_of_a_step(recipe, images, take
     assert metrics["generator_gradient_norm"] != pytest.approx(float(plain["generator_gradient_norm"]), rel=1e-3)
 
 
+def test_without_the_adversarial_term_the_discriminators_stay_as_they_are(recipe, images, taken):
+    alone = dataclasses.replace(recipe, objective=dataclasses.replace(recipe.objective, adversarial_weight=0.0))
+    state, _, plain = taken
+    after, metrics = jax.jit(make_train_step(alone, jax.random.key(7)))(state, whole(images))
+    close(after.discriminators, state.discriminators, 0)
+    close(after.discriminator_optimizer, state.discriminator_optimizer, 0)
+    left_out = {name for name in plain if "discriminator" in name or name.startswith("adversarial")}
+    assert set(metrics) == set(plain) - left_out
+    for name in set(metrics) - {name for name in metrics if name.endswith(("_norm", "_total"))}:
+        assert float(metrics[name]) == pytest.approx(float(plain[name]), rel=1e-5), name
+    of_both = sum(float(plain[f"adversarial_{domain}"]) for domain in images)
+    assert float(plain["generator_total"] - metrics["generator_total"]) == pytest.approx(of_both, rel=1e-3)
+    assert int(after.skipped) == 0
+    assert float(metrics["generator_update_norm"]) > 0
+
+
 def test_a_step_sees_its_contexts(told, images, contexts):
     """Those of the EUV images turned, the translations to magnetograms are others; no context at all is refused."""
     state = start(told)
