@@ -69,16 +69,21 @@ def context_planes(config: Config) -> tuple[str, ...]:
 
 def recipe(config: Config) -> Recipe:
     """Return all that fixes a training step."""
-    loss = config.loss.to_dict()
-    fresh_styles_for_d = loss.pop("fresh_styles_for_d")
-    if any(loss.get(name) for name in IN_GAUSS):
-        loss["field"] = _normalization(config, "magnetogram")
     return Recipe(
         architecture=architecture(config),
-        objective=_settings(Objective, loss, "loss"),
+        objective=objective(config),
         optimizer=_settings(OptimizerSettings, config.optimizer, "optimizer"),
-        fresh_styles_for_d=fresh_styles_for_d,
+        fresh_styles_for_d=config.loss.fresh_styles_for_d,
     )
+
+
+def objective(config: Config) -> Objective:
+    """Return the weights of the loss terms."""
+    loss = config.loss.to_dict()
+    del loss["fresh_styles_for_d"]
+    if any(loss.get(name) for name in IN_GAUSS):
+        loss["field"] = _normalization(config, "magnetogram")
+    return _settings(Objective, loss, "loss")
 
 
 def normalizations(config: Config) -> dict[str, Normalization]:

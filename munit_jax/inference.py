@@ -30,6 +30,7 @@ from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.model import munit
 from munit_jax.model.context import Context
 from munit_jax.model.munit import (
+    DOMAINS,
     OTHER,
     Architecture,
     ContentCode,
@@ -42,6 +43,7 @@ from munit_jax.model.munit import (
     generator_shapes,
     realisations,
 )
+from munit_jax.objectives import Objective
 from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
 from munit_jax.training.checkpoints import load_generators
 from munit_jax.training.checksum import sha256
@@ -74,6 +76,7 @@ class TrainedRun:
         channels: the EUV channels, in their order.
         size: width and height of the images that the networks saw, in pixels.
         architecture: sizes of the networks and how they are computed here.
+        objective: what they were trained for.
         generators: the moving average of the generators' parameters.
         normalizations: of each domain, between physical units and [-1, 1].
         parameters_sha256, config_sha256: checksums.
@@ -86,6 +89,7 @@ class TrainedRun:
     channels: tuple[str, ...]
     size: int
     architecture: Architecture
+    objective: Objective
     generators: Params
     normalizations: Mapping[str, Normalization]
     parameters_sha256: str
@@ -102,6 +106,16 @@ class TrainedRun:
     def planes(self) -> tuple[str, ...]:
         """The planes of context that the decoders take, see `munit_jax.data.context`."""
         return configuration.context_planes(self.config)
+
+    @property
+    def into(self) -> tuple[Domain, ...]:
+        """The domains into which the run was taught to translate."""
+        return DOMAINS if self.objective.paired_weight else self.objective.translated
+
+    @property
+    def knows_styles(self) -> bool:
+        """Whether the run was taught what the style of a real image is."""
+        return self.objective.encodes_style or bool(self.objective.style_weight)
 
     def context(
         self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0
@@ -156,6 +170,7 @@ def open_run(
         channels=tuple(config.data.channels),
         size=size,
         architecture=architecture,
+        objective=configuration.objective(config),
         generators=generators,
         normalizations=configuration.normalizations(config),
         parameters_sha256=sha256(generators),

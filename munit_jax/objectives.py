@@ -67,6 +67,11 @@ class Objective:
         return bool(self.ensemble_weight or self.ensemble_flux_weight)
 
     @property
+    def encodes_style(self) -> bool:
+        """Whether the styles of images are encoded; if they are not, nothing is known of the styles of real images."""
+        return bool(self.image_weight or self.paired_weight or self.cycle_weight)
+
+    @property
     def translated(self) -> tuple[Domain, ...]:
         """The domains into which images are translated with drawn styles."""
         if self.adversarial_weight or self.content_weight or self.style_weight or self.cycle_weight:
@@ -147,8 +152,7 @@ def generate(
         contexts: of the images, where the architecture has one.
         second: further styles of magnetograms, for the ensemble term.
     """
-    own_style = objective.image_weight or objective.paired_weight or objective.cycle_weight
-    style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if own_style}
+    style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if objective.encodes_style}
     content = {
         x: encode_content(a, generators, x, images[x])
         for x in DOMAINS

@@ -183,7 +183,10 @@ def _is_missing(signed: Float[np.ndarray, "h w"], unsigned: Float[np.ndarray, "h
 
 
 def make_fields(run: TrainedRun, at_once: int) -> Callable[..., Float[Array, "n h w"]]:
-    """Return the translation of an EUV image in DN/s, in gauss, with n styles and last that of the true magnetogram."""
+    """Return the translation of an EUV image in DN/s, in gauss, with n styles and last that of the true magnetogram.
+
+    The last is NaN for a run that cannot tell the style of an image.
+    """
 
     def fields(
         generators: Params,
@@ -193,7 +196,10 @@ def make_fields(run: TrainedRun, at_once: int) -> Callable[..., Float[Array, "n 
         context: Float[Array, "h w k"] | None,
     ) -> Float[Array, "n+1 h w"]:
         scaled = normalize(run.normalizations["magnetogram"], true[None, ..., None])
-        own = encode_style(run.architecture, generators, "magnetogram", scaled)
+        if run.knows_styles:
+            own = encode_style(run.architecture, generators, "magnetogram", scaled)
+        else:
+            own = jnp.full_like(styles[:1], jnp.nan)
         image = normalize(run.normalizations["euv"], euv[None])
         every = jnp.concatenate([styles, own])
         planes = None if context is None else context[None]

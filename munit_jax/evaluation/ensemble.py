@@ -4,6 +4,7 @@ Sums are taken over one frame on the device and add up over frames, as in `munit
 gauss.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -162,7 +163,8 @@ def ensemble_scores(
     Args:
         sums: of `ensemble_sums`, added up over frames.
         right, wrong: shares of right and of wrong signs above SIGNED_ABOVE of each frame and realisation.
-        own_style: that of right signs, pooled, of translations with the style of the true magnetogram.
+        own_style: that of right signs, pooled, of translations with the style of the true magnetogram; NaN for a run
+            that cannot tell it.
     """
     n = len(sums["ranks"]) - 1
     pixels, variance, error = sums["pixels"][0], sums["variance"][0], sums["squared_error"][0]
@@ -225,10 +227,12 @@ def verdict(result: Mapping[str, Any]) -> list[str]:
     else:
         sentences = [f"The spread of the realisations is about their error; {inside}."]
     if polarity["right"] is not None:
+        own = ""
+        if math.isfinite(polarity["own_style"]):
+            own = f"; with the style of the true magnetogram, which nobody has, {100 * polarity['own_style']:.0f} %"
         sentences.append(
-            f"Signs (|B| >= {polarity['above_gauss']:.0f} G): {100 * polarity['right']:.0f} % right, 50 % by chance; "
-            f"with the style of the true magnetogram, which nobody has, {100 * polarity['own_style']:.0f} %. "
-            f"{100 * polarity['majority']:.0f} % of the realisations agree on the sign of a pixel."
+            f"Signs (|B| >= {polarity['above_gauss']:.0f} G): {100 * polarity['right']:.0f} % right, 50 % by "
+            f"chance{own}. {100 * polarity['majority']:.0f} % of the realisations agree on the sign of a pixel."
         )
     if polarity.get("of_variance_by_style") is not None:
         sentences.append(

@@ -73,6 +73,25 @@ def preparation(run: TrainedRun, references: Sequence[Reference] = (), table: Pa
     return Preparation(run.geometry, [*references, *reference_of_training(run.disk_percentiles)], table)
 
 
+def check_taught(run: TrainedRun, settings: Settings) -> None:
+    """Check that what is asked for was learnt; a run may have been trained in one direction alone.
+
+    Raises:
+        ConfigError: what was not.
+    """
+    target = OTHER[settings.source]
+    if target not in run.into:
+        raise ConfigError(
+            f"direction={settings.direction}: {run.name} was trained to make images of {' and '.join(run.into)} alone; "
+            "take another run, one with an adversarial, content, style or cycle weight"
+        )
+    if settings.style_image is not None and not run.knows_styles:
+        raise ConfigError(
+            f"style={settings.style}: {run.name} was trained with random styles alone and cannot tell that of an "
+            "image; take random or mean, or a run with an image, style or cycle weight"
+        )
+
+
 def series_of_inputs(run: TrainedRun, settings: Settings) -> tuple[str, ...]:
     """Return the series of which each input needs an image, in the order of the networks' channels."""
     return run.channels if settings.source == "euv" else ("bz",)

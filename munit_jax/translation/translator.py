@@ -18,6 +18,7 @@ from munit_jax.translation.past import past_of
 from munit_jax.translation.settings import (
     Inputs,
     Settings,
+    check_taught,
     file_sha256,
     products,
     provenance,
@@ -59,6 +60,7 @@ class Translation:
 
     def __init__(self, run: TrainedRun, settings: Settings, how: Preparation):
         self.run, self.settings, self.how = run, settings, how
+        check_taught(run, settings)
         if settings.last_seen and LAST_SEEN not in run.planes:
             raise ConfigError(f"last_seen: {run.name} was trained without: leave it out")
         self.past = past_of(settings.last_seen, how) if settings.last_seen else None

@@ -1,23 +1,27 @@
 """A run taken over frames: what does not matter (batches, devices, order), what does, and stopping in between."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from munit_jax.assessment import measurement
-from munit_jax.assessment.measurement import COLUMNS, SINGLES, Held, assess, look, make_measure
+from munit_jax.assessment.measurement import COLUMNS, SINGLES, Held, assess, look, make_fields, make_measure
 from munit_jax.assessment.parts import Parts
 from munit_jax.assessment.results import ensemble_of, metrics_json
 from munit_jax.data.pipeline import frame_context
 from munit_jax.evaluation.baselines import learn_climate
 from munit_jax.inference import make_translate, random_styles
+from munit_jax.objectives import Objective
 from munit_jax.solar.disk import sdoml_geometry
 from tests.translation.suns import told_run
 from tfds_sdoml.ephemeris import DAY
 
 SIZE, COUNT = 16, 6
+ONE_WAY = Objective(adversarial_weight=0.0, image_weight=0.0, content_weight=0.0, style_weight=0.0, ensemble_weight=1.0)
 
 
 class Frames(list):
@@ -174,6 +178,16 @@ def test_a_generator_of_nothing_is_exposed(evaluate, run):
     assert polarity["own_style"] == 0
     assert polarity["majority"] == 0.5, "no realisation has a sign"
     assert result["ensemble"]["verdict"][0].startswith("Overconfident")
+
+
+def test_a_run_that_cannot_tell_the_style_of_an_image_has_no_field_of_that_style(run):
+    one_way = replace(run, objective=ONE_WAY)
+    frame, styles = made_frames()[0], random_styles(run, 0, 3)
+    given = jnp.asarray(frame["euv"]), jnp.asarray(frame["magnetogram"][..., 0]), styles, None
+    made, without = (np.asarray(make_fields(one, 4)(one.generators, *given)) for one in (run, one_way))
+    np.testing.assert_array_equal(without[:-1], made[:-1])
+    assert np.isfinite(made).all()
+    assert np.isnan(without[-1]).all()
 
 
 def test_the_first_frame_has_no_day_before(evaluate):

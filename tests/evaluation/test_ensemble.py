@@ -92,6 +92,15 @@ def test_expected_coverage_is_the_level_where_there_are_enough_realisations():
     assert expected_coverage(2, 0.9) == pytest.approx(1 / 3)
 
 
+def test_the_style_of_the_true_magnetogram_is_spoken_of_where_a_run_can_tell_it():
+    x, t = draw(3, N, 40, 50), draw(4, 40, 50)
+    (known,) = [line for line in scores_of(x, t, own=0.75)["verdict"] if line.startswith("Signs")]
+    assert "50 % by chance; with the style of the true magnetogram, which nobody has, 75 %. " in known
+    (unknown,) = [line for line in scores_of(x, t, own=float("nan"))["verdict"] if line.startswith("Signs")]
+    assert "style" not in unknown
+    assert "nan" not in unknown
+
+
 @pytest.mark.parametrize(("sigma", "word"), [(3.0, "Overconfident"), (90.0, "Underconfident")])
 def test_too_small_and_too_large_a_spread_are_said_in_words(sigma, word):
     result = scores_of(draw(3, N, 40, 50, sigma=sigma), draw(4, 40, 50))

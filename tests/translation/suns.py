@@ -18,6 +18,7 @@ from munit_jax.data.context import context_signs
 from munit_jax.data.normalization import Normalization
 from munit_jax.inference import TrainedRun
 from munit_jax.model.munit import Architecture, init_generators
+from munit_jax.objectives import Objective
 from tests.training.conftest import TINY
 
 AU = 1.495978707e11
@@ -176,6 +177,7 @@ def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",), planes:
         channels=channels,
         size=size,
         architecture=Architecture(euv_channels=len(channels), context_planes=len(context_signs(planes))),
+        objective=Objective(),
         generators=None,
         normalizations={"euv": linear, "magnetogram": linear},
         parameters_sha256="p" * 64,

@@ -5,9 +5,18 @@ from dataclasses import replace
 import pytest
 
 from munit_jax.errors import ConfigError
+from munit_jax.objectives import Objective
 from munit_jax.translation.instruments import Preparation, observe
 from munit_jax.translation.intensity import BUILT_IN
-from munit_jax.translation.settings import Settings, products, recipe, reference_of, series_of_inputs, styles
+from munit_jax.translation.settings import (
+    Settings,
+    check_taught,
+    products,
+    recipe,
+    reference_of,
+    series_of_inputs,
+    styles,
+)
 from tests.translation.suns import untrained_run, write_aia, write_euvi
 from tfds_sdoml.sources.interface import FrameError
 
@@ -39,6 +48,29 @@ def test_what_goes_in_and_what_comes_out():
 def test_one_file_has_no_style_of_two_channels():
     with pytest.raises(ConfigError, match="the run has 2 channels, one file cannot tell their style"):
         styles(RUN, Settings("magnetogram_to_euv", style="image:a.fits"), HOW)
+
+
+@pytest.mark.parametrize(
+    ("weights", "asked", "message"),
+    [
+        ({}, {"direction": "magnetogram_to_euv"}, "direction=magnetogram_to_euv: untrained was trained to make images"),
+        ({}, {"style": "image:a.fits"}, "style=image:a.fits: untrained was trained with random styles alone"),
+        ({}, {}, None),
+        ({"style_weight": 1.0}, {"direction": "magnetogram_to_euv", "style": "image:a.fits"}, None),
+        ({"image_weight": 1.0}, {"style": "image:a.fits"}, None),
+        ({"image_weight": 1.0}, {"direction": "magnetogram_to_euv"}, "of magnetogram alone"),
+        ({"paired_weight": 1.0}, {"direction": "magnetogram_to_euv", "style": "image:a.fits"}, None),
+    ],
+)
+def test_what_was_not_learnt_is_refused(weights, asked, message):
+    """A run may have been trained in one direction alone, with random styles alone."""
+    none = dict.fromkeys(("adversarial_weight", "image_weight", "content_weight", "style_weight"), 0.0)
+    run = replace(untrained_run(), objective=Objective(**none | {"ensemble_weight": 1.0} | weights))
+    if message is None:
+        check_taught(run, Settings(**asked))
+    else:
+        with pytest.raises(ConfigError, match=message):
+            check_taught(run, Settings(**asked))
 
 
 def test_a_recipe_is_of_all_that_an_output_depends_on():
