@@ -56,17 +56,24 @@ class Variant:
 THREE = ("0171", "0193", "0304")
 WITHOUT_PLANES = {"data.context": ()}
 WITH_PAST = {"data.context": (*CONFIGS[BEST].data.context, "last_seen")}
-UNSIGNED = {"loss.ensemble_weight": 0.0, "loss.unsigned_weight": 150.0}  # as the quickstart is taught
+WITHOUT_FLUX = {"loss.ensemble_flux_weight": 0.0}
+WITHOUT_CRPS = {**WITHOUT_FLUX, "loss.ensemble_weight": 0.0}
+POSTER = aia193.get_config().loss
+MUNIT = {
+    f"loss.{name}": POSTER[name] for name in ("adversarial_weight", "image_weight", "content_weight", "style_weight")
+}
 VARIANTS: Mapping[str, Variant] = {
-    "best": Variant(0.5),
+    "best": Variant(0.17),
     "quickstart": Variant(0.17, QUICKSTART),
-    "last_seen": Variant(0.5, changes=WITH_PAST),
-    "without_planes": Variant(0.48, changes=WITHOUT_PLANES),
-    "planes_unsigned": Variant(0.45, changes=UNSIGNED),
-    "planes_l1": Variant(0.5, changes={"loss.ensemble_weight": 0.0, "loss.paired_weight": 150.0}),
-    "no_discriminators": Variant(0.4, changes={"loss.adversarial_weight": 0.0}),
+    "without_flux": Variant(0.17, changes=WITHOUT_FLUX),
+    "without_planes": Variant(0.15, changes=WITHOUT_PLANES),
+    "last_seen": Variant(0.18, changes=WITH_PAST),
+    "reversal": Variant(0.17, changes={"data.reversal": True}),
+    "all_of_munit": Variant(0.48, changes=MUNIT),
+    "planes_unsigned": Variant(0.12, changes={**WITHOUT_CRPS, "loss.unsigned_weight": 600.0}),
+    "planes_l1": Variant(0.35, changes={**WITHOUT_CRPS, "loss.paired_weight": 600.0}),
     "three_channels": Variant(
-        0.5,
+        0.17,
         changes={
             "data.channels": THREE,
             "data.normalization.euv.scale": tuple(aia193.ASINH_FRACTION * aia193.AIA_LIMIT[c] for c in THREE),
