@@ -82,7 +82,6 @@ def base(channel: str) -> Config:
             "mlp_width": 256,
             "downsamplings": 2,
             "residual_blocks": 4,
-            "style_noise": False,
             "discriminator_width": 64,
             "discriminator_scales": 3,
             "discriminator_layers": 4,

@@ -210,6 +210,11 @@ def validate(config: Config, devices: int) -> None:
         raise ConfigError(
             f"loss.{', loss.'.join(OF_PAIRS)} compare simultaneous images: set them to 0.0, or data.paired=True"
         )
+    if "magnetogram" not in objective(config).into:
+        raise ConfigError(
+            "no loss term teaches to make magnetograms of EUV images: set loss.adversarial_weight, content_weight, "
+            "style_weight, cycle_weight or one for simultaneous images above 0"
+        )
     if config.data.crop and config.loss.get("source_surface_weight"):
         raise ConfigError("loss.source_surface_weight needs the whole disk: set it to 0.0, or data.crop=0")
     if config.data.crop:

@@ -30,7 +30,6 @@ from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.model import munit
 from munit_jax.model.context import Context
 from munit_jax.model.munit import (
-    DOMAINS,
     OTHER,
     Architecture,
     ContentCode,
@@ -106,16 +105,6 @@ class TrainedRun:
     def planes(self) -> tuple[str, ...]:
         """The planes of context that the decoders take, see `munit_jax.data.context`."""
         return configuration.context_planes(self.config)
-
-    @property
-    def into(self) -> tuple[Domain, ...]:
-        """The domains into which the run was taught to translate."""
-        return DOMAINS if self.objective.paired_weight else self.objective.translated
-
-    @property
-    def knows_styles(self) -> bool:
-        """Whether the run was taught what the style of a real image is."""
-        return self.objective.encodes_style or bool(self.objective.style_weight)
 
     def context(
         self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0

@@ -68,7 +68,7 @@ class Objective:
 
     @property
     def encodes_style(self) -> bool:
-        """Whether the styles of images are encoded; if they are not, nothing is known of the styles of real images."""
+        """Whether the styles of real images are encoded on the way to some term."""
         return bool(self.image_weight or self.paired_weight or self.cycle_weight)
 
     @property
@@ -78,6 +78,16 @@ class Objective:
             return DOMAINS
         of_magnetograms = self.needs_second or self.unsigned_weight or self.source_surface_weight
         return ("magnetogram",) if of_magnetograms else ()
+
+    @property
+    def into(self) -> tuple[Domain, ...]:
+        """The domains into which translation is taught."""
+        return DOMAINS if self.paired_weight else self.translated
+
+    @property
+    def teaches_styles(self) -> bool:
+        """Whether it is taught what the style of a real image is."""
+        return self.encodes_style or bool(self.style_weight)
 
 
 class Generated(struct.PyTreeNode):

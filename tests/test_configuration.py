@@ -89,7 +89,19 @@ def test_bad_values(config, key, value, devices, message):
         configuration.validate(config, devices)
 
 
-@pytest.mark.parametrize("term", ["paired_weight", "unsigned_weight", "ensemble_weight", "source_surface_weight"])
+@pytest.mark.parametrize("image_weight", [0.0, 10.0])
+def test_some_term_must_teach_to_make_magnetograms(config, image_weight):
+    none = ("adversarial_weight", "content_weight", "style_weight", "cycle_weight", *configuration.OF_PAIRS)
+    config.loss.update({**dict.fromkeys(none, 0.0), "image_weight": image_weight})
+    with pytest.raises(ConfigError, match="no loss term teaches to make magnetograms of EUV images: set"):
+        configuration.validate(config, 1)
+    for term in none:
+        config.loss[term] = 1.0
+        configuration.validate(config, 1)
+        config.loss[term] = 0.0
+
+
+@pytest.mark.parametrize("term", configuration.OF_PAIRS)
 def test_paired_terms_need_pairs(config, term):
     config.loss.unsigned_weight = 0.0
     config.update_from_flattened_dict({"data.paired": False, "data.crop": 0, f"loss.{term}": 1.0})

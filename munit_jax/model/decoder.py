@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
 from munit_jax.model.context import ContextEncoder, Modulation
 from munit_jax.model.convolution import Algorithm
-from munit_jax.model.noise import Noise
 
 
 class StyleMLP(nn.Module):
@@ -35,8 +34,7 @@ class Decoder(nn.Module):
 
     The style sets the statistics of the features in the residual blocks; the upsampling uses layer norm, since
     instance norm would undo what the style has set. A context modulates the features before and after the residual
-    blocks and after each upsampling; in the same places, but for the first, comes the style's noise where it is asked
-    for.
+    blocks and after each upsampling.
     """
 
     channels: int
@@ -44,7 +42,6 @@ class Decoder(nn.Module):
     residual_blocks: int
     mlp_width: int
     context_width: int
-    noise: bool = False
     dtype: Any = jnp.float32
     algorithm: Algorithm = "direct"
     recompute: Recompute = "nothing"
@@ -65,19 +62,16 @@ class Decoder(nn.Module):
         def modulated(x: Array, level: int, name: str) -> Array:
             return x if planes is None else Modulation(**options, name=name)(x, planes[level])
 
-        def noised(x: Array, name: str) -> Array:
-            return Noise(name=name)(x, style) if self.noise else x
-
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
         x = modulated(content, -1, "modulation_in")
         residual_block = block_class(ResidualBlock, self.recompute)
         for i in range(self.residual_blocks):
             x = residual_block(**options, name=f"residual_{i}")(x, adain[:, i])
-        x = modulated(noised(x, "noise_out"), -1, "modulation_out")
+        x = modulated(x, -1, "modulation_out")
         block = block_class(ConvolutionBlock, self.recompute)
         for i in range(self.upsamplings):
             features //= 2
             x = block(features, 5, upsample=True, norm="layer", **options, name=f"up_{i}")(x)
-            x = modulated(noised(x, f"noise_{i}"), -2 - i, f"modulation_{i}")
+            x = modulated(x, -2 - i, f"modulation_{i}")
         x = Convolution(self.channels, 7, padding=3, dtype=self.dtype, name="image")(x)
         return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))

@@ -20,7 +20,7 @@ def draw_parameters(shapes: Any, side: Side, rng: np.random.Generator, dtype: st
     """Return a tree of arrays of `dtype`, drawn in float32, for a tree of shapes (leaves with `.shape`).
 
     Kernels of generators are Kaiming normal, N(0, 2 / fan in) for ReLU; those of discriminators N(0, 0.02^2). Layer
-    norm's gamma is U(0, 1); biases, beta and the strengths of noise are 0.
+    norm's gamma is U(0, 1); biases and beta are 0.
     """
 
     def draw(path: tuple[Any, ...], leaf: Any) -> jax.Array:
@@ -28,7 +28,7 @@ def draw_parameters(shapes: Any, side: Side, rng: np.random.Generator, dtype: st
 
     def values(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
         name, shape = path[-1].key, leaf.shape
-        if name in ("bias", "beta", "noise_scale", "noise_shift"):
+        if name in ("bias", "beta"):
             return np.zeros(shape, np.float32)
         if name == "gamma":
             return rng.random(shape, np.float32)

@@ -35,7 +35,6 @@ StyleCode = Float[Array, "b s"]
 class Architecture:
     """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain).
 
-    style_noise brings a number for each pixel into the decoders with the style, see `munit_jax.model.noise`.
     discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
     context_planes is the number of planes that the decoders are told, see `munit_jax.model.context`.
     dtype and convolution say how the arithmetic is done, recompute what the backward pass does again to save memory.
@@ -46,7 +45,6 @@ class Architecture:
     mlp_width: int = 256
     downsamplings: int = 2
     residual_blocks: int = 4
-    style_noise: bool = False
     discriminator_width: int = 64
     discriminator_scales: int = 3
     discriminator_layers: int = 4
@@ -105,7 +103,6 @@ def _decoder(a: Architecture, domain: Domain) -> Decoder:
         a.residual_blocks,
         a.mlp_width,
         a.width,
-        a.style_noise,
         **_arithmetic(a),
     )
 

@@ -80,12 +80,12 @@ def check_taught(run: TrainedRun, settings: Settings) -> None:
         ConfigError: what was not.
     """
     target = OTHER[settings.source]
-    if target not in run.into:
+    if target not in run.objective.into:
         raise ConfigError(
-            f"direction={settings.direction}: {run.name} was trained to make images of {' and '.join(run.into)} alone; "
-            "take another run, one with an adversarial, content, style or cycle weight"
+            f"direction={settings.direction}: {run.name} was not trained to make {target} images; take another run, "
+            "one with an adversarial, content, style or cycle weight"
         )
-    if settings.style_image is not None and not run.knows_styles:
+    if settings.style_image is not None and not run.objective.teaches_styles:
         raise ConfigError(
             f"style={settings.style}: {run.name} was trained with random styles alone and cannot tell that of an "
             "image; take random or mean, or a run with an image, style or cycle weight"

@@ -53,12 +53,16 @@ def test_one_file_has_no_style_of_two_channels():
 @pytest.mark.parametrize(
     ("weights", "asked", "message"),
     [
-        ({}, {"direction": "magnetogram_to_euv"}, "direction=magnetogram_to_euv: untrained was trained to make images"),
+        (
+            {},
+            {"direction": "magnetogram_to_euv"},
+            "direction=magnetogram_to_euv: untrained was not trained to make euv images",
+        ),
         ({}, {"style": "image:a.fits"}, "style=image:a.fits: untrained was trained with random styles alone"),
         ({}, {}, None),
         ({"style_weight": 1.0}, {"direction": "magnetogram_to_euv", "style": "image:a.fits"}, None),
         ({"image_weight": 1.0}, {"style": "image:a.fits"}, None),
-        ({"image_weight": 1.0}, {"direction": "magnetogram_to_euv"}, "of magnetogram alone"),
+        ({"image_weight": 1.0}, {"direction": "magnetogram_to_euv"}, "not trained to make euv images"),
         ({"paired_weight": 1.0}, {"direction": "magnetogram_to_euv", "style": "image:a.fits"}, None),
     ],
 )
