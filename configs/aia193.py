@@ -56,6 +56,7 @@ def base(channel: str) -> Config:
     config.checkpoint_every = 5_000
     config.eval_every = 5_000
     config.max_skipped_in_a_row = 10  # steps whose numbers are not finite; more stop the run
+    config.style_spread = 1.0  # standard deviation of the styles of realisations; training draws them with 1
     config.dtype = "float32"
     config.convolution = "auto"  # Winograd's algorithm on CPUs
     config.recompute = "activations"  # a third less memory for 5 % of time

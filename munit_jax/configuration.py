@@ -39,6 +39,7 @@ STEERING = (
     "max_skipped_in_a_row",
     "data.data_dir",
     "evaluation",
+    "style_spread",
     "convolution",
     "recompute",
 )
@@ -65,6 +66,11 @@ def architecture(config: Config) -> Architecture:
 def context_planes(config: Config) -> tuple[str, ...]:
     """Return the names of the planes of context; configs of before have none."""
     return tuple(config.data.get("context") or ())
+
+
+def style_spread(config: Config) -> float:
+    """Return the standard deviation of the styles of realisations; configs of before have that of the training, 1."""
+    return float(config.get("style_spread", 1.0))
 
 
 def recipe(config: Config) -> Recipe:
@@ -172,6 +178,10 @@ def validate(config: Config, devices: int) -> None:
         raise ConfigError("dtype=float64 needs JAX_ENABLE_X64=1 in the environment, since JAX is in single precision")
     if config.max_skipped_in_a_row < 0:
         raise ConfigError(f"max_skipped_in_a_row must not be negative, got {config.max_skipped_in_a_row}")
+    if not style_spread(config) > 0:
+        raise ConfigError(
+            f"style_spread must be above 0, got {config.style_spread}: 1.0 draws realisations as the training does"
+        )
     _choice("convolution", config.convolution, CONVOLUTIONS)
     _choice("recompute", config.recompute, get_args(Recompute))
     if config.convolution == "winograd" and config.dtype != "float32":

@@ -216,8 +216,8 @@ def style_of(run: TrainedRun, domain: Domain, images: Float[Any, "b h w c"]) -> 
 
 
 def random_styles(run: TrainedRun, seed: int, count: int) -> StyleCode:
-    """Return `count` styles drawn from N(0, I), the same for a seed and a count."""
-    return draw_style(run.architecture, jax.random.key(seed), count)
+    """Return `count` styles drawn from N(0, s^2 I), s the run's `style_spread`, the same for a seed and a count."""
+    return draw_style(run.architecture, jax.random.key(seed), count, configuration.style_spread(run.config))
 
 
 def mean_style(run: TrainedRun) -> StyleCode:

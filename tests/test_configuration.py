@@ -66,6 +66,7 @@ def test_unknown_variant(module):
         ("dtype", "float16", 1, "dtype must be one of float32, bfloat16, float64, got 'float16'"),
         ("dtype", "float64", 1, "dtype=float64 needs JAX_ENABLE_X64=1 in the environment"),
         ("max_skipped_in_a_row", -1, 1, "max_skipped_in_a_row must not be negative, got -1"),
+        ("style_spread", 0.0, 1, "style_spread must be above 0, got 0.0: 1.0 draws realisations as the training does"),
         ("data.crop", 66, 1, r"data.crop=66 is not divisible by 4 \(model.downsamplings=2\): use 64"),
         ("data.crop", 32, 1, "data.crop=32 is too small: 3 discriminator scales of 4 layers need 64 pixels"),
         ("data.flip", "east_west", 1, "data.flip must be one of none, physical, photograph, got 'east_west'"),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -131,6 +132,7 @@ def test_a_run_of_before_there_were_planes_takes_none(tmp_path, trained, run, im
     config = json.loads((trained / "config.json").read_text())
     for section, key in (("data", "context"), ("data", "reversal"), ("loss", "ensemble_weight")):
         del config[section][key]
+    del config["style_spread"]
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     old = open_run(tmp_path / "run", "latest")
     assert (old.planes, old.architecture) == ((), run.architecture)
@@ -143,6 +145,13 @@ def test_styles(run):
     np.testing.assert_array_equal(random_styles(run, 1, 4), random_styles(run, 1, 4))
     assert not np.allclose(random_styles(run, 1, 4), random_styles(run, 2, 4))
     np.testing.assert_array_equal(mean_style(run), np.zeros((1, 3)))
+
+
+def test_styles_are_spread_as_the_run_says(run):
+    config = run.config.copy_and_resolve_references()
+    config.style_spread = 1.5
+    wide = random_styles(replace(run, config=config), 1, 4)
+    np.testing.assert_allclose(wide, 1.5 * random_styles(run, 1, 4), rtol=1e-6)
 
 
 def test_how_much_at_once(monkeypatch):

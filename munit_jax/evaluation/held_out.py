@@ -49,9 +49,11 @@ def make_translator(architecture: Architecture, normalizations: Mapping[str, Nor
     return translator
 
 
-def frame_styles(architecture: Architecture, seed: int, frame: int, count: int) -> StyleCode:
-    """Return the styles drawn for a held-out frame: always the same for a seed, so that scores compare."""
-    return draw_style(architecture, jax.random.fold_in(jax.random.key(seed), frame), count)
+def frame_styles(architecture: Architecture, seed: int, frame: int, count: int, spread: float = 1.0) -> StyleCode:
+    """Return the styles drawn for a held-out frame from N(0, `spread`^2 I): always the same for a seed, so that scores
+    compare.
+    """
+    return draw_style(architecture, jax.random.fold_in(jax.random.key(seed), frame), count, spread)
 
 
 def scored_mask(frame: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "h w"]:
@@ -69,17 +71,18 @@ def score_generator(
     seed: int,
     watch: Watch = iter,
     context: FrameContext = no_context,
+    style_spread: float = 1.0,
 ) -> Scores:
     """Score single realisations on evenly spaced held-out frames.
 
     Every one of `styles` realisations of every frame counts for itself (their mean would score higher but is no
-    realisation). `limit` frames at most, 0 for all. Frames without a true magnetogram have `WITHOUT_TRUTH` only.
-    `context` makes that of a frame.
+    realisation); `style_spread` is the standard deviation of the styles. `limit` frames at most, 0 for all. Frames
+    without a true magnetogram have `WITHOUT_TRUTH` only. `context` makes that of a frame.
     """
     total, has_truth = None, True
     for i in watch(spaced(len(frames), limit)):
         frame = frames[i]
-        of_frame = frame_styles(architecture, seed, i, styles)
+        of_frame = frame_styles(architecture, seed, i, styles, style_spread)
         generated = translator(generators, frame["euv"], of_frame, context(frame))
         has_truth = "magnetogram" in frame
         true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)

@@ -197,9 +197,9 @@ def decode(
     return _apply(architecture, _decoder(architecture, domain), generators[domain]["decoder"], content, style, context)
 
 
-def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int) -> StyleCode:
-    """Draw `count` style codes from the prior q = N(0, I)."""
-    return jax.random.normal(key, (count, architecture.style_size))
+def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
+    """Draw `count` style codes from the prior q = N(0, I), or from a wider one, N(0, `spread`^2 I)."""
+    return spread * jax.random.normal(key, (count, architecture.style_size))
 
 
 def translate(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from munit_jax.configuration import Config
+from munit_jax.configuration import Config, style_spread
 from munit_jax.data.pipeline import DataSettings, Frames, Watch, archive_of, context_of_scored, format_time, spaced
 from munit_jax.evaluation.held_out import (
     Scores,
@@ -63,7 +63,8 @@ class Monitor:
         rows = []
         for i in self.watch(spaced(len(self.frames), SAMPLE_FRAMES)):
             frame = self.frames[i]
-            styles = frame_styles(self.architecture, self.config.seed, i, SAMPLE_REALISATIONS)
+            spread = style_spread(self.config)
+            styles = frame_styles(self.architecture, self.config.seed, i, SAMPLE_REALISATIONS, spread)
             rows.append(
                 {
                     "euv": frame["euv"][..., 0],
@@ -90,4 +91,5 @@ class Monitor:
             self.config.seed,
             self.watch,
             self.context,
+            style_spread(self.config),
         )

@@ -30,7 +30,7 @@ class Settings:
 
     Attributes:
         direction: from what to what.
-        style: `random` (drawn from N(0, I)), `mean` (the prior's mean, one realisation), or `image:FILE` (the style
+        style: `random` (see `random_styles`), `mean` (the prior's mean, one realisation), or `image:FILE` (the style
             of a real image of the target, one realisation).
         samples: realisations of each input, with random styles.
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.

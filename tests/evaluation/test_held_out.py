@@ -106,6 +106,20 @@ def test_styles_of_a_frame_are_its_own_and_always_the_same():
     np.testing.assert_array_equal(frame_styles(TINY, 0, 3, 4), frame_styles(TINY, 0, 3, 4))
     assert (frame_styles(TINY, 0, 3, 4) != frame_styles(TINY, 0, 4, 4)).all()
     assert (frame_styles(TINY, 0, 3, 4) != frame_styles(TINY, 1, 3, 4)).all()
+    np.testing.assert_array_equal(frame_styles(TINY, 0, 3, 4, 2.0), 2 * frame_styles(TINY, 0, 3, 4))
+
+
+def test_styles_are_drawn_as_wide_as_asked(frames):
+    """A generator that shows the styles' first number in every pixel."""
+
+    def shown(_, euv, styles, context):
+        return np.broadcast_to(np.asarray(styles)[:, :1, None], (len(styles), *euv.shape[:2]))
+
+    one, two = (
+        score_generator(shown, None, TINY, frames, 0, 2, 0, style_spread=spread)  # pyright: ignore[reportArgumentType]
+        for spread in (1.0, 2.0)
+    )
+    assert two["rms"] == pytest.approx(2 * one["rms"], rel=1e-5)
 
 
 def test_a_perfect_generator_scores_the_ideal(frames):
