@@ -15,6 +15,8 @@ What it changes of the poster's recipe, and why:
   which a mean absolute error cannot: its optimum is no field where the sign is open.
 - The same of the flux of blocks of pixels (`loss.ensemble_flux_weight`): one style serves a whole disk, so realisations
   else err alike all over it, and the corona sees nothing but that.
+- Realisations are drawn with wider styles than those of the training (`style_spread`): a trained ensemble is surer of
+  itself than it should be. The number is from validation frames.
 - MUNIT's own terms are left out, and with them all networks but two, the content encoder of EUV images and the decoder
   of magnetograms: step for step the field is as good without, and three times as many steps are made. So the run cannot
   make EUV images of magnetograms, nor tell the style of an image. --config.loss.adversarial_weight=1.0, image_weight
@@ -33,6 +35,7 @@ def get_config(variant: str = "") -> Config:
         raise ValueError(f"unknown variant {variant!r} of configs/aia193_best.py: choose 1024, embedded or none")
     config = aia193.get_config("quickstart" if variant == "embedded" else variant)
     config.data.context = ("hale_latitude", "mu", "cycle_phase")
+    config.style_spread = 1.4
     config.loss.update({"unsigned_weight": 0.0, "ensemble_weight": 600.0, "ensemble_flux_weight": 10.0})
     config.loss.update(dict.fromkeys(("adversarial_weight", "image_weight", "content_weight", "style_weight"), 0.0))
     config.loss.update({"adversarial": "lsgan", "detach_content_target": True})

@@ -52,23 +52,13 @@ def _hale_latitude(geometry: DiskGeometry, time: float) -> Float[np.ndarray, "h 
     return hale_sign(time) * np.sin(np.deg2rad(heliographic(geometry)[0]))
 
 
-def _magnetic_cycle(
-    component: Callable[[float], float],
-) -> Callable[[DiskGeometry, float], Float[np.ndarray, "h w"]]:
-    return lambda geometry, time: component(np.pi * cycle_and_phase(time)[1]) * _hale_latitude(geometry, time)
-
-
 # hale_latitude: sine of the latitude times the cycle's Hale sign: positive in the hemisphere whose following polarity
-# is positive. mu: cosine of the angle to the vertical. cycle_phase: 0 at a cycle's minimum, 1 at the next.
-# magnetic_cosine, magnetic_sine: sine of the latitude times those of the angle of the magnetic cycle of two sunspot
-# cycles, as polar fields go; steady through the minima, where the Hale sign jumps. last_seen: the field as the Earth
-# saw it last, scaled as the magnetograms; how many rotations ago; 1 where it was seen, else 0.
+# is positive. mu: cosine of the angle to the vertical. cycle_phase: 0 at a cycle's minimum, 1 at the next. last_seen:
+# the field as the Earth saw it last, scaled as the magnetograms; how many rotations ago; 1 where it was seen, else 0.
 PLANES: Mapping[str, Planes] = {
     "hale_latitude": Planes(_hale_latitude, (-1.0,)),
     "mu": Planes(lambda geometry, _: mu(geometry)),
     "cycle_phase": Planes(lambda _, time: cycle_and_phase(time)[1]),
-    "magnetic_cosine": Planes(_magnetic_cycle(np.cos), (-1.0,)),
-    "magnetic_sine": Planes(_magnetic_cycle(np.sin), (-1.0,)),
     LAST_SEEN: Planes(None, (-1.0, 1.0, 1.0)),
 }
 

@@ -12,7 +12,7 @@ from munit_jax.errors import ConfigError
 from munit_jax.solar.cycle import MINIMA
 from munit_jax.solar.disk import DiskGeometry, heliographic_to_pixel, mu, on_disk, sdoml_geometry
 
-PLANES = ("hale_latitude", "mu", "cycle_phase", "magnetic_cosine", "magnetic_sine")
+PLANES = ("hale_latitude", "mu", "cycle_phase")
 CYCLE_24 = (MINIMA[3] + MINIMA[4]) / 2  # half way
 CYCLE_25 = datetime(2023, 6, 1, tzinfo=UTC).timestamp()
 FAR = DiskGeometry(101, 40.0, (50.0, 50.0), distance=1e7)  # so far away that rays are parallel
@@ -70,40 +70,23 @@ def test_cycle_phase_is_one_value_on_the_disk():
     assert (plane("cycle_phase", FAR, MINIMA[4])[disk] == 0).all()
 
 
-def test_the_magnetic_cycle_by_hand():
-    """A quarter of a sunspot cycle is an eighth of a magnetic one, and half a cycle a quarter."""
-    sine_of_latitude = plane("hale_latitude", FAR)
-    quarter = MINIMA[3] + (MINIMA[4] - MINIMA[3]) / 4
-    for name in ("magnetic_cosine", "magnetic_sine"):
-        np.testing.assert_allclose(plane(name, FAR, quarter), sine_of_latitude * np.sqrt(0.5), atol=1e-6)
-    np.testing.assert_allclose(plane("magnetic_cosine", FAR, CYCLE_24), 0, atol=1e-6)
-    np.testing.assert_allclose(plane("magnetic_sine", FAR, CYCLE_24), sine_of_latitude, atol=1e-6)
-
-
-def test_the_magnetic_cycle_is_steady_through_a_minimum():
-    for minimum in MINIMA[1:]:
-        before, after = (context(FAR, minimum + seconds, PLANES[3:]) for seconds in (-60, 60))
-        np.testing.assert_allclose(before, after, atol=1e-5)
-        assert np.abs(after[..., 0]).max() > 0.9
-
-
 @pytest.mark.parametrize("geometry", [FAR, sdoml_geometry(64, -5.0), DiskGeometry(48, 20.0, (21.3, 26.8), b0=7.0)])
 def test_off_the_disk_all_are_0_and_the_limb_is_finite(geometry):
     planes = context(geometry)
-    assert planes.shape == (geometry.size, geometry.size, 5)
+    assert planes.shape == (geometry.size, geometry.size, 3)
     assert planes.dtype == np.float32
     assert np.isfinite(planes).all()
     disk = on_disk(geometry)
     assert (planes[~disk] == 0).all()
-    assert (planes[disk][:, 1:3] > 0).all()
+    assert (planes[disk][:, 1:] > 0).all()
     np.testing.assert_allclose(planes[disk][:, 1], mu(geometry)[disk], rtol=1e-6)
 
 
 def test_planes_come_in_the_order_asked():
     planes, turned = (context(FAR, names=names) for names in (PLANES, PLANES[::-1]))
     np.testing.assert_array_equal(planes, turned[..., ::-1])
-    np.testing.assert_array_equal(context_signs(PLANES), [-1, 1, 1, -1, -1])
-    np.testing.assert_array_equal(context_signs(PLANES[::-1]), [-1, -1, 1, 1, -1])
+    np.testing.assert_array_equal(context_signs(PLANES), [-1, 1, 1])
+    np.testing.assert_array_equal(context_signs(PLANES[::-1]), [1, 1, -1])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +103,7 @@ def test_the_flip_of_augmentation_gives_the_context_of_the_mirrored_sun(geometry
 
 
 def test_the_reversal_of_augmentation_gives_the_context_of_the_next_cycle():
-    """At the same phase of the next cycle the planes of polarity alone are others, and only by their sign."""
+    """At the same phase of the next cycle hale_latitude alone is another, and only by its sign."""
     geometry = sdoml_geometry(64, 5.0)
     later = MINIMA[4] + 5.5 * 365.25 * 86400  # half way too
     now, then = context(geometry), context(geometry, later)
