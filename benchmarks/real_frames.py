@@ -106,6 +106,11 @@ def main() -> None:
         for split in ("train", "validation", "test")
     )
     magnetograms = [frames[i] for frames in splits for i in range(len(frames))]
+    if not len(held_out) or not magnetograms:
+        parser.error(
+            f"{settings.euv} has {len(held_out)} held-out frames and {settings.magnetogram} {len(magnetograms)} "
+            "magnetograms: one of each is needed"
+        )
     real = {format_time(frame["time"])[:10]: frame["magnetogram"][None, ..., 0] for frame in magnetograms}
     run = open_run(options.workdir, size=held_out.size)
     frames = [held_out[i] for i in range(len(held_out))]
