@@ -76,7 +76,9 @@ def measure_corona(looked: Looked, folder: Path, identity: Mapping[str, Any]) ->
     if SURFACE in frames.domains:
         config, times = frames.config, measured["time"].tolist()
         sun = Sun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
-        far = measure_far_side(sun, times, looked.translate, settings, Parts(folder, {**about, "what": "far side"}))
+        far = measure_far_side(
+            sun, times, looked.translate, settings, Parts(folder, {**about, "what": "far side", "of": far_side.COLUMNS})
+        )
         json["far_side"] = far_side.far_side_json(far)
         sections.append(_far_side_section(looked, sun, times[len(times) // 2], json["far_side"]))
         sentences += far_side_findings(json["far_side"])
@@ -110,6 +112,7 @@ def far_side_findings(far: Mapping[str, Any]) -> list[str]:
             ("front_true", "the front true, the rest generated"),
             ("front_true_mean", "with the mean of its realisations"),
             ("rotation", "no far side, the last rotation from the Earth"),
+            ("with_rotation", "the mean of these two"),
             ("true_views", "three true views"),
         )
     ]
@@ -177,7 +180,8 @@ def _far_side_section(looked: Looked, sun: Sun, time: int, far: Mapping[str, Any
         "The synthetic Sun seen from the Earth and from 120 degrees on both sides of it at one time: what the EUV "
         "images of all three become, put together to the whole Sun, against the true sphere. Medians over "
         f"{far['dates']} dates. Beside it: the front from a true magnetogram; all three true, the bound of the "
-        "method; and what is done without a far side, the magnetograms of the last 27 days from the Earth."
+        "method; what is done without a far side, the magnetograms of the last 27 days from the Earth; and the mean of "
+        "that and of the front true with the mean of the rest."
     )
     pictures = []
     for column, name in (("model", "three generated views"), ("rotation", "the last rotation from the Earth")):

@@ -91,6 +91,8 @@ def test_a_perfect_translation_gives_the_true_views(perfect):
     for mean_of_all_three in ("model_mean", "front_true_mean"):
         np.testing.assert_allclose(made[mean_of_all_three], made["true_views"], atol=1e-4)
     assert made["rotation"].shape == made["true"].shape == (1, 18, 36)
+    half_way = (made["true_views"] + made["rotation"]) / 2
+    np.testing.assert_allclose(made["with_rotation"], half_way, atol=1e-4)
 
 
 def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
