@@ -28,10 +28,11 @@ from munit_jax.inference import TrainedRun, make_translate, open_run, random_sty
 
 STRENGTHS = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, np.inf)  # gauss: edges of the histogram's bins
 SHOWN = 3  # realisations in the picture
+MINUTE = 16  # characters of a time up to its minute, by which frames are called: there may be several a day
 
 
 def shares(fields: Float[np.ndarray, "n h w"], disk: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, " bins"]:
-    """Return the share of the disk by |B|, of several magnetograms together."""
+    """Return the share of the disk by |B| (`STRENGTHS`), of several magnetograms in gauss together."""
     strengths = np.abs(fields[:, disk])
     return np.histogram(np.minimum(strengths, np.finfo(np.float32).max), STRENGTHS)[0] / strengths.size
 
@@ -39,7 +40,7 @@ def shares(fields: Float[np.ndarray, "n h w"], disk: Bool[np.ndarray, "h w"]) ->
 def power(
     fields: Float[np.ndarray, "n h w"], real: Float[np.ndarray, "h w"], disk: Bool[np.ndarray, "h w"]
 ) -> Float[np.ndarray, " bands"]:
-    """Return the mean power of several magnetograms over that of a real one, by band of wavelengths."""
+    """Return the mean power of several magnetograms over that of a real one, by band of wavelengths (`BANDS`)."""
     return power_ratio(structure_sums(fields, np.abs(fields), real, disk)).mean(axis=0)
 
 
@@ -98,7 +99,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8, help="realisations of each frame")
     parser.add_argument("--picture", type=Path, default=None, help="draw the first frame into this file")
     options = parser.parse_args()
-    settings = data_settings(open_run(options.workdir).config)
+    run = open_run(options.workdir)
+    settings = data_settings(run.config)
     data_dir = options.data_dir or settings.data_dir
     held_out = Frames(settings.euv, "test", ("euv",), settings.channels, data_dir)
     splits = (
@@ -111,11 +113,10 @@ def main() -> None:
             f"{settings.euv} has {len(held_out)} held-out frames and {settings.magnetogram} {len(magnetograms)} "
             "magnetograms: one of each is needed"
         )
-    real = {format_time(frame["time"])[:10]: frame["magnetogram"][None, ..., 0] for frame in magnetograms}
-    run = open_run(options.workdir, size=held_out.size)
+    real = {format_time(frame["time"])[:MINUTE]: frame["magnetogram"][None, ..., 0] for frame in magnetograms}
     frames = [held_out[i] for i in range(len(held_out))]
     made = {
-        f"generated from {format_time(frame['time'])[:10]}": realisations_of(run, frame["euv"], options.samples)
+        f"generated from {format_time(frame['time'])[:MINUTE]}": realisations_of(run, frame["euv"], options.samples)
         for frame in frames
     }
     print(table(made, real, scored_mask(magnetograms[0])))
