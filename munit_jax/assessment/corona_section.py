@@ -112,7 +112,7 @@ def far_side_findings(far: Mapping[str, Any]) -> list[str]:
             ("front_true", "the front true, the rest generated"),
             ("front_true_mean", "with the mean of its realisations"),
             ("rotation", "no far side, the last rotation from the Earth"),
-            ("with_rotation", "the mean of these two"),
+            ("with_rotation", "these two together"),
             ("true_views", "three true views"),
         )
     ]

@@ -32,9 +32,11 @@ VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
 
 # model: all three views generated; front_true: the Earth's is the true one; both also by the mean of all realisations;
 # true_views: all three true; rotation: no far side, the last rotation from the Earth, a magnetogram a day;
-# with_rotation: the mean of that and front_true_mean, whose errors have little in common: one is wrong where the Sun
-# has changed, the other where the EUV image does not tell the field.
+# with_rotation: that and front_true_mean put together, see `with_last_rotation`.
 COLUMNS = ("model", "model_mean", "front_true", "front_true_mean", "true_views", "rotation", "with_rotation")
+
+
+POLEWARD_OF = 45.0  # degrees of latitude: where regions do not emerge, and fields stay for months
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,19 @@ def assembled(
     return jax.vmap(boundary)(patches)
 
 
+def with_last_rotation(
+    transform: Transform, generated: Float[Array, "lat lon"], rotation: Float[Array, "lat lon"]
+) -> Float[Array, "lat lon"]:
+    """Return a boundary of generated views and that of the last rotation from the Earth as one.
+
+    Equatorward of 45 degrees their mean: their errors have little in common, one is wrong where the Sun has changed,
+    the other where the EUV image does not tell the field. Poleward of it the last rotation alone: the Earth sees both
+    poles every day, their field changes slowly, and it is weaker than the noise of the pixels that networks learn from.
+    """
+    polar = np.abs(transform.grid.latitudes)[:, None] > POLEWARD_OF
+    return without_monopole(transform, jnp.where(polar, rotation, (generated + rotation) / 2))[0]
+
+
 def boundaries(
     transform: Transform, sun: Sun, time: int, translate: Translate, samples: int
 ) -> dict[str, Float[Array, "n lat lon"]]:
@@ -110,7 +125,7 @@ def boundaries(
         "front_true_mean": front_true_mean,
         "true_views": assembled(transform, geometries, true),
         "rotation": rotation,
-        "with_rotation": (front_true_mean + rotation) / 2,
+        "with_rotation": with_last_rotation(transform, front_true_mean[0], rotation[0])[None],
     }
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from munit_jax.assessment.far_side import (
     far_side_json,
     measure_far_side,
     true_boundary,
+    with_last_rotation,
 )
 from munit_jax.assessment.parts import Parts
 from munit_jax.evaluation.corona import SCORES
@@ -91,8 +93,20 @@ def test_a_perfect_translation_gives_the_true_views(perfect):
     for mean_of_all_three in ("model_mean", "front_true_mean"):
         np.testing.assert_allclose(made[mean_of_all_three], made["true_views"], atol=1e-4)
     assert made["rotation"].shape == made["true"].shape == (1, 18, 36)
-    half_way = (made["true_views"] + made["rotation"]) / 2
-    np.testing.assert_allclose(made["with_rotation"], half_way, atol=1e-4)
+    together = with_last_rotation(TRANSFORM, made["true_views"][0], made["rotation"][0])
+    np.testing.assert_allclose(made["with_rotation"][0], together, atol=1e-4)
+
+
+def test_the_poles_are_those_of_the_last_rotation_and_the_belts_half_of_each():
+    belts = np.abs(TRANSFORM.grid.latitudes)[:, None] <= 45
+    north, east = np.sign(TRANSFORM.grid.latitudes)[:, None], np.sign(180 - TRANSFORM.grid.longitudes)
+    # Neither has a monopole: one changes its sign at the equator, the other between east and west.
+    together = with_last_rotation(TRANSFORM, jnp.asarray(3.0 * north * np.ones(36)), jnp.asarray(5.0 * north * east))
+    np.testing.assert_allclose(together, np.where(belts, north * (3 + 5 * east) / 2, 5 * north * east), atol=1e-5)
+    # What the seam leaves of a net flux is taken off: here 2 G over all the sphere but the polar caps.
+    one_sided = with_last_rotation(TRANSFORM, jnp.full((18, 36), 4.0), jnp.zeros((18, 36)))
+    assert float(mean_over_sphere(TRANSFORM, one_sided)) == pytest.approx(0, abs=1e-5)
+    assert float(one_sided[9, 0] - one_sided[0, 0]) == pytest.approx(2, abs=1e-5)
 
 
 def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
