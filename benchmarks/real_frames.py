@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 from munit_jax.configuration import data_settings
-from munit_jax.data.pipeline import Frames, format_time
+from munit_jax.data.pipeline import Frames, format_time, geometry_of
 from munit_jax.evaluation.figures import draw_euv, draw_magnetogram
 from munit_jax.evaluation.held_out import scored_mask
 from munit_jax.evaluation.structure import BANDS, power_ratio, structure_sums
@@ -86,9 +86,12 @@ def picture(
     figure.savefig(path, dpi=100)
 
 
-def realisations_of(run: TrainedRun, euv: Float[np.ndarray, "h w c"], samples: int) -> Float[np.ndarray, "n h w"]:
-    """Return realisations of an EUV image in gauss."""
-    return np.asarray(make_translate(run, "euv")(euv[None], random_styles(run, 0, samples)))[0, ..., 0]
+def realisations_of(run: TrainedRun, frame: Mapping[str, np.ndarray], samples: int) -> Float[np.ndarray, "n h w"]:
+    """Return realisations of an EUV frame in gauss."""
+    context = run.context(geometry_of(frame), float(frame["time"]))
+    contexts = None if context is None else context[None]
+    styles = random_styles(run, 0, samples)
+    return np.asarray(make_translate(run, "euv")(frame["euv"][None], styles, contexts))[0, ..., 0]
 
 
 def main() -> None:
@@ -116,7 +119,7 @@ def main() -> None:
     real = {format_time(frame["time"])[:MINUTE]: frame["magnetogram"][None, ..., 0] for frame in magnetograms}
     frames = [held_out[i] for i in range(len(held_out))]
     made = {
-        f"generated from {format_time(frame['time'])[:MINUTE]}": realisations_of(run, frame["euv"], options.samples)
+        f"generated from {format_time(frame['time'])[:MINUTE]}": realisations_of(run, frame, options.samples)
         for frame in frames
     }
     print(table(made, real, scored_mask(magnetograms[0])))

@@ -26,9 +26,10 @@ from munit_jax.training.hosts import Host, this_host
 from munit_jax.training.monitor import Monitor
 from munit_jax.training.parallel import Device, local_copy, make_parallel_step, replicate, split_batch, to_devices
 from munit_jax.training.record import add_session, session
-from munit_jax.training.state import TrainState, init_state, make_optimizers
+from munit_jax.training.state import TrainState, init_state, make_optimizers, with_generators
 from munit_jax.training.step import Batch, Metrics, Recipe
 from munit_jax.training.stopping import Stopped, StopRequest
+from munit_jax.training.transfer import generators_of
 from munit_jax.training.workdir import check_space, claimed, full_disk_told
 from munit_jax.training.writers import ScalarWriter, write_json
 
@@ -68,10 +69,15 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
             configuration.check_image_size(config, monitor.frames.size, f"image size of {settings.euv}")
         config_json = configuration.to_json(config)
         with claimed(workdir, config_json, host.writes), full_disk_told(workdir), stop:
-            state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed), devices)
+            state = init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed)
+            state = replicate(state, devices)
             check_space(workdir, bytes_kept(state) + BYTES_LOGGED * config.steps)
             with Checkpoints(workdir, config_json, host) as checkpoints:
-                state = checkpoints.restore(state) or state
+                restored = checkpoints.restore(state)
+                if restored is None and (start_from := config.get("start_from")):
+                    generators = generators_of(start_from, recipe.architecture)
+                    restored = replicate(with_generators(state, generators), devices)
+                state = restored or state
                 first = int(state.step)
                 if host.writes:
                     write_json(workdir / "config.json", config_json)

@@ -87,3 +87,8 @@ def init_state(architecture: Architecture, optimizers: Optimizers, seed: int) ->
         generator_optimizer=optimizers.generators.init(generators),
         discriminator_optimizer=optimizers.discriminators.init(discriminators),
     )
+
+
+def with_generators(state: TrainState, generators: Params) -> TrainState:
+    """Return a state that has not taken a step yet with other generators, and the moving average begun from them."""
+    return state.replace(generators=generators, ema=generators)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import struct
 
@@ -183,6 +184,27 @@ def test_a_run_with_a_context_is_trained_scored_taken_up_and_opened(small_sun, t
     assert (run.step, run.planes, run.architecture.context_planes) == (2, planes, 3)
     with pytest.raises(WorkdirError, match=r"another config, differing in data\.context: use the same config"):
         train_and_evaluate(tiny_config(steps=2, **changes | {"data.context": planes[:2]}), tmp_path)
+
+
+def test_a_run_begins_with_the_generators_of_another_and_goes_on_without_it(uninterrupted, small_sun, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(uninterrupted, source)
+    still = {"start_from": str(source), "optimizer.learning_rate": 0.0, "checkpoint_every": 1, "eval_every": 2}
+    train_and_evaluate(tiny_config(steps=1, seed=5, **still), tmp_path / "run")
+    shapes = jax.eval_shape(lambda: init_generators(configuration.architecture(tiny_config()), 0))
+    begun = load_generators(tmp_path / "run", "latest", shapes)
+    assert sha256(begun.generators) == sha256(load_generators(uninterrupted, "best", shapes).generators)
+    shutil.rmtree(source)
+    assert train_and_evaluate(tiny_config(steps=2, seed=5, **still), tmp_path / "run") is not None
+
+
+def test_a_run_cannot_begin_with_what_does_not_fit_or_is_not_there(uninterrupted, small_sun, tmp_path):
+    changes = {"start_from": str(uninterrupted), "model.width": 4, "data.context": ("mu",)}
+    with pytest.raises(ConfigError, match=r"uninterrupted have other shapes, by model\.width, data\.context: set them"):
+        train_and_evaluate(tiny_config(**changes), tmp_path / "one")
+    with pytest.raises(ConfigError, match=r"start_from: no run in nowhere: config\.json: No such file"):
+        train_and_evaluate(tiny_config(start_from="nowhere"), tmp_path / "two")
+    assert not (tmp_path / "one" / "config.json").exists()
 
 
 @pytest.mark.parametrize(
