@@ -15,7 +15,6 @@ GPU.
 from configs import aia193
 from munit_jax.configuration import Config
 
-
 SYNTHETIC_BRIGHTNESS = 0.25  # median of the disk of the synthetic Sun in 171, over that of the real frames of 2014
 
 

@@ -196,8 +196,8 @@ def open_dataset(name: str, data_dir: str | None) -> Builder:
         )
     try:
         return build(name, data_dir)
-    except OSError as error:
-        raise DataError(f"cannot make or read {name}: {error}; choose another --config.data.data_dir") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot make or read {name}: {error}; or choose another --config.data.data_dir") from None
 
 
 def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[str, float]]:

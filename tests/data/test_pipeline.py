@@ -11,6 +11,7 @@ from munit_jax.data.pipeline import DataSettings, Frames, frame_context, open_da
 from munit_jax.errors import ConfigError, DataError
 from tests.tfds_sdoml.sun_images import write_aia, write_hmi
 from tfds_sdoml.build import build
+from tfds_sdoml.preparation import only_build
 
 NAME = "sdoml/small"
 PLANES = ("hale_latitude", "mu", "cycle_phase")
@@ -249,6 +250,12 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         DataError, match=r"cannot make or read sdoml/synthetic_64: .*choose another --config.data.data_dir"
     ):
         open_dataset("sdoml/synthetic_64", str(tmp_path / "file" / "data"))
+
+
+def test_a_dataset_that_another_process_makes(tmp_path):
+    folder = tmp_path / "sdoml" / "synthetic_64"
+    with only_build(folder), pytest.raises(DataError, match=r"another build of .* is at work: wait for it"):
+        open_dataset("sdoml/synthetic_64", str(tmp_path))
 
 
 def test_paired_needs_one_dataset(small_sun):
