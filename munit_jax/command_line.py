@@ -6,9 +6,11 @@ A user's mistake is one line and exit code 2, never a traceback.
 import glob
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +20,9 @@ from absl import logging as absl_logging
 from munit_jax.errors import UserError
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells count it
+
+# --config=configs/NAME.py:VARIANT, or what follows --config
+OUR_CONFIG = re.compile(r"(?P<flag>--?config=)?(?P<file>configs/\w+\.py)(?P<variant>(:\w+)?)")
 
 logger = logging.getLogger("munit_jax")
 flags.disclaim_key_flags()  # what is defined here is the flag of the command that asks for it
@@ -46,7 +51,7 @@ def _parse_flags(arguments: Sequence[str]) -> list[str]:
     # Config files are imported and their keys overridden while flags are parsed, or, where the file cannot be loaded,
     # when the flag is first read. A mistake there shows up as any of these, according to where ml_collections meets it.
     try:
-        rest = flags.FLAGS(arguments)
+        rest = flags.FLAGS([_with_our_config(argument) for argument in arguments])
         for value in flags.FLAGS.flag_values_dict().values():
             getattr(value, "to_dict", None)
     except (AttributeError, KeyError) as error:
@@ -56,6 +61,17 @@ def _parse_flags(arguments: Sequence[str]) -> list[str]:
         lines = str(error).strip().splitlines()
         _fail(lines[-1].strip().removeprefix("ValueError: ") if len(lines) > 2 else str(error))
     return rest
+
+
+def _with_our_config(argument: str) -> str:
+    """Return an argument, the path of one of our configs put in where it names one and is called elsewhere."""
+    match = OUR_CONFIG.fullmatch(argument)
+    if match is None or Path(match["file"]).exists():
+        return argument
+    spec = find_spec("configs")
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    ours = [path for folder in folders if (path := Path(folder) / Path(match["file"]).name).is_file()]
+    return f"{match['flag'] or ''}{ours[0]}{match['variant']}" if ours else argument
 
 
 def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> None:

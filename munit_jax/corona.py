@@ -162,5 +162,10 @@ def _write(
         command_line.logger.warning("the self-check failed: flux through the open area and the open flux differ")
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run as `munit-corona`."""
     command_line.run(main)
+
+
+if __name__ == "__main__":
+    command()

@@ -96,5 +96,10 @@ def _backgrounds(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(path) for path in command_line.matching("background", patterns))
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run as `munit-evaluate`."""
     command_line.run(main)
+
+
+if __name__ == "__main__":
+    command()

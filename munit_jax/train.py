@@ -94,5 +94,10 @@ def default_workdir(config_file: str) -> Path:
     return Path("runs") / (Path(path).stem + (f"-{variant}" if variant else ""))
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run as `munit-train`."""
     command_line.run(main)
+
+
+if __name__ == "__main__":
+    command()

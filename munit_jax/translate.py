@@ -135,5 +135,10 @@ def _draw(translation: "Translation") -> "Draw | None":
     return make_draw("grid" if PNG.value == "grid" else "map", translation)
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run as `munit-translate`."""
     command_line.run(main)
+
+
+if __name__ == "__main__":
+    command()

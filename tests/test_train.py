@@ -39,6 +39,16 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
     assert not (tmp_path / "run" / "config.json").exists()
 
 
+def test_our_configs_are_found_from_any_folder_and_those_that_lie_there_come_first(tmp_path):
+    away = call("train", tmp_path, "--config=configs/aia193.py", f"--config.data.data_dir={tmp_path}")
+    assert "sdoml/aia0193_hmi is not prepared" in away.stderr
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "aia193.py").write_text("def get_config(variant=''):\n    raise ValueError('mine')\n")
+    assert "error: mine" in call("train", tmp_path, "--config=configs/aia193.py").stderr
+    separate = call("train", tmp_path, "--config", "configs/aia304.py:fast")
+    assert "unknown variant 'fast' of configs/aia304.py" in separate.stderr
+
+
 def test_default_workdir():
     assert default_workdir("configs/aia193.py:quickstart") == Path("runs/aia193-quickstart")
     assert default_workdir("configs/aia304.py") == Path("runs/aia304")
