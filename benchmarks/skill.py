@@ -3,7 +3,7 @@
     python benchmarks/skill.py --workdir=runs/skill [--minutes=10] [--seeds=0,1,2] [--jobs=2] [--only=best,quickstart]
                                [--table]
 
-Every variant is configs/aia193_best.py:embedded, or the quickstart, with the changes that stand beside it, trained on
+Every variant is configs/aia193_best.py:embedded, or another config, with the changes that stand beside it, trained on
 the embedded synthetic Sun with every seed on its share of the cores for as many steps as SECONDS_A_STEP says, then
 evaluated with 16 realisations on all held-out frames. After every run the table is written to table_MINUTES.md in the
 workdir. Stopped and given again, the command goes on. `--table` only prints the table of what is there.
@@ -16,10 +16,15 @@ from typing import Any
 
 from trainings import Run, data_folder, options_of, run_all, score_cell, seconds
 
-from configs import aia193, aia193_best
+from configs import aia193, aia193_best, multichannel
 
 BEST, QUICKSTART = "configs/aia193_best.py:embedded", "configs/aia193.py:quickstart"
-CONFIGS = {BEST: aia193_best.get_config("embedded"), QUICKSTART: aia193.get_config("quickstart")}
+MULTICHANNEL = "configs/multichannel.py:embedded"
+CONFIGS = {
+    BEST: aia193_best.get_config("embedded"),
+    QUICKSTART: aia193.get_config("quickstart"),
+    MULTICHANNEL: multichannel.get_config("embedded"),
+}
 EVALUATION = ("--samples=16",)
 MINUTE = 60.0
 
@@ -53,7 +58,16 @@ class Variant:
         }
 
 
-THREE = ("0171", "0193", "0304")
+def alone(channel: str) -> Mapping[str, Any]:
+    """Return the changes for another channel than 193."""
+    limit = aia193.AIA_LIMIT[channel]
+    return {
+        "data.channels": (channel,),
+        "data.normalization.euv.scale": (aia193.ASINH_FRACTION * limit,),
+        "data.normalization.euv.limit": (limit,),
+    }
+
+
 WITHOUT_PLANES = {"data.context": ()}
 WITH_PAST = {"data.context": (*CONFIGS[BEST].data.context, "last_seen")}
 WITHOUT_FLUX = {"loss.ensemble_flux_weight": 0.0}
@@ -72,14 +86,9 @@ VARIANTS: Mapping[str, Variant] = {
     "all_of_munit": Variant(0.48, changes=MUNIT),
     "planes_unsigned": Variant(0.12, changes={**WITHOUT_CRPS, "loss.unsigned_weight": 600.0}),
     "planes_l1": Variant(0.35, changes={**WITHOUT_CRPS, "loss.paired_weight": 600.0}),
-    "three_channels": Variant(
-        0.17,
-        changes={
-            "data.channels": THREE,
-            "data.normalization.euv.scale": tuple(aia193.ASINH_FRACTION * aia193.AIA_LIMIT[c] for c in THREE),
-            "data.normalization.euv.limit": tuple(aia193.AIA_LIMIT[c] for c in THREE),
-        },
-    ),
+    "three_channels": Variant(0.17, MULTICHANNEL),
+    "aia171": Variant(0.17, changes=alone("0171")),
+    "aia304": Variant(0.17, changes=alone("0304")),
 }
 # Of metrics.json: heading, digits, value.
 COLUMNS: Sequence[tuple[str, int, Callable[[Mapping[str, Any]], float | None]]] = (

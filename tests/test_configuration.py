@@ -3,7 +3,7 @@
 import pytest
 from ml_collections import ConfigDict
 
-from configs import aia193, aia193_best, aia304
+from configs import aia193, aia193_best, aia304, multichannel, unpaired
 from munit_jax import configuration
 from munit_jax.errors import ConfigError
 from tfds_sdoml.build import config_names
@@ -52,7 +52,17 @@ def test_the_best_recipe_is_valid_at_every_size(variant):
     assert recipe.architecture.width == (16 if variant == "embedded" else 64)
 
 
-@pytest.mark.parametrize("module", [aia193, aia193_best, aia304])
+def test_several_channels_have_a_scale_each_and_a_dataset():
+    for variant in ("", "embedded"):
+        config = multichannel.get_config(variant)
+        configuration.validate(config, 4)
+        assert configuration.architecture(config).euv_channels == 3
+        best = aia193_best.get_config(variant)
+        assert config.data.normalization.euv.limit[1:2] == best.data.normalization.euv.limit
+        assert config.data.euv.removeprefix("sdoml/") in config_names()
+
+
+@pytest.mark.parametrize("module", [aia193, aia193_best, aia304, multichannel, unpaired])
 def test_unknown_variant(module):
     with pytest.raises(ValueError, match="unknown variant 'fast'"):
         module.get_config("fast")
