@@ -1,0 +1,120 @@
+"""What the documentation names is there: files, headings, commands with their flags, functions, keys of configs."""
+
+import functools
+import importlib
+import inspect
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from configs import aia193
+from munit_jax import losses
+from tests.commands import ROOT, call
+from tfds_sdoml.build import parser
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tfds_sdoml" / "README.md"])
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
+BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"python -m (munit_jax\.\w+|tfds_sdoml\.build)(.*)|python (benchmarks/\w+\.py)(.*)")
+METHOD = (ROOT / "docs" / "method.md").read_text()
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Return (module or file, arguments) of every command in a block of a page, comments behind it taken off."""
+    found = []
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text()):
+            for line in block.replace("\\\n", " ").splitlines():
+                if match := COMMAND.search(line):
+                    name, arguments = (match[1], match[2]) if match[1] else (match[3], match[4])
+                    found.append((name, shlex.split(arguments.removesuffix("&"), comments=True)))
+    return found
+
+
+@functools.cache
+def flags_of(module: str) -> set[str]:
+    """Return the flags of a command, from what it says of itself."""
+    return set(re.findall(r"--(?:\[no\])?(\w+)", call(module, ROOT, "--helpfull").stdout))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what headings of a page are linked by."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target, anchor in LINK.findall(page.read_text()):
+        if target.startswith("http"):
+            continue
+        there = page.parent / target if target else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
+
+
+def test_there_are_commands_of_every_kind():
+    names = {name for name, _ in commands()}
+    assert {"tfds_sdoml.build", *(f"munit_jax.{m}" for m in ("train", "evaluate", "translate", "corona"))} <= names
+
+
+@pytest.mark.parametrize(("name", "arguments"), commands(), ids=lambda x: x if isinstance(x, str) else " ".join(x))
+def test_commands_have_the_flags_that_they_are_shown_with(name, arguments):
+    if name == "tfds_sdoml.build":
+        parser().parse_args(arguments)
+        return
+    if name.startswith("benchmarks/"):
+        source = (ROOT / name).read_text() + (ROOT / "benchmarks" / "trainings.py").read_text()
+        assert all(f'"{argument.partition("=")[0]}"' in source for argument in arguments)
+        return
+    known = flags_of(name.removeprefix("munit_jax."))
+    for argument in arguments:
+        flag, _, value = argument.removeprefix("--").partition("=")
+        if flag.startswith("config."):
+            key = flag.removeprefix("config.")
+            assert key in aia193.get_config("quickstart").to_dict() or _there(key), key
+            continue
+        assert flag in known, f"{name} has no --{flag}"
+        if flag == "config":
+            file, _, variant = value.partition(":")
+            module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+            assert module.get_config(variant).steps > 0
+
+
+def _there(key: str) -> bool:
+    """Whether a dotted key is one of a config."""
+    section = aia193.get_config()
+    *sections, last = key.split(".")
+    for name in sections:
+        section = section[name]
+    return last in section
+
+
+def test_the_method_names_every_loss_term_and_its_weight():
+    terms = [
+        name
+        for name, function in vars(losses).items()
+        if not name.startswith("_") and getattr(function, "__module__", "") == losses.__name__
+    ]
+    assert "ensemble_crps" in terms
+    assert [name for name in terms if f"`{name}`" not in METHOD and name != "discriminator_accuracy"] == []
+    weights = [key for key in aia193.get_config().loss if key.endswith("_weight")]
+    assert [key for key in weights if f"`{key}`" not in METHOD] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-z_]+(?:\.(?!json)[a-zA-Z_]+)+)`", METHOD))))
+def test_functions_that_the_method_names_exist(name):
+    if name.endswith(".py"):
+        assert (ROOT / "munit_jax" / name).exists() or (ROOT / name).exists()
+        return
+    *modules, last = name.split(".")
+    for package in ("munit_jax", "munit_jax.model"):
+        try:
+            module = importlib.import_module(".".join([package, *modules]))
+        except ModuleNotFoundError:
+            continue
+        assert hasattr(module, last) or inspect.ismodule(importlib.import_module(f"{module.__name__}.{last}"))
+        return
+    pytest.fail(f"no module {'.'.join(modules)}")
