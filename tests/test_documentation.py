@@ -3,20 +3,25 @@
 import functools
 import importlib
 import inspect
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from configs import aia193
 from munit_jax import losses
+from munit_jax.training.loop import train_and_evaluate
 from tests.commands import ROOT, call
+from tests.training.test_loop import tiny_config
 from tfds_sdoml.build import parser
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tfds_sdoml" / "README.md"])
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
 BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"python -m (munit_jax\.\w+|tfds_sdoml\.build)(.*)|python (benchmarks/\w+\.py)(.*)")
 METHOD = (ROOT / "docs" / "method.md").read_text()
 
@@ -118,3 +123,21 @@ def test_functions_that_the_method_names_exist(name):
         assert hasattr(module, last) or inspect.ismodule(importlib.import_module(f"{module.__name__}.{last}"))
         return
     pytest.fail(f"no module {'.'.join(modules)}")
+
+
+def test_the_tutorial_s_python_runs(small_sun, tmp_path, monkeypatch, capsys):
+    """With networks that have learnt nothing, for images of the size that the tutorial has."""
+    workdir = tmp_path / "runs" / "tutorial"
+    changes = {"data.context": ("hale_latitude", "mu", "cycle_phase"), "steps": 1}
+    train_and_evaluate(tiny_config(**changes), workdir)
+    images = json.loads((workdir / "images.json").read_text())
+    (workdir / "images.json").write_text(json.dumps(images | {"size": 64}))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in PYTHON.findall((ROOT / "docs" / "tutorial.md").read_text()):
+        exec(block, names)
+    right, flux = (float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()[-2:])
+    assert 0 <= right <= 1
+    assert flux > 0
+    assert {path.name for path in tmp_path.glob("*.png")} == {"far_side.png", "corona.png"}
+    assert names["made"].shape == (16, 64, 64)
