@@ -20,17 +20,21 @@ from tfds_sdoml.build import parser
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tfds_sdoml" / "README.md"])
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
-BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"python -m (munit_jax\.\w+|tfds_sdoml\.build)(.*)|python (benchmarks/\w+\.py)(.*)")
 METHOD = (ROOT / "docs" / "method.md").read_text()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the blocks of a page in a language, of none what has none."""
+    return [block for name, block in BLOCK.findall(page.read_text()) if name == language]
 
 
 def commands() -> list[tuple[str, list[str]]]:
     """Return (module or file, arguments) of every command in a block of a page, comments behind it taken off."""
     found = []
     for page in PAGES:
-        for block in BLOCK.findall(page.read_text()):
+        for block in blocks(page, ""):
             for line in block.replace("\\\n", " ").splitlines():
                 if match := COMMAND.search(line):
                     name, arguments = (match[1], match[2]) if match[1] else (match[3], match[4])
@@ -134,7 +138,7 @@ def test_the_tutorial_s_python_runs(small_sun, tmp_path, monkeypatch, capsys):
     (workdir / "images.json").write_text(json.dumps(images | {"size": 64}))
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    for block in PYTHON.findall((ROOT / "docs" / "tutorial.md").read_text()):
+    for block in blocks(ROOT / "docs" / "tutorial.md", "python"):
         exec(block, names)
     right, flux = (float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()[-2:])
     assert 0 <= right <= 1
