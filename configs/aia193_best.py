@@ -9,7 +9,8 @@
 the size of the poster's run, :1024 at that of the poster itself (configs/aia193.py): not yet run at full size by us.
 
 What it changes of the poster's recipe, and why:
-- The decoders are told where they are (`data.context`): a patch does not know its hemisphere, so no Hale's law.
+- The decoders are told where they are (`data.context`): a patch does not know its hemisphere, so no Hale's law. (At 64
+  pixels a network sees the whole disk, and finds that out by itself.)
 - Two realisations of each image are drawn, and their CRPS is minimised (`loss.ensemble_weight`): realisations agree
   where the image tells the field, and are spread as the truth where it does not. It teaches the sign as well as |B|,
   which a mean absolute error cannot: its optimum is no field where the sign is open.
