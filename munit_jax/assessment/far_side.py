@@ -35,7 +35,6 @@ VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
 # with_rotation: that and front_true_mean put together, see `with_last_rotation`.
 COLUMNS = ("model", "model_mean", "front_true", "front_true_mean", "true_views", "rotation", "with_rotation")
 
-
 POLEWARD_OF = 45.0  # degrees of latitude: where regions do not emerge, and fields stay for months
 
 

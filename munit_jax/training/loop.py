@@ -69,15 +69,15 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
             configuration.check_image_size(config, monitor.frames.size, f"image size of {settings.euv}")
         config_json = configuration.to_json(config)
         with claimed(workdir, config_json, host.writes), full_disk_told(workdir), stop:
-            state = init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed)
-            state = replicate(state, devices)
+            beginning = init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed)
+            state = replicate(beginning, devices)
             check_space(workdir, bytes_kept(state) + BYTES_LOGGED * config.steps)
             with Checkpoints(workdir, config_json, host) as checkpoints:
-                restored = checkpoints.restore(state)
-                if restored is None and (start_from := config.get("start_from")):
+                if restored := checkpoints.restore(state):
+                    state = restored
+                elif start_from := config.get("start_from"):
                     generators = generators_of(start_from, recipe.architecture)
-                    restored = replicate(with_generators(state, generators), devices)
-                state = restored or state
+                    state = replicate(with_generators(beginning, generators), devices)
                 first = int(state.step)
                 if host.writes:
                     write_json(workdir / "config.json", config_json)
