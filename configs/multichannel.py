@@ -5,7 +5,7 @@
     python -m munit_jax.train --config=configs/multichannel.py:embedded
 
 Three heights of the atmosphere tell more of the field than one: on the synthetic Sun (:embedded, a third of its steps,
-seed 0) |B| correlation 0.66 in place of 0.62, right signs above 50 G 0.92 in place of 0.91 (docs/skill.md). Cost as
+seed 0) CRPS 2.23 G in place of 2.30, |B| correlation 0.66 in place of 0.64 (docs/skill.md). Cost as
 configs/aia193_best.py: the networks differ in their first layer alone. `translate` then needs an image of each channel.
 Not yet run at full size by us.
 """
