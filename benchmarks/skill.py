@@ -4,7 +4,7 @@
                                [--table]
 
 Every variant is configs/aia193_best.py:embedded, or another config, with the changes that stand beside it, trained on
-the embedded synthetic Sun with every seed on its share of the cores for as many steps as SECONDS_A_STEP says, then
+the embedded synthetic Sun with every seed on its share of the cores for as many steps as its seconds a step allow, then
 evaluated with 16 realisations on all held-out frames. After every run the table is written to table_MINUTES.md in the
 workdir. Stopped and given again, the command goes on. `--table` only prints the table of what is there.
 """
@@ -80,6 +80,7 @@ VARIANTS: Mapping[str, Variant] = {
     "best": Variant(0.17),
     "quickstart": Variant(0.17, QUICKSTART),
     "without_flux": Variant(0.17, changes=WITHOUT_FLUX),
+    "with_unsigned": Variant(0.17, changes={"loss.unsigned_weight": 200.0}),
     "without_planes": Variant(0.15, changes=WITHOUT_PLANES),
     "last_seen": Variant(0.18, changes=WITH_PAST),
     "reversal": Variant(0.17, changes={"data.reversal": True}),
