@@ -1,0 +1,140 @@
+"""What the README and the pages of docs/ tell one to type, typed: on a desk that has what they name, and made small.
+
+    pytest -m pages
+
+takes ten minutes of one core, so it is not in the usual run.
+
+A page's lines are typed one after the other in one folder, but for those that an earlier page has, and those that need
+what no desk has: `ELSEWHERE`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ROOT
+from tests.coronal.suns import write_disk, write_synoptic
+from tests.test_documentation import COMMAND, PAGES, blocks
+from tests.tfds_sdoml.sun_images import write_aia, write_hmi
+from tfds_sdoml.build import main as build
+
+ELSEWHERE = {  # a part of the line: where its like is run
+    "pip install": "the gate",
+    "--ntasks-per-node": "nowhere: it needs SLURM",
+    "HOST0": "tests/training/test_hosts.py, with two processes",
+    "munit_jax.replay": "tests/training/test_diagnosis.py, which has a step to replay",
+    "benchmarks/": "by hand, in hours; tests/test_documentation.py looks at the flags",
+    "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
+}
+SMALL = {
+    "munit_jax.train": (
+        *("--config.steps=1", "--config.checkpoint_every=1", "--config.eval_every=1", "--config.data.crop=64"),
+        *(f"--config.model.{name}=2" for name in ("width", "mlp_width", "discriminator_width")),
+        *(f"--config.model.{name}=1" for name in ("residual_blocks", "discriminator_scales")),
+        *(f"--config.evaluation.{name}=1" for name in ("limit", "limit_during_training")),
+    ),
+    "munit_jax.evaluate": (
+        "--limit=2",
+        "--samples=2",
+        "--corona_frames=1",
+        "--corona_samples=1",
+        "--rows=24",
+        "--lmax=8",
+    ),
+    "munit_jax.translate": ("--samples=2",),
+    "munit_jax.corona": ("--rows=24", "--lmax=8"),
+    "tfds_sdoml.build": (),
+}
+OF_171 = ("--config.data.channels=('0171',)", "--config.data.normalization.euv.limit=(8600.0,)")
+PAIRS = ("20120315_0000", "20120515_0000", "20121215_0000")  # of training, validation and test
+PATIENCE = 900  # seconds: no page takes that long
+
+pytestmark = pytest.mark.pages
+
+
+def scripts() -> dict[str, str]:
+    """Return by page its commands, a line each."""
+    found, earlier = {}, set()
+    for page in PAGES:
+        text = "".join(blocks(page, "")).replace("\\\n", " ")
+        lines = [line.partition("  #")[0].strip() for line in text.splitlines() if COMMAND.search(line)]
+        new = [line for line in lines if line not in earlier and not any(words in line for words in ELSEWHERE)]
+        earlier.update(new)
+        if new:
+            found[str(page.relative_to(ROOT))] = "\n".join(new)
+    return found
+
+
+def typed(line: str) -> str:
+    """Return a line as this machine takes it: its interpreter, and flags that make the work small."""
+    line = line.removeprefix("uv run ").replace(" uv run ", " ")
+    match = COMMAND.search(line)
+    assert match is not None
+    small = " ".join(f'"{flag}"' for flag in SMALL[match[1]])
+    command, ampersand, _ = line.partition("&")
+    return f"{command.replace('python -m', f'"{sys.executable}" -m')} {small} {ampersand}".strip()
+
+
+def type_in(folder: Path, script: str, data: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TFDS_DATA_DIR": str(data)}
+    lines = "\n".join(["PS4='+ \\t '", "set -ex", *map(typed, script.splitlines()), "wait"])
+    return subprocess.run(
+        ["bash", "-c", lines],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, shared):
+    """A folder with what the pages name: files, datasets in data/, and runs that have learnt nothing."""
+    folder = tmp_path_factory.mktemp("desk")
+    sdoml, data = folder / "FOLDER_OF_SDOML", folder / "data"
+    for time in PAIRS:
+        year, month, day = time[:4], time[4:6], time[6:8]
+        for channel in ("0171", "0193", "0304"):
+            write_aia(sdoml / year / "AIA" / channel / month / day, time, channel=channel)
+        write_hmi(sdoml / year / "HMI" / "bz" / month / day, time)
+    built = ("aia0193_hmi", "aia0304_hmi", "aia0171_0193_0304_hmi", "aia0171", "hmi_bz")
+    for name in built:
+        assert build([f"sdoml/{name}", f"--manual_dir={sdoml}", f"--data_dir={data}"]) == 0
+    at_1024 = ("--source=npz_v1", "--size=512")  # the files of 1024 pixels are FITS
+    assert build(["sdoml/aia0193_hmi_1024", *at_1024, f"--manual_dir={sdoml}", f"--data_dir={data}"]) == 0
+    assert build(["sdoml/synthetic_64", "--years=2012", "--months=3,5,12", f"--data_dir={data}"]) == 0
+    (folder / "FOLDER").symlink_to(sdoml)
+    (folder / "fits").symlink_to(shared / "data" / "fits")
+    (folder / "aia").mkdir()
+    (folder / "aia" / "aia.fits").symlink_to(shared / "data" / "fits" / "aia_171_level1.fits")
+    for name in ("gong.fits", "hmi_mrdailysynframe_20181106.fits"):
+        write_synoptic(folder / name)
+    (folder / "earlier").mkdir()
+    write_disk(folder / "earlier" / "magnetogram.fits", 120.0, realisations=2)
+    quickstart = "python -m munit_jax.train --config=configs/aia193.py:quickstart --workdir="
+    runs = [f"{quickstart}runs/aia193-quickstart", f"{quickstart}RUN_OF_171 {' '.join(f'"{x}"' for x in OF_171)}"]
+    result = type_in(folder, "\n".join(runs), data)
+    assert result.returncode == 0, result.stderr
+    shutil.copytree(folder / "runs" / "aia193-quickstart", folder / "runs" / "another")
+    return folder
+
+
+def test_what_is_typed_elsewhere_is_named_in_the_pages():
+    everything = "\n".join(block for page in PAGES for block in blocks(page, ""))
+    assert [words for words in ELSEWHERE if words not in everything] == []
+
+
+@pytest.mark.parametrize("page", scripts())
+def test_the_commands_of_a_page_run(page, desk, tmp_path):
+    shutil.copytree(desk, tmp_path, symlinks=True, dirs_exist_ok=True)
+    script = scripts()[page]
+    if "--output=magnetograms" not in script:
+        (tmp_path / "earlier").rename(tmp_path / "magnetograms")
+    result = type_in(tmp_path, script, tmp_path / "data")
+    assert result.returncode == 0, result.stderr
