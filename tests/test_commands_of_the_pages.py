@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.aia193 import AIA_LIMIT
 from tests.commands import ROOT
 from tests.coronal.suns import write_disk, write_synoptic
 from tests.test_documentation import COMMAND, PAGES, blocks
@@ -100,11 +101,11 @@ def desk(tmp_path_factory, shared):
     sdoml, data = folder / "FOLDER_OF_SDOML", folder / "data"
     for time in PAIRS:
         year, month, day = time[:4], time[4:6], time[6:8]
-        for channel in ("0171", "0193", "0304"):
+        for channel in AIA_LIMIT:
             write_aia(sdoml / year / "AIA" / channel / month / day, time, channel=channel)
         write_hmi(sdoml / year / "HMI" / "bz" / month / day, time)
-    built = ("aia0193_hmi", "aia0304_hmi", "aia0171_0193_0304_hmi", "aia0171", "hmi_bz")
-    for name in built:
+    pairs = (f"aia{channel}_hmi" for channel in AIA_LIMIT)
+    for name in (*pairs, "aia0171_0193_0304_hmi", "aia0171", "hmi_bz"):
         assert build([f"sdoml/{name}", f"--manual_dir={sdoml}", f"--data_dir={data}"]) == 0
     at_1024 = ("--source=npz_v1", "--size=512")  # the files of 1024 pixels are FITS
     assert build(["sdoml/aia0193_hmi_1024", *at_1024, f"--manual_dir={sdoml}", f"--data_dir={data}"]) == 0
