@@ -1,11 +1,14 @@
 """Configs that cannot work are refused by name, before any work is done."""
 
+import dataclasses
+
 import pytest
 from ml_collections import ConfigDict
 
 from configs import aia193, aia193_best, aia304, multichannel, unpaired
 from munit_jax import configuration
 from munit_jax.errors import ConfigError
+from munit_jax.objectives import Objective
 from tfds_sdoml.build import config_names
 
 
@@ -110,6 +113,11 @@ def test_some_term_must_teach_to_make_magnetograms(config, image_weight):
         config.loss[term] = 1.0
         configuration.validate(config, 1)
         config.loss[term] = 0.0
+
+
+def test_every_weight_of_the_objective_is_a_key_of_the_config(config):
+    weights = {field.name for field in dataclasses.fields(Objective) if field.name.endswith("_weight")}
+    assert {key for key in config.loss if key.endswith("_weight")} == weights
 
 
 @pytest.mark.parametrize("term", configuration.OF_PAIRS)

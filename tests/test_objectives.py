@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from munit_jax.configuration import OF_PAIRS
 from munit_jax.data.normalization import Normalization, denormalize
 from munit_jax.losses import ensemble_crps, ensemble_flux_crps, source_surface_error
 from munit_jax.model.munit import DOMAINS, OTHER, decode, draw_style, init_discriminators, init_generators
@@ -228,6 +229,28 @@ def test_every_term_has_a_weight_that_leaves_it_out(one_by_one):
     *_, among_all = one_by_one["all"]
     alone = [name for weight in OF_TERMS for name in one_by_one[weight][2]]
     assert sorted(alone) == sorted(among_all)
+
+
+def test_terms_of_pairs_are_those_that_see_which_images_go_together(told, one_by_one, images, contexts):
+    """All that goes with the magnetograms in reverse order: a term of one image after the other has the same mean."""
+    (generators, discriminators, styles, second), *_ = told
+    others = images | {"magnetogram": images["magnetogram"][::-1]}
+    drawn = styles | {"euv": styles["euv"][::-1]}
+    planes = contexts | {"magnetogram": contexts["magnetogram"][::-1]}
+    objective = replace(NOTHING, **dict.fromkeys(OF_TERMS, 2.0))
+
+    @jax.jit
+    def run():
+        made = generate(TOLD, objective, generators, others, drawn, planes, second)
+        return generator_objective(TOLD, objective, discriminators, others, drawn, made)[1]
+
+    terms = run()
+    changed = {
+        weight
+        for weight in OF_TERMS
+        if any(float(terms[name]) != pytest.approx(float(x), rel=1e-4) for name, x in one_by_one[weight][2].items())
+    }
+    assert changed == set(OF_PAIRS)
 
 
 def test_the_flux_term_is_in_gauss(one_by_one, images):
