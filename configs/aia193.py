@@ -84,7 +84,6 @@ def base(channel: str) -> Config:
             "mlp_width": 256,
             "downsamplings": 2,
             "residual_blocks": 4,
-            "noise": False,  # in the decoders: for textures that the style code cannot hold
             "discriminator_width": 64,
             "discriminator_scales": 3,
             "discriminator_layers": 4,

@@ -21,7 +21,7 @@ def get_config(variant: str = "") -> Config:
     if variant:
         raise ValueError(f"unknown variant {variant!r} of configs/unpaired.py: it has none")
     config = aia193.base("0171")
-    config.steps = 5_000
+    config.steps = 4_000
     config.batch_size = 1
     config.checkpoint_every = 500
     config.eval_every = 500
@@ -29,8 +29,7 @@ def get_config(variant: str = "") -> Config:
     config.data.crop = 128
     config.data.normalization.magnetogram.update({"scale": (20.0,), "limit": (2000.0,)})
     config.model.update({"width": 16, "mlp_width": 64, "discriminator_width": 16, "discriminator_spectral_norm": True})
-    config.model.noise = True
     config.loss.update({"adversarial": "lsgan", "cycle_weight": 10.0, "detach_content_target": True})
-    config.optimizer.update({"learning_rate": 4e-4, "discriminator_learning_rate": 4e-4, "halve_every": 2_000})
+    config.optimizer.update({"learning_rate": 4e-4, "discriminator_learning_rate": 4e-4, "halve_every": 1_500})
     config.optimizer.ema_decay = 0.995
     return config

@@ -123,11 +123,10 @@ def translate_both(
     return {x: into(x) for x in DOMAINS}
 
 
-Codes = tuple[ContentCode, StyleCode, Context | None, Float[Array, " b"]]  # what an image is decoded of, and its noise
-
-
-def decode_all(a: Architecture, generators: Params, domain: Domain, codes: Sequence[Codes]) -> list[Array]:
-    """Return the images of several content and style codes, with their contexts and noise, of one domain.
+def decode_all(
+    a: Architecture, generators: Params, domain: Domain, codes: Sequence[tuple[ContentCode, StyleCode, Context | None]]
+) -> list[Array]:
+    """Return the images of several content and style codes, with their contexts, of one domain.
 
     In one pass of the decoder, since small batches leave most of a device idle; one after the other where memory is
     what is short.
@@ -136,10 +135,11 @@ def decode_all(a: Architecture, generators: Params, domain: Domain, codes: Seque
         return []
     if a.recompute not in ("nothing", "activations"):
         return [decode(a, generators, domain, *of_one) for of_one in codes]
-    contents, styles, contexts, noise = zip(*codes, strict=True)
-    together = jnp.concatenate(contents), jnp.concatenate(styles)
+    contents, styles, contexts = zip(*codes, strict=True)
     context = None if contexts[0] is None else jnp.concatenate(contexts)
-    return jnp.split(decode(a, generators, domain, *together, context, jnp.concatenate(noise)), len(codes))
+    return jnp.split(
+        decode(a, generators, domain, jnp.concatenate(contents), jnp.concatenate(styles), context), len(codes)
+    )
 
 
 def generate(
@@ -169,21 +169,19 @@ def generate(
         if objective.image_weight or objective.paired_weight or OTHER[x] in objective.translated
     }
     context = {x: None if contexts is None else contexts[x] for x in DOMAINS}
-    noisy = {x: jnp.ones(len(images[x])) for x in DOMAINS}
-    silent = {x: jnp.zeros(len(images[x])) for x in DOMAINS}  # what has a true image to come to has no use for noise
     decoded: dict[str, dict[str, Array]] = {"reconstruction": {}, "translation": {}, "another": {}, "paired": {}}
     for x in DOMAINS:
         y = OTHER[x]
         codes = {}
         if objective.image_weight:
-            codes["reconstruction"] = content[x], style[x], context[x], silent[x]
+            codes["reconstruction"] = content[x], style[x], context[x]
         if x in objective.translated:
-            codes["translation"] = content[y], styles[x], context[y], noisy[y]
+            codes["translation"] = content[y], styles[x], context[y]
         if objective.needs_second and x == "magnetogram":
             assert second is not None
-            codes["another"] = content[y], second, context[y], noisy[y]
+            codes["another"] = content[y], second, context[y]
         if objective.paired_weight:
-            codes["paired"] = content[y], style[x], context[y], silent[y]
+            codes["paired"] = content[y], style[x], context[y]
         for name, image in zip(codes, decode_all(a, generators, x, list(codes.values())), strict=True):
             decoded[name][x] = image
     translation = decoded["translation"]
@@ -193,7 +191,7 @@ def generate(
     if objective.style_weight:
         recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
     if objective.cycle_weight:
-        cycle = {x: decode(a, generators, x, recovered_content[x], style[x], context[x], silent[x]) for x in DOMAINS}
+        cycle = {x: decode(a, generators, x, recovered_content[x], style[x], context[x]) for x in DOMAINS}
     return Generated(
         content=content,
         style=style,

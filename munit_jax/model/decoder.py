@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
 from munit_jax.model.context import ContextEncoder, Modulation
 from munit_jax.model.convolution import Algorithm
-from munit_jax.model.noise import noise_planes
 
 
 class StyleMLP(nn.Module):
@@ -35,8 +34,7 @@ class Decoder(nn.Module):
 
     The style sets the statistics of the features in the residual blocks; the upsampling uses layer norm, since
     instance norm would undo what the style has set. A context modulates the features before and after the residual
-    blocks and after each upsampling. With noise, the residual blocks, each upsampling and the last convolution have a
-    plane of it beside their input.
+    blocks and after each upsampling.
     """
 
     channels: int
@@ -44,7 +42,6 @@ class Decoder(nn.Module):
     residual_blocks: int
     mlp_width: int
     context_width: int
-    noise: bool = False
     dtype: Any = jnp.float32
     algorithm: Algorithm = "direct"
     recompute: Recompute = "nothing"
@@ -55,25 +52,18 @@ class Decoder(nn.Module):
         content: Float[Array, "b h w k"],
         style: Float[Array, "b s"],
         context: Float[Array, "b h2 w2 planes"] | None = None,
-        noise: Float[Array, " b"] | None = None,
     ) -> Float[Array, "b h2 w2 c"]:
         options: dict[str, Any] = {"dtype": self.dtype, "algorithm": self.algorithm}
         features = content.shape[-1]
         planes = None
         if context is not None:
             planes = ContextEncoder(self.context_width, self.upsamplings, **options, name="context")(context)
-        noises = self._noise(content, style, noise) if self.noise else None
 
         def modulated(x: Array, level: int, name: str) -> Array:
             return x if planes is None else Modulation(**options, name=name)(x, planes[level])
 
-        def with_noise(x: Array, level: int) -> Array:
-            return x if noises is None else jnp.concatenate([x, noises[level]], axis=-1)
-
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
         x = modulated(content, -1, "modulation_in")
-        if noises is not None:
-            x = x + Convolution(features, 1, **options, name="noise")(noises[-1])
         residual_block = block_class(ResidualBlock, self.recompute)
         for i in range(self.residual_blocks):
             x = residual_block(**options, name=f"residual_{i}")(x, adain[:, i])
@@ -81,15 +71,7 @@ class Decoder(nn.Module):
         block = block_class(ConvolutionBlock, self.recompute)
         for i in range(self.upsamplings):
             features //= 2
-            x = block(features, 5, upsample=True, norm="layer", **options, name=f"up_{i}")(with_noise(x, -1 - i))
+            x = block(features, 5, upsample=True, norm="layer", **options, name=f"up_{i}")(x)
             x = modulated(x, -2 - i, f"modulation_{i}")
-        x = Convolution(self.channels, 7, padding=3, dtype=self.dtype, name="image")(with_noise(x, 0))
+        x = Convolution(self.channels, 7, padding=3, dtype=self.dtype, name="image")(x)
         return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-
-    def _noise(self, content: Array, style: Array, strength: Float[Array, " b"] | None) -> list[Array]:
-        """Return the noise of the styles at every resolution, times its strength."""
-        height, width = (n * 2**self.upsamplings for n in content.shape[1:3])
-        planes = noise_planes(style, (height, width), self.upsamplings + 1)
-        if strength is not None:
-            planes = [strength[:, None, None, None] * plane for plane in planes]
-        return [plane.astype(self.dtype) for plane in planes]

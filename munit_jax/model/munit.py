@@ -36,8 +36,7 @@ class Architecture:
     """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain).
 
     discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
-    context_planes is the number of planes that the decoders are told, see `munit_jax.model.context`; with noise they
-    have that of `munit_jax.model.noise` as well.
+    context_planes is the number of planes that the decoders are told, see `munit_jax.model.context`.
     dtype and convolution say how the arithmetic is done, recompute what the backward pass does again to save memory.
     """
 
@@ -46,7 +45,6 @@ class Architecture:
     mlp_width: int = 256
     downsamplings: int = 2
     residual_blocks: int = 4
-    noise: bool = False
     discriminator_width: int = 64
     discriminator_scales: int = 3
     discriminator_layers: int = 4
@@ -105,7 +103,6 @@ def _decoder(a: Architecture, domain: Domain) -> Decoder:
         a.residual_blocks,
         a.mlp_width,
         a.width,
-        a.noise,
         **_arithmetic(a),
     )
 
@@ -186,12 +183,10 @@ def decode(
     content: ContentCode,
     style: StyleCode,
     context: Context | None = None,
-    noise: Float[Array, " b"] | None = None,
 ) -> Float[Array, "b h w c"]:
     """Return the image D_x(C, S) in [-1, 1] of a content code and a style code of the domain.
 
-    The context, where the architecture has one, is that of the image that the content is of. The strength of the noise,
-    where the architecture has any, is 1 if not given; 0 is for images that are to be made again as they were.
+    The context, where the architecture has one, is that of the image that the content is of.
 
     Raises:
         ValueError: the context has not the architecture's planes.
@@ -199,8 +194,7 @@ def decode(
     planes = 0 if context is None else context.shape[-1]
     if planes != architecture.context_planes:
         raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
-    decoder = _decoder(architecture, domain)
-    return _apply(architecture, decoder, generators[domain]["decoder"], content, style, context, noise)
+    return _apply(architecture, _decoder(architecture, domain), generators[domain]["decoder"], content, style, context)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:

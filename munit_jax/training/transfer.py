@@ -20,7 +20,6 @@ SHAPED_BY = {
     "residual_blocks": "model.residual_blocks",
     "euv_channels": "data.channels",
     "context_planes": "data.context",
-    "noise": "model.noise",
 }
 
 
