@@ -1,4 +1,9 @@
-"""Take a step again whose numbers were not finite: `python -m munit_jax.replay --case=RUN/diagnostics/step_0001234`."""
+"""Take a step of training again whose numbers were not finite, and list where the first of them arise.
+
+    python -m munit_jax.replay --case=RUN/diagnostics/step_0001234
+
+docs/long_runs.md tells when a run leaves such a folder.
+"""
 
 import json
 from collections.abc import Sequence

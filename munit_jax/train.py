@@ -1,4 +1,11 @@
-"""Train MUNIT: `python -m munit_jax.train --config=configs/aia193.py:quickstart`."""
+"""Train networks to turn EUV images into magnetograms (MUNIT), or go on with a run that was stopped.
+
+    python -m munit_jax.train --config=configs/aia193.py:quickstart
+    python -m munit_jax.train --config=configs/aia193_best.py --workdir=RUN --config.steps=5000
+
+The docstring of each file of configs/ tells what it is for, what it costs and what comes of it; the README's "Training"
+tells what the keys mean, docs/long_runs.md how a run is stopped and taken up again.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

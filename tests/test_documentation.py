@@ -91,6 +91,11 @@ def test_commands_have_the_flags_that_they_are_shown_with(name, arguments):
             assert module.get_config(variant).steps > 0
 
 
+@pytest.mark.parametrize("module", ["train", "evaluate", "translate", "corona", "replay"])
+def test_help_has_an_example(module):
+    assert f"\n    python -m munit_jax.{module} --" in call(module, ROOT, "--help").stdout
+
+
 def _there(key: str) -> bool:
     """Whether a dotted key is one of a config."""
     section = aia193.get_config()

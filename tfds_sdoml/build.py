@@ -1,4 +1,12 @@
-"""Build a dataset without TensorFlow: `python -m tfds_sdoml.build sdoml/aia0193_hmi --manual_dir=...`."""
+"""Build a dataset of simultaneous EUV images and magnetograms, or of one of both; without TensorFlow.
+
+    python -m tfds_sdoml.build sdoml/aia0193_hmi --manual_dir=FOLDER_OF_SDOML --dry_run
+    python -m tfds_sdoml.build sdoml/mine --channels=0171,0193 --field=bz --every=4h --manual_dir=FOLDER_OF_SDOML
+    python -m tfds_sdoml.build sdoml/synthetic_64
+
+Frames are checked, joined by time and split without leaks; what is rejected stands in rejected.csv with the reason. A
+build that was stopped goes on when the command is given again. See tfds_sdoml/README.md.
+"""
 
 import argparse
 import dataclasses
@@ -193,7 +201,10 @@ def parse_duration(text: str) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; options that were not given are not in its result."""
     result = argparse.ArgumentParser(
-        prog="python -m tfds_sdoml.build", description="Build a dataset.", argument_default=argparse.SUPPRESS
+        prog="python -m tfds_sdoml.build",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
     )
     result.add_argument(
         "name", help="sdoml/NAME; a new name needs --channels, --field or both; known: " + ", ".join(config_names())
