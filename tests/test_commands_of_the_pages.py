@@ -1,8 +1,8 @@
 """What the README and the pages of docs/ tell one to type, typed: on a desk that has what they name, and made small.
 
-    pytest -m pages
+    pytest -m pages -n 2 --dist=load
 
-takes ten minutes of one core, so it is not in the usual run.
+takes six minutes of two cores, so it is not in the usual run.
 
 A page's lines are typed one after the other in one folder, but for those that an earlier page has, and those that need
 what no desk has: `ELSEWHERE`.
