@@ -6,6 +6,7 @@ discriminators' a tree with the same two keys. A domain is named by its key.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -161,7 +162,7 @@ def encode_content(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _apply(architecture, _content_encoder(architecture), generators[domain]["content"], image)
+    return _apply(_content_encoder(architecture), architecture.recompute, generators[domain]["content"], image)
 
 
 def encode_style(
@@ -173,7 +174,7 @@ def encode_style(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _apply(architecture, _style_encoder(architecture), generators[domain]["style"], image)
+    return _apply(_style_encoder(architecture), architecture.recompute, generators[domain]["style"], image)
 
 
 def decode(
@@ -194,7 +195,8 @@ def decode(
     planes = 0 if context is None else context.shape[-1]
     if planes != architecture.context_planes:
         raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
-    return _apply(architecture, _decoder(architecture, domain), generators[domain]["decoder"], content, style, context)
+    decoder = _decoder(architecture, domain)
+    return _apply(decoder, architecture.recompute, generators[domain]["decoder"], content, style, context)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
@@ -279,14 +281,15 @@ def discriminate(
     params = discriminators[domain]
     if architecture.discriminator_spectral_norm:
         params = spectrally_normalized(params)
-    return _discriminator(architecture).apply({"params": params}, image)  # pyright: ignore[reportReturnType]
+    return _apply(_discriminator(architecture), "nothing", params, image)
 
 
-def _apply(architecture: Architecture, network: nn.Module, params: Params, *inputs: Array | None) -> Any:
+@partial(jax.jit, static_argnums=(0, 1))  # traced once for both domains, and for all passes of a step
+def _apply(network: nn.Module, recompute: Recompute, params: Params, *inputs: Array | None) -> Any:
     def apply(params: Params, *inputs: Array | None) -> Any:
         return network.apply({"params": params}, *inputs)
 
-    return network_function(apply, architecture.recompute)(params, *inputs)
+    return network_function(apply, recompute)(params, *inputs)
 
 
 def _check_image(architecture: Architecture, domain: Domain, image: Array) -> None:
