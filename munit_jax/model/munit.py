@@ -129,7 +129,7 @@ def init_discriminators(architecture: Architecture, seed: int) -> Params:
 def generator_shapes(architecture: Architecture) -> Params:
     """Return the shapes of what `init_generators` draws, float32."""
     a = architecture
-    size, key = a.smallest_size, jax.random.key(0)
+    size = a.smallest_size
     code_size = size // a.size_divisor
     content = jax.ShapeDtypeStruct((1, code_size, code_size, a.width * a.size_divisor), jnp.float32)
     style = jax.ShapeDtypeStruct((1, a.style_size), jnp.float32)
@@ -138,9 +138,9 @@ def generator_shapes(architecture: Architecture) -> Params:
     for domain in DOMAINS:
         image = jax.ShapeDtypeStruct((1, size, size, a.channels(domain)), jnp.float32)
         shapes[domain] = {
-            "content": jax.eval_shape(_content_encoder(a).init, key, image)["params"],
-            "style": jax.eval_shape(_style_encoder(a).init, key, image)["params"],
-            "decoder": jax.eval_shape(_decoder(a, domain).init, key, content, style, context)["params"],
+            "content": _shapes(_content_encoder(a), image),
+            "style": _shapes(_style_encoder(a), image),
+            "decoder": _shapes(_decoder(a, domain), content, style, context),
         }
     return shapes
 
@@ -148,9 +148,18 @@ def generator_shapes(architecture: Architecture) -> Params:
 def _discriminator_shapes(a: Architecture) -> Params:
     def shapes(domain: Domain) -> Params:
         image = jax.ShapeDtypeStruct((1, a.smallest_size, a.smallest_size, a.channels(domain)), jnp.float32)
-        return jax.eval_shape(_discriminator(a).init, jax.random.key(0), image)["params"]
+        return _shapes(_discriminator(a), image)
 
     return {domain: shapes(domain) for domain in DOMAINS}
+
+
+def _shapes(network: nn.Module, *inputs: jax.ShapeDtypeStruct | None) -> Params:
+    return jax.eval_shape(partial(_init, network), *inputs)
+
+
+@partial(jax.jit, static_argnums=0)  # traced once for both domains
+def _init(network: nn.Module, *inputs: Array | None) -> Params:
+    return network.init(jax.random.key(0), *inputs)["params"]
 
 
 def encode_content(

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 from jaxtyping import Array, Int
@@ -84,9 +86,14 @@ def init_state(architecture: Architecture, optimizers: Optimizers, seed: int) ->
         generators=generators,
         discriminators=discriminators,
         ema=generators,
-        generator_optimizer=optimizers.generators.init(generators),
-        discriminator_optimizer=optimizers.discriminators.init(discriminators),
+        generator_optimizer=_at_rest(optimizers.generators, generators),
+        discriminator_optimizer=_at_rest(optimizers.discriminators, discriminators),
     )
+
+
+def _at_rest(optimizer: optax.GradientTransformation, params: Params) -> optax.OptState:
+    """Return `optimizer.init(params)`, which is zeros for Adam, without compiling a program for each shape of them."""
+    return jax.tree.map(lambda x: jnp.asarray(np.zeros(x.shape, x.dtype)), jax.eval_shape(optimizer.init, params))
 
 
 def with_generators(state: TrainState, generators: Params) -> TrainState:
