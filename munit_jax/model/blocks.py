@@ -23,10 +23,10 @@ LEAKY_SLOPE = 0.2
 
 Norm = Literal["none", "instance", "layer"]
 
-# What the backward pass computes again instead of keeping it: nothing; all but the convolutions; the inside of every
-# block; of every network; of every network and, while that is done, of every block.
+# What the backward pass computes again instead of keeping it: nothing; all but the convolutions and the statistics of
+# norms; the inside of every block; of every network; of every network and, while that is done, of every block.
 Recompute = Literal["nothing", "activations", "blocks", "networks", "all"]
-CONVOLUTION = "convolution"  # the name of what `activations` keeps
+CONVOLUTION, STATISTICS = KEPT = ("convolution", "statistics")  # the names of what `activations` keeps
 
 
 def block_class[M: nn.Module](module: type[M], recompute: Recompute) -> type[M]:
@@ -37,7 +37,7 @@ def block_class[M: nn.Module](module: type[M], recompute: Recompute) -> type[M]:
 def network_function[**P, R](apply: Callable[P, R], recompute: Recompute) -> Callable[P, R]:
     """Return the function of a network, or one that keeps less for the backward pass, as `recompute` says."""
     if recompute == "activations":
-        return jax.checkpoint(apply, policy=jax.checkpoint_policies.save_only_these_names(CONVOLUTION))
+        return jax.checkpoint(apply, policy=jax.checkpoint_policies.save_only_these_names(*KEPT))
     return jax.checkpoint(apply) if recompute in ("networks", "all") else apply
 
 
@@ -47,16 +47,22 @@ def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     return nn.avg_pool(x, (3, 3), (2, 2), padding, count_include_pad=False)
 
 
-def _statistics_dtype(dtype: Any) -> Any:
-    return jnp.promote_types(dtype, jnp.float32)
+def _centred(x: Float[Array, "b h w c"], axes: tuple[int, ...]) -> tuple[Float[Array, "b h w c"], Array]:
+    """Return x without its mean over the axes, and its (biased) variance.
+
+    The variance does not depend on the mean to first order, so its gradient through the mean, a sum that is zero but
+    for round-off, is left out.
+    """
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    mean = checkpoint_name(y.mean(axes, keepdims=True), STATISTICS)
+    variance = jnp.square(y - jax.lax.stop_gradient(mean)).mean(axes, keepdims=True)
+    return y - mean, checkpoint_name(variance, STATISTICS)
 
 
 def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     """Bring every channel of every image to mean 0 and (biased) variance 1 over its pixels (Ulyanov et al. 2017)."""
-    y = x.astype(_statistics_dtype(x.dtype))
-    mean = y.mean((1, 2), keepdims=True)
-    variance = jnp.square(y - mean).mean((1, 2), keepdims=True)
-    return ((y - mean) * jax.lax.rsqrt(variance + NORM_EPSILON)).astype(x.dtype)
+    y, variance = _centred(x, (1, 2))
+    return (y * jax.lax.rsqrt(variance + NORM_EPSILON)).astype(x.dtype)
 
 
 def adaptive_instance_norm(
@@ -77,13 +83,12 @@ def layer_norm(
     The square root has an infinite slope at 0: a constant image, as a crop of empty sky gives, would turn the
     gradient into NaN. There the standard deviation is taken as the constant 0 instead.
     """
-    y = x.astype(_statistics_dtype(x.dtype))
-    mean = y.mean((1, 2, 3), keepdims=True)
+    y, biased = _centred(x, (1, 2, 3))
     count = y[0].size
-    variance = jnp.square(y - mean).sum((1, 2, 3), keepdims=True) / (count - 1)
+    variance = biased * (count / (count - 1))
     positive = variance > 0
     deviation = jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1.0)), 0.0)
-    return ((y - mean) / (deviation + NORM_EPSILON) * gamma[None, None, None] + beta[None, None, None]).astype(x.dtype)
+    return (y / (deviation + NORM_EPSILON) * gamma[None, None, None] + beta[None, None, None]).astype(x.dtype)
 
 
 class Convolution(nn.Module):

@@ -51,6 +51,22 @@ def test_constant_images_give_finite_values_and_gradients(norm, value):
     assert np.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("norm", ["instance", "layer"])
+def test_the_gradient_of_a_norm_is_that_of_finite_differences(norm):
+    """What is left out of it, by way of the mean in the variance, is zero."""
+    with jax.enable_x64(True):
+        x, weights, along = (jnp.asarray(a, jnp.float64) for a in np.random.default_rng(1).normal(size=(3, 2, 4, 4, 3)))
+        gamma, beta = jnp.array([1.0, -2.0, 0.5]), jnp.zeros(3)
+
+        def total(x):
+            y = blocks.instance_norm(x) if norm == "instance" else blocks.layer_norm(x, gamma, beta)
+            return jnp.sum(weights * y)
+
+        step = 1e-5
+        slope = (total(x + step * along) - total(x - step * along)) / (2 * step)
+        np.testing.assert_allclose(jnp.sum(jax.grad(total)(x) * along), slope, rtol=1e-7)
+
+
 def test_convolution_sees_mirrored_pixels_at_the_border():
     """A kernel that picks the left neighbour finds, at the left edge, the pixel to the right of it."""
     layer = blocks.Convolution(1, 3, padding=1)

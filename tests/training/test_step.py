@@ -52,6 +52,12 @@ def test_metrics_hold_every_term_by_its_name(taken):
     assert all(np.isfinite(value) for value in metrics.values())
 
 
+def test_norms_are_those_of_all_parameters(taken):
+    state, _, metrics = taken
+    for side, params in (("generator", state.generators), ("discriminator", state.discriminators)):
+        np.testing.assert_allclose(metrics[f"{side}_parameter_norm"], optax.tree.norm(params), rtol=1e-5)
+
+
 def test_step_is_the_discriminators_update_then_the_generators_seeing_it(recipe, images, taken):
     """The same step written plainly: two forward passes, two gradients, in the reference's order."""
     state, after, _ = taken
@@ -286,6 +292,16 @@ def test_moving_average_by_hand():
     old, new = {"w": jnp.array(1.0)}, {"w": jnp.array(3.0)}
     assert moving_average(old, new, jnp.asarray(10_000), 0.9)["w"] == pytest.approx(1.2)
     assert moving_average(old, new, jnp.asarray(0), 0.9)["w"] == pytest.approx(0.1 * 1 + 0.9 * 3)
+
+
+def test_optimizers_begin_as_optax_has_it(recipe):
+    optimizers = make_optimizers(recipe.optimizer)
+    state = init_state(recipe.architecture, optimizers, 0)
+    for begun, optimizer, params in (
+        (state.generator_optimizer, optimizers.generators, state.generators),
+        (state.discriminator_optimizer, optimizers.discriminators, state.discriminators),
+    ):
+        close(begun, optimizer.init(params), 0)
 
 
 def test_first_adam_step_by_hand():
