@@ -36,7 +36,7 @@ TOLERANCE = {
 
 
 NUDGES = 40  # of the weights by round-off, in float32; the first that agrees is the last
-JUMP = 2e-2  # of the whole gradient, relative to its norm, where entries are on the other side of their kinks
+JUMP = 1e-2  # of the whole gradient, relative to its norm, where entries are on the other side of their kinks
 
 
 def _torch_name(part: str, path: tuple[str, ...], a: Architecture) -> str:
