@@ -4,7 +4,7 @@ Images are NHWC throughout. Convolutions run in `dtype`; statistics of the norms
 mean over 512 x 512 bfloat16 values loses the very digits it is after.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -187,26 +187,3 @@ class ResidualBlock(nn.Module):
             if i == 0:
                 y = nn.relu(y)
         return x + y
-
-
-def residual_blocks(
-    blocks: Sequence[ResidualBlock], x: Float[Array, "b h w c"], adain: Float[Array, "b blocks 2 2 c"] | None = None
-) -> Float[Array, "b h w c"]:
-    """Apply residual blocks one after the other, each with its shifts and scales where they are given.
-
-    As a loop over the parameters of all: the blocks have the same shapes, so the compiled program holds one. With the
-    blocks one by one it takes a start twice as long to load.
-    """
-    if not blocks or blocks[0].is_initializing():
-        for i, block in enumerate(blocks):
-            x = block(x, None if adain is None else adain[:, i])
-        return x
-    parameters = jax.tree.map(lambda *of_each: jnp.stack(of_each), *(block.variables["params"] for block in blocks))
-    one = blocks[0].clone(parent=None, name=None)
-
-    def step(x: Array, own: tuple[Any, Array | None]) -> tuple[Array, None]:
-        params, adain = own
-        y: Any = one.apply({"params": params}, x, adain)
-        return y, None
-
-    return jax.lax.scan(step, x, (parameters, None if adain is None else jnp.moveaxis(adain, 1, 0)))[0]

@@ -6,15 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.model.blocks import (
-    UNSET,
-    Convolution,
-    ConvolutionBlock,
-    Recompute,
-    ResidualBlock,
-    block_class,
-    residual_blocks,
-)
+from munit_jax.model.blocks import UNSET, Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
 from munit_jax.model.context import ContextEncoder, Modulation
 from munit_jax.model.convolution import Algorithm
 
@@ -73,8 +65,8 @@ class Decoder(nn.Module):
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
         x = modulated(content, -1, "modulation_in")
         residual_block = block_class(ResidualBlock, self.recompute)
-        blocks = [residual_block(**options, name=f"residual_{i}") for i in range(self.residual_blocks)]
-        x = residual_blocks(blocks, x, adain)
+        for i in range(self.residual_blocks):
+            x = residual_block(**options, name=f"residual_{i}")(x, adain[:, i])
         x = modulated(x, -1, "modulation_out")
         block = block_class(ConvolutionBlock, self.recompute)
         for i in range(self.upsamplings):

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.model.blocks import Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class, residual_blocks
+from munit_jax.model.blocks import Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
 from munit_jax.model.convolution import Algorithm
 
 
@@ -28,10 +28,9 @@ class ContentEncoder(nn.Module):
             features = self.width * 2 ** (i + 1)
             x = block(features, 4, 2, 1, norm="instance", dtype=self.dtype, name=f"down_{i}")(x)
         residual_block = block_class(ResidualBlock, self.recompute)
-        options: dict[str, Any] = {"dtype": self.dtype, "algorithm": self.algorithm}
-        return residual_blocks(
-            [residual_block(**options, name=f"residual_{i}") for i in range(self.residual_blocks)], x
-        )
+        for i in range(self.residual_blocks):
+            x = residual_block(dtype=self.dtype, algorithm=self.algorithm, name=f"residual_{i}")(x)
+        return x
 
 
 class StyleEncoder(nn.Module):
