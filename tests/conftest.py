@@ -36,6 +36,13 @@ def _empty_cache(tmp_path_factory):
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory):
+    """Many tests train the same tiny networks: what took long to compile is kept from one to the next."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
 @pytest.fixture(scope="session")
 def small_sun_builder(tmp_path_factory):
     """The synthetic Sun in 16 pixels, a frame every ten days of 2011 and 2012."""

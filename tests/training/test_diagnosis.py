@@ -19,7 +19,7 @@ from munit_jax.training.loop import train_and_evaluate
 from munit_jax.training.parallel import split_batch
 from munit_jax.training.state import init_state, make_optimizers
 from tests.commands import ROOT, call
-from tests.training.test_loop import compiled_once, lines, tiny_config  # noqa: F401 (a fixture of this module too)
+from tests.training.test_loop import lines, tiny_config
 
 FIELDS = ("images", "index", "contexts")  # of a batch
 

@@ -36,15 +36,6 @@ def tiny_config(**changes) -> ConfigDict:
     return config
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory):
-    """The runs of this module compile the same programs: keep them."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
-
-
 @pytest.fixture
 def uninterrupted(small_sun, tmp_path_factory):
     workdir = tmp_path_factory.getbasetemp() / "uninterrupted"

@@ -12,7 +12,6 @@ from tfds_sdoml.sources.hf256 import Hf256
 from tfds_sdoml.sources.interface import Source
 from tfds_sdoml.sources.npz_v1 import NpzV1
 from tfds_sdoml.sources.synthetic_sun import SyntheticSun
-from tfds_sdoml.sources.zarr_v2 import ZarrV2
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +39,11 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
         case "npz_v1":
             return NpzV1(folder)
         case "zarr_v2":
+            from tfds_sdoml.sources.zarr_v2 import ZarrV2  # with astropy, half a second that training need not wait for
+
             return ZarrV2(location, config.years, user_cache_path("munit_jax") / "sdoml_v2")
         case "fits":
-            from tfds_sdoml.sources.fits import Fits  # astropy takes half a second, which training need not wait for
+            from tfds_sdoml.sources.fits import Fits  # as above
 
             table = Path(config.degradation_table).expanduser() if config.degradation_table else None
             if table is None and config.channels:
