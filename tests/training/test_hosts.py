@@ -66,17 +66,18 @@ def assert_close(tree, other) -> None:
         np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max(), rtol=0, err_msg=str(path))
 
 
-def test_two_hosts_with_two_devices_equal_one_with_one(start):
-    """That four devices of one host do too is `test_step`'s."""
+def test_two_hosts_with_two_devices_equal_one_with_four_and_one_with_one(start):
     runs = {}
-    for hosts, devices in ((2, 2), (1, 1)):
+    for hosts, devices in ((2, 2), (1, 4), (1, 1)):
         commands = start(f"{hosts}x{devices}", hosts, devices, *FIVE)
         for command in commands:
             assert command.end() == 0, command.said()
         runs[hosts, devices] = commands[0]
-    assert_close(*(parameters(run, 5) for run in runs.values()))
+    two, four, one = (parameters(run, 5) for run in runs.values())
+    assert_close(two, one)
+    assert_close(four, one)
     losses = [json.loads((run.workdir / "metrics.jsonl").read_text().splitlines()[-1]) for run in runs.values()]
-    assert losses[0]["generator_total"] == pytest.approx(losses[1]["generator_total"], rel=1e-9)
+    assert losses[0]["generator_total"] == pytest.approx(losses[2]["generator_total"], rel=1e-9)
     assert (runs[2, 2].workdir / "summary.json").exists()
     (session,) = (json.loads(line) for line in (runs[2, 2].workdir / "sessions.jsonl").read_text().splitlines())
     assert (session["hosts"], session["devices"]) == (2, 4)

@@ -35,15 +35,15 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
     if location is None:
         raise FileNotFoundError(f"sdoml/{config.name} is made from files: give their folder as --manual_dir")
     folder = Path(location).expanduser()
-    match config.source:
+    match config.source:  # astropy takes half a second, which training need not wait for: its readers are imported late
         case "npz_v1":
             return NpzV1(folder)
         case "zarr_v2":
-            from tfds_sdoml.sources.zarr_v2 import ZarrV2  # with astropy, half a second that training need not wait for
+            from tfds_sdoml.sources.zarr_v2 import ZarrV2
 
             return ZarrV2(location, config.years, user_cache_path("munit_jax") / "sdoml_v2")
         case "fits":
-            from tfds_sdoml.sources.fits import Fits  # as above
+            from tfds_sdoml.sources.fits import Fits
 
             table = Path(config.degradation_table).expanduser() if config.degradation_table else None
             if table is None and config.channels:
