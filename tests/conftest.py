@@ -22,6 +22,11 @@ jax.config.update("jax_debug_key_reuse", True)
 SHARED = Path(os.environ.get("MUNIT_SHARED", Path(__file__).parents[1].parent / "shared"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of training come first: a worker that began with their long files last would end alone."""
+    items.sort(key=lambda item: item.path.parent.name != "training")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with the real data and the parity file; a test that needs it is skipped where it is absent."""
