@@ -6,7 +6,8 @@
     interval of 16 holds 86 % of the pixels, where 88 % would be right. See docs/skill.md.
 
 :embedded is for the synthetic Sun of 64 pixels, and all that was measured. Without a variant it is the same recipe at
-the size of the poster's run, :1024 at that of the poster itself (configs/aia193.py): not yet run at full size by us.
+the size of the poster's run, :1024 at that of the poster itself (configs/aia193.py): two steps were run at 512, no
+training at full size. Memory: docs/training_step.md.
 
 What it changes of the poster's recipe, and why:
 - The decoders are told where they are (`data.context`): a patch does not know its hemisphere, so no Hale's law. (At 64

@@ -59,8 +59,10 @@ class Decoder(nn.Module):
         if context is not None:
             planes = ContextEncoder(self.context_width, self.upsamplings, **options, name="context")(context)
 
+        modulation = block_class(Modulation, self.recompute)
+
         def modulated(x: Array, level: int, name: str) -> Array:
-            return x if planes is None else Modulation(**options, name=name)(x, planes[level])
+            return x if planes is None else modulation(**options, name=name)(x, planes[level])
 
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
         x = modulated(content, -1, "modulation_in")
