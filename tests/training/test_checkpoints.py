@@ -18,7 +18,7 @@ from munit_jax.training.checkpoints import (
 )
 from munit_jax.training.checksum import sha256
 from munit_jax.training.parallel import replicate
-from munit_jax.training.state import init_state, make_optimizers
+from munit_jax.training.state import OptimizerSettings, TrainState, make_optimizers
 
 # The threads that read a damaged file leave more behind than the one exception that is caught; it may be collected
 # while a later test runs.
@@ -26,8 +26,23 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture(scope="module")
-def fresh(recipe):
-    return init_state(recipe.architecture, make_optimizers(recipe.optimizer), 0)
+def fresh():
+    """A state of few arrays: what is kept of it does not depend on how many they are."""
+    rng, optimizers = np.random.default_rng(0), make_optimizers(OptimizerSettings())
+    generators, discriminators = (
+        {name: {"kernel": rng.normal(size=(3, 3, 16, 32)).astype(np.float32), "bias": np.zeros(32, np.float32)}}
+        for name in ("encoder", "critic")
+    )
+    return TrainState(
+        step=np.int32(0),
+        skipped=np.int32(0),
+        skipped_in_a_row=np.int32(0),
+        generators=generators,
+        discriminators=discriminators,
+        ema=generators,
+        generator_optimizer=optimizers.generators.init(generators),
+        discriminator_optimizer=optimizers.discriminators.init(discriminators),
+    )
 
 
 @pytest.fixture(scope="module")
