@@ -10,8 +10,8 @@ import pytest
 
 from tests.training.commands import Command, saved_steps, summary
 
-STEPS = 120
-LONG = (f"--config.steps={STEPS}", "--config.eval_every=60", "--config.checkpoint_every=4")
+STEPS = 60
+LONG = (f"--config.steps={STEPS}", "--config.eval_every=30", "--config.checkpoint_every=4")
 KILLS = 20
 
 

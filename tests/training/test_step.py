@@ -181,11 +181,10 @@ def test_fresh_styles_for_d_are_a_second_draw(recipe, images):
     assert metrics["discriminator_total"] != pytest.approx(float(plain(shared)), rel=1e-4)
 
 
-@pytest.mark.parametrize("with_contexts", [False, True])
-def test_one_device_with_four_images_equals_four_devices_with_one_each(
-    recipe, told, images, contexts, monkeypatch, with_contexts
-):
+def test_one_device_with_four_images_equals_four_devices_with_one_each(told, images, contexts, monkeypatch):
     """Every parameter within 1e-5, after three steps, in float64; each device count traced once.
+
+    Without contexts the test of several hosts says the same.
 
     In float32 the gradients agree within round-off too, but Adam's first steps have the size of the learning rate
     however small the gradient, so that round-off decides the direction of the few entries whose gradient is nearly 0.
@@ -196,8 +195,7 @@ def test_one_device_with_four_images_equals_four_devices_with_one_each(
         return chex.assert_max_traces(make_train_step(*arguments), n=1)
 
     monkeypatch.setattr(parallel, "make_train_step", traced_once)
-    recipe, contexts = (told, contexts) if with_contexts else (recipe, None)
-    recipe = dataclasses.replace(recipe, architecture=dataclasses.replace(recipe.architecture, dtype="float64"))
+    recipe = dataclasses.replace(told, architecture=dataclasses.replace(told.architecture, dtype="float64"))
     ends = []
     with jax.enable_x64(True):
         for devices in (jax.devices()[:1], jax.devices()[:4]):
