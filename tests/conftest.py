@@ -82,7 +82,7 @@ def small_sun(small_sun_builder, monkeypatch):
 
 @pytest.fixture
 def trained(small_sun, tmp_path_factory):
-    """The folder of a run on AIA 171 of the small synthetic Sun, trained once; without discriminators: less to compile."""
+    """The folder of a run on AIA 171 of the small synthetic Sun, trained once, without discriminators: it is quick."""
     from munit_jax.training.loop import train_and_evaluate
     from tests.training.test_loop import tiny_config
 
