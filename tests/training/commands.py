@@ -9,7 +9,6 @@ import json
 import multiprocessing
 import os
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -92,8 +91,8 @@ class Command:
         os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        """End it as a power cut does."""
-        self.send(signal.SIGKILL)
+        """End it as a power cut does, if it has not ended by itself."""
+        self.process.kill()
         self.process.join(PATIENCE)
 
     def until(self, condition: Callable[[], Any]) -> None:
