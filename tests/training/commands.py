@@ -25,7 +25,6 @@ TINY = (
     "--config.data.magnetogram=sdoml/small",
     *(f"--config.model.{name}=2" for name in ("width", "discriminator_width", "discriminator_layers")),
     *(f"--config.model.{name}=1" for name in ("downsamplings", "residual_blocks", "discriminator_scales")),
-    "--config.model.discriminator_spectral_norm=False",  # a fifth of what tracing takes
     *("--config.model.style_size=3", "--config.model.mlp_width=4"),
     *("--config.evaluation.styles=2", "--config.evaluation.limit=3", "--config.evaluation.limit_during_training=2"),
 )

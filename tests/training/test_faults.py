@@ -12,6 +12,8 @@ from tests.training.commands import Command, saved_steps, summary
 
 STEPS = 60
 LONG = (f"--config.steps={STEPS}", "--config.eval_every=30", "--config.checkpoint_every=4")
+LONG = (*LONG, "--config.model.discriminator_spectral_norm=False")  # a fifth of the time that tracing takes
+ENDLESS = "--config.steps=1000000"
 KILLS = 20
 
 
@@ -104,14 +106,14 @@ def test_ctrl_c_and_sigterm_end_a_step_save_and_say_how_to_go_on(start, undistur
 
 
 def test_a_second_run_in_a_folder_is_refused_and_a_dead_one_is_not_in_the_way(start):
-    first = start("doubled")
+    first = start("doubled", ENDLESS)
     first.until(lambda: saved_steps(first.workdir))
-    second = start("doubled", log=first.log.with_suffix(".second"))
+    second = start("doubled", ENDLESS, log=first.log.with_suffix(".second"))
     assert second.end() == 2
     assert f"another run is at work in {first.workdir} (process {first.process.pid} on " in second.said()
     assert "Traceback" not in second.said()
     first.kill()
-    third = start("doubled")
+    third = start("doubled", ENDLESS)
     third.until_said("going on from step ")
     third.kill()
 
