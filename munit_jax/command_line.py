@@ -4,17 +4,19 @@ A user's mistake is one line and exit code 2, never a traceback.
 """
 
 import glob
+import inspect
 import logging
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from absl import app, flags
+from absl import flags
 from absl import logging as absl_logging
 
 from munit_jax.errors import UserError
@@ -25,34 +27,50 @@ INTERRUPTED = 128 + signal.SIGINT  # as shells count it
 OUR_CONFIG = re.compile(r"(?P<flag>--?config=)?(?P<file>configs/\w+\.py)(?P<variant>(:\w+)?)")
 
 logger = logging.getLogger("munit_jax")
-flags.disclaim_key_flags()  # what is defined here is the flag of the command that asks for it
 
 
-def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Parse the flags, run `main`, and exit."""
-    _show_own_messages()
-    app.run(lambda arguments: _guard(main, arguments), flags_parser=_parse_flags)
-    raise AssertionError("app.run does not return")
+def run(main: Callable[[Sequence[str]], None], flag_values: flags.FlagValues) -> NoReturn:
+    """Parse the command line, run `main`, and exit.
+
+    Args:
+        main: the command; it reads the flags that its module defines and gets what is left of the command line.
+        flag_values: where those flags are defined. Each command has its own, so that one process can hold several.
+    """
+    with _own_messages_shown():
+        _guard(main, _parse_flags(sys.argv, flag_values, inspect.getmodule(main).__doc__ or ""))
+    sys.exit(0)
 
 
-def _show_own_messages() -> None:
+@contextmanager
+def _own_messages_shown() -> Iterator[None]:
     # The libraries below log every file they open: their warnings are enough.
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    for name in ("munit_jax", "tfds_sdoml"):
-        own = logging.getLogger(name)
-        own.setLevel(logging.INFO)
-        own.addHandler(handler)
-        own.propagate = False
     absl_logging.set_verbosity(absl_logging.WARNING)
+    own = [logging.getLogger(name) for name in ("munit_jax", "tfds_sdoml")]
+    before = [(logger.level, logger.propagate) for logger in own]
+    for logger in own:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, (level, propagate) in zip(own, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate
 
 
-def _parse_flags(arguments: Sequence[str]) -> list[str]:
+def _parse_flags(arguments: Sequence[str], flag_values: flags.FlagValues, description: str) -> list[str]:
+    if {"--help", "-h"} & set(arguments):
+        print(f"{description.strip()}\n\n{flag_values.get_help(include_special_flags=False)}")  # noqa: T201
+        sys.exit(0)
     # Config files are imported and their keys overridden while flags are parsed, or, where the file cannot be loaded,
     # when the flag is first read. A mistake there shows up as any of these, according to where ml_collections meets it.
     try:
-        rest = flags.FLAGS([_with_our_config(argument) for argument in arguments])
-        for value in flags.FLAGS.flag_values_dict().values():
+        rest = flag_values([_with_our_config(argument) for argument in arguments])
+        for value in flag_values.flag_values_dict().values():
             getattr(value, "to_dict", None)
     except (AttributeError, KeyError) as error:
         _fail(f"unknown config key: {str(error.args[0]).strip('"')}")
@@ -86,23 +104,25 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
         sys.exit(INTERRUPTED)
 
 
-def define_compilation_cache() -> flags.FlagHolder[str | None]:
+def define_compilation_cache(flag_values: flags.FlagValues) -> flags.FlagHolder[str | None]:
     """Define --compilation_cache, see `keep_compiled`."""
     return flags.DEFINE_string(
         "compilation_cache",
         None,
         "Folder where compiled programs are kept for the next start; none for nowhere. Default: "
         "JAX_COMPILATION_CACHE_DIR or the user's cache folder.",
+        flag_values=flag_values,
     )
 
 
-def define_convolution() -> flags.FlagHolder[str]:
+def define_convolution(flag_values: flags.FlagValues) -> flags.FlagHolder[str]:
     """Define --convolution, see `inference.open_run`."""
     return flags.DEFINE_enum(
         "convolution",
         "auto",
         ("auto", "direct", "winograd"),
         "How convolutions are computed; auto chooses by the device.",
+        flag_values=flag_values,
     )
 
 

@@ -21,30 +21,42 @@ if TYPE_CHECKING:
     from munit_jax.solar.coronal_model import ModelSettings
     from munit_jax.solar.harmonics import Transform
 
+FLAGS = flags.FlagValues()
 MAGNETOGRAM = flags.DEFINE_multi_string(
     "magnetogram",
     [],
     "Magnetograms of the disk, as a pattern in quotes; several are put together, from several vantage points or times.",
+    flag_values=FLAGS,
 )
-BACKGROUND = flags.DEFINE_string("background", None, "Synoptic map of the rest of the Sun, or none for a field of 0.")
-SYNOPTIC = flags.DEFINE_string("synoptic", None, "A synoptic map of the whole Sun instead: FITS, or HDF5 (.h5).")
-OUTPUT = flags.DEFINE_string("output", None, "The folder for maps, figures and corona.json.")
-LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the spherical harmonics.")
-RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.")
-SEED_RADIUS = flags.DEFINE_float("seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.")
+BACKGROUND = flags.DEFINE_string(
+    "background", None, "Synoptic map of the rest of the Sun, or none for a field of 0.", flag_values=FLAGS
+)
+SYNOPTIC = flags.DEFINE_string(
+    "synoptic", None, "A synoptic map of the whole Sun instead: FITS, or HDF5 (.h5).", flag_values=FLAGS
+)
+OUTPUT = flags.DEFINE_string("output", None, "The folder for maps, figures and corona.json.", flag_values=FLAGS)
+LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the spherical harmonics.", flag_values=FLAGS)
+RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.", flag_values=FLAGS)
+SEED_RADIUS = flags.DEFINE_float(
+    "seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.", flag_values=FLAGS
+)
 INSERTION = flags.DEFINE_enum(
     "insertion",
     "as_is",
     ("as_is", "flux_matched", "both"),
     "How magnetograms are put into the background; flux_matched keeps its net flux.",
+    flag_values=FLAGS,
 )
-WIND = flags.DEFINE_string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.")
+WIND = flags.DEFINE_string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.", flag_values=FLAGS)
 CURRENT_SHEET = flags.DEFINE_bool(
-    "current_sheet", False, "Maps of wind and field at 21.5 solar radii too, through a Schatten current sheet."
+    "current_sheet",
+    False,
+    "Maps of wind and field at 21.5 solar radii too, through a Schatten current sheet.",
+    flag_values=FLAGS,
 )
-ROWS = flags.DEFINE_integer("rows", 180, "Rows of the maps, half as many as columns.")
-FIGURES = flags.DEFINE_bool("figures", True, "Draw the maps too.")
-COMPILATION_CACHE = command_line.define_compilation_cache()
+ROWS = flags.DEFINE_integer("rows", 180, "Rows of the maps, half as many as columns.", flag_values=FLAGS)
+FIGURES = flags.DEFINE_bool("figures", True, "Draw the maps too.", flag_values=FLAGS)
+COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
 
 RESULT = "corona.json"
 
@@ -164,7 +176,7 @@ def _write(
 
 def command() -> None:
     """Run as `munit-corona`."""
-    command_line.run(main)
+    command_line.run(main, FLAGS)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ from ml_collections import ConfigDict
 from munit_jax import command_line
 from munit_jax.errors import DataError, UserError
 
-CASE = flags.DEFINE_string("case", None, "Folder that a run left when it stopped: RUN/diagnostics/step_...")
+FLAGS = flags.FlagValues()
+CASE = flags.DEFINE_string(
+    "case", None, "Folder that a run left when it stopped: RUN/diagnostics/step_...", flag_values=FLAGS
+)
 
 
 def main(_: Sequence[str]) -> None:
@@ -52,4 +55,4 @@ def main(_: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, FLAGS)

@@ -17,22 +17,29 @@ from ml_collections import config_flags
 from munit_jax import command_line
 from munit_jax.errors import UserError
 
+FLAGS = flags.FlagValues()
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Config file, with its variant behind a colon: configs/aia193.py:quickstart."
+    "config", None, "Config file, with its variant behind a colon: configs/aia193.py:quickstart.", flag_values=FLAGS
 )
 WORKDIR = flags.DEFINE_string(
-    "workdir", None, "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name."
+    "workdir",
+    None,
+    "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name.",
+    flag_values=FLAGS,
 )
-COMPILATION_CACHE = command_line.define_compilation_cache()
+COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
 DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
     False,
     "This is one of several processes of one run: SLURM, Open MPI (both a process a device) and Kubernetes say which; "
     "elsewhere give the three flags below, usually to a process a host.",
+    flag_values=FLAGS,
 )
-COORDINATOR = flags.DEFINE_string("coordinator_address", None, "host:port of the first process, with a free port.")
-NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
-PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
+COORDINATOR = flags.DEFINE_string(
+    "coordinator_address", None, "host:port of the first process, with a free port.", flag_values=FLAGS
+)
+NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.", flag_values=FLAGS)
+PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", flag_values=FLAGS)
 
 LAST_WORDS = (
     "This process has died before its end: it was killed, or another process of the run has died (its own messages, "
@@ -56,9 +63,7 @@ def main(_: Sequence[str]) -> None:
     command_line.keep_compiled(COMPILATION_CACHE.value)
 
     workdir = (
-        Path(WORKDIR.value)
-        if WORKDIR.value
-        else default_workdir(config_flags.get_config_filename(flags.FLAGS["config"]))
+        Path(WORKDIR.value) if WORKDIR.value else default_workdir(config_flags.get_config_filename(FLAGS["config"]))
     )
     summary = train_and_evaluate(CONFIG.value, workdir)
     if summary is not None:
@@ -103,7 +108,7 @@ def default_workdir(config_file: str) -> Path:
 
 def command() -> None:
     """Run as `munit-train`."""
-    command_line.run(main)
+    command_line.run(main, FLAGS)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,77 @@
-"""A strict session: four CPU devices, rank promotion and key reuse raise, warnings are errors (pyproject.toml)."""
+"""A strict session: four CPU devices, rank promotion and key reuse raise, warnings are errors (pyproject.toml).
 
+What a test needs of JAX or TFDS it imports where it needs it: pytest reads this file in every process that it starts.
+"""
+
+import hashlib
 import os
+import platform
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-# The tests' time goes into compiling small programs, not into running them. Read by JAX when it is imported.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
-
-import jax
 import pytest
-
-from munit_jax.data import pipeline
-from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.sdoml_dataset_builder import Builder
-
-jax.config.update("jax_num_cpu_devices", 4)
-jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_debug_key_reuse", True)
+from filelock import FileLock
+from platformdirs import user_cache_path
 
 # Real solar data and the reference's numbers lie beside the project, not in it.
 SHARED = Path(os.environ.get("MUNIT_SHARED", Path(__file__).parents[1].parent / "shared"))
+CACHE = user_cache_path("munit_jax-tests")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of training come first: a worker that began with their long files last would end alone."""
+def processor() -> str:
+    """Return a name for this kind of processor: what was compiled for one may use instructions that another lacks."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    features = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    return hashlib.sha256(f"{platform.machine()} {features}".encode()).hexdigest()[:16]
+
+
+# What is compiled is kept from one session to the next. JAX's own key of a program has its text, its options and the
+# version of the compiler. These variables are read when JAX is imported, here and in the processes that tests start.
+COMPILED = CACHE / "compiled" / processor()
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(COMPILED)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_NUM_CPU_DEVICES"] = "4"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+os.environ["JAX_DEBUG_KEY_REUSE"] = "True"
+os.environ["MPLCONFIGDIR"] = str(CACHE / "matplotlib")  # it takes seconds to look for the fonts
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="Run the tests marked slow too.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Remove what was compiled a month ago."""
+    if not hasattr(config, "workerinput"):
+        for path in COMPILED.glob("*"):
+            if path.stat().st_mtime < time.time() - 30 * 86400:
+                path.unlink()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes, unless it is asked for; the longest files come first.
+
+    A worker that began with a long file last would end alone.
+    """
+    if not config.option.markexpr:
+        left_out = {"pages"} if config.getoption("--slow") else {"slow", "pages"}
+        groups = {True: [], False: []}
+        for item in items:
+            groups[any(mark.name in left_out for mark in item.iter_markers())].append(item)
+        config.hook.pytest_deselected(items=groups[True])
+        items[:] = groups[False]
     items.sort(key=lambda item: item.path.parent.name != "training")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Compile without optimisation: most tests' time goes into compiling small programs, not into running them."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("optimized") is None)
 
 
 @pytest.fixture(scope="session")
@@ -41,17 +88,29 @@ def _empty_cache(tmp_path_factory):
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_once(tmp_path_factory):
-    """Many tests train the same tiny networks: what took long to compile is kept from one to the next."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return a folder that is made by the first test of the session that asks for it, in whichever process."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # of all workers
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        with FileLock(place / f"{name}.lock"):
+            if not (place / name).exists():
+                make(place / f"{name}.partial")
+                (place / f"{name}.partial").rename(place / name)
+        return place / name
+
+    return folder
 
 
 @pytest.fixture(scope="session")
-def small_sun_builder(tmp_path_factory):
+def small_sun_builder(made_once):
     """The synthetic Sun in 16 pixels, a frame every ten days of 2011 and 2012."""
-    start = int(datetime(2011, 1, 1, tzinfo=UTC).timestamp())
+    from tfds_sdoml.config import SdomlConfig
+    from tfds_sdoml.sdoml_dataset_builder import Builder
+
     config = SdomlConfig(
         name="small",
         source="synthetic",
@@ -59,18 +118,19 @@ def small_sun_builder(tmp_path_factory):
         field=("bz",),
         size=16,
         dtype="float32",
-        start=start,
+        start=int(datetime(2011, 1, 1, tzinfo=UTC).timestamp()),
         frames=73,
         cadence=10 * 86400,
     )
-    builder = Builder(config=config, data_dir=tmp_path_factory.mktemp("datasets"))
-    builder.download_and_prepare()
-    return builder
+    folder = made_once("datasets", lambda path: Builder(config=config, data_dir=path).download_and_prepare())
+    return Builder(config=config, data_dir=folder)
 
 
 @pytest.fixture
 def small_sun(small_sun_builder, monkeypatch):
     """`sdoml/small` is the small synthetic Sun wherever the pipeline opens it; other names are as ever."""
+    from munit_jax.data import pipeline
+
     opened = pipeline.open_dataset
 
     def open_dataset(name, data_dir):
@@ -81,16 +141,13 @@ def small_sun(small_sun_builder, monkeypatch):
 
 
 @pytest.fixture
-def trained(small_sun, tmp_path_factory):
+def trained(small_sun, made_once):
     """The folder of a run on AIA 171 of the small synthetic Sun, trained once, without discriminators: it is quick."""
     from munit_jax.training.loop import train_and_evaluate
     from tests.training.test_loop import tiny_config
 
-    workdir = tmp_path_factory.getbasetemp() / "trained_on_171"
-    if not workdir.exists():
-        changes = {"data.channels": ("0171",), "loss.adversarial_weight": 0.0, "steps": 2, "checkpoint_every": 1}
-        train_and_evaluate(tiny_config(**changes), workdir)
-    return workdir
+    changes = {"data.channels": ("0171",), "loss.adversarial_weight": 0.0, "steps": 2, "checkpoint_every": 1}
+    return made_once("trained_on_171", lambda workdir: train_and_evaluate(tiny_config(**changes), workdir))
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """What commands have in common: where compiled programs are kept, and their names once installed."""
 
-import subprocess
+import importlib
+import logging
+import re
 import sys
 import tomllib
 
 import jax
 import pytest
 
+from munit_jax import train
 from munit_jax.command_line import keep_compiled
-from tests.commands import ROOT, call
+from tests.commands import ROOT, call, call_alone
 
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
@@ -35,10 +38,43 @@ def test_the_flag_comes_before_the_environment_and_that_before_the_user_s_folder
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_an_installed_command_is_the_module(name, tmp_path):
+def test_an_installed_command_is_the_module(name, monkeypatch, capsys):
     module, _, function = SCRIPTS[name].partition(":")
-    code = f"import sys; sys.argv = ['{name}', '--nonsense']; from {module} import {function}; {function}()"
-    script = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    other = call(module.removeprefix("munit_jax."), tmp_path, "--nonsense")
-    assert (script.returncode, script.stderr) == (other.returncode, other.stderr)
-    assert "Unknown command line flag 'nonsense'" in script.stderr
+    monkeypatch.setattr(sys, "argv", [name, "--nonsense"])
+    with pytest.raises(SystemExit, match="2"):
+        getattr(importlib.import_module(module), function)()
+    assert "Unknown command line flag 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", ["train", "evaluate", "translate", "corona", "replay"])
+def test_a_command_runs_as_a_module(module, tmp_path):
+    """In a process of its own, once each; their other tests call them in this one."""
+    result = call_alone(module, tmp_path, "--nonsense")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "error: Unknown command line flag 'nonsense'\n"
+
+
+@pytest.mark.parametrize("module", ["train", "evaluate", "translate", "corona", "replay"])
+def test_help_has_an_example_and_every_flag(module, tmp_path):
+    result = call(module, tmp_path, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"\n    python -m munit_jax.{module} --" in result.stdout
+    flags = set(importlib.import_module(f"munit_jax.{module}").FLAGS)
+    assert flags == set(re.findall(r"^  --(?:\[no\])?(\w+)", result.stdout, re.MULTILINE))
+
+
+def test_ctrl_c_is_one_line(monkeypatch, tmp_path):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "main", interrupt)
+    result = call("train", tmp_path)
+    assert (result.returncode, result.stderr.count("\n")) == (130, 1)
+    assert "run the same command to go on" in result.stderr
+
+
+def test_what_a_command_logs_goes_to_its_terminal_and_to_nothing_after_it(tmp_path, caplog):
+    call("train", tmp_path)
+    assert logging.getLogger("munit_jax").handlers == []
+    logging.getLogger("munit_jax").warning("after it")
+    assert caplog.messages == ["after it"]

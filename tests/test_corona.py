@@ -1,8 +1,6 @@
 """The command as users call it: exit codes, messages and what it writes."""
 
 import json
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,20 +9,12 @@ from astropy.io import fits
 from tests.commands import call
 from tests.coronal.suns import write_disk, write_synoptic
 
+pytestmark = pytest.mark.optimized
+
 MAPS = {"boundary", "source_surface", "open_field", "wind_speed", "expansion_factor"}
 SHEET_MAPS = {"wind_speed_21.5", "radial_field_21.5"}
 PICTURES = {"boundary", "source_surface", "open_field", "wind_speed", "field_lines"}
 SMALL = ("--rows=24", "--lmax=8")
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """The calls of this module share what they compile."""
-    return f"--compilation_cache={tmp_path_factory.mktemp('compiled')}"
-
-
-def corona(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return call("corona", folder, *flags, interpreter=("-W", "error::UserWarning"), timeout=300)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +31,7 @@ def corona(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
-    result = corona(tmp_path, *flags)
+    result = call("corona", tmp_path, *flags)
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("error: ")
@@ -59,14 +49,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
 )
 def test_a_setting_that_cannot_work(flags, message, tmp_path):
     write_synoptic(tmp_path / "a.fits")
-    result = corona(tmp_path, "--synoptic=a.fits", "--output=out", *SMALL, *flags)
+    result = call("corona", tmp_path, "--synoptic=a.fits", "--output=out", *SMALL, *flags)
     assert result.returncode == 2
     assert message in result.stderr
 
 
-def test_a_synoptic_map(tmp_path, cache):
+def test_a_synoptic_map(tmp_path):
     write_synoptic(tmp_path / "gong.fits", rows=72)
-    result = corona(tmp_path, "--synoptic=gong.fits", "--output=out", "--current_sheet", *SMALL, cache)
+    result = call("corona", tmp_path, "--synoptic=gong.fits", "--output=out", "--current_sheet", *SMALL)
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out"
     names = {f"{name}.fits" for name in MAPS | SHEET_MAPS} | {f"{name}.png" for name in PICTURES} | {"corona.json"}
@@ -91,7 +81,7 @@ def test_a_synoptic_map(tmp_path, cache):
     assert 280 < wind.min() < wind.max() < 911
 
 
-def test_realisations_of_two_vantage_points_in_both_ways(tmp_path, cache):
+def test_realisations_of_two_vantage_points_in_both_ways(tmp_path):
     write_synoptic(tmp_path / "gong.fits")
     write_disk(tmp_path / "a.fits", 20.0, realisations=2)
     write_disk(tmp_path / "b.fits", 110.0, realisations=2)
@@ -102,7 +92,7 @@ def test_realisations_of_two_vantage_points_in_both_ways(tmp_path, cache):
         "--output=out",
         "--nofigures",
     )
-    result = corona(tmp_path, *flags, *SMALL, cache)
+    result = call("corona", tmp_path, *flags, *SMALL)
     assert result.returncode == 0, result.stderr
     for folder, insertion in ((tmp_path / "out", "as_is"), (tmp_path / "out" / "flux_matched", "flux_matched")):
         content = json.loads((folder / "corona.json").read_text())

@@ -144,7 +144,13 @@ class Reference:
         return traverse_util.unflatten_dict(flat)
 
 
-@pytest.fixture(scope="module", params=["float32-direct", "float32-winograd", "float64-direct"])
+FORMS = (
+    "float32-direct",
+    *(pytest.param(form, marks=pytest.mark.slow) for form in ("float32-winograd", "float64-direct")),
+)
+
+
+@pytest.fixture(scope="module", params=FORMS)
 def form(request):
     """The precision, and how 3 x 3 convolutions are computed."""
     dtype, convolution = request.param.split("-")

@@ -21,6 +21,8 @@ from munit_jax.solar.coronal_model import ModelSettings
 from munit_jax.solar.disk import mu, on_disk, sdoml_geometry
 from munit_jax.solar.pfss import open_flux, source_surface
 
+pytestmark = pytest.mark.optimized
+
 SETTINGS = CoronaSettings(frames=0, samples=2, rows=18, lmax=8)
 TRANSFORM = SETTINGS.transform
 SIZE = 32

@@ -4,7 +4,6 @@ import csv
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +22,8 @@ from munit_jax.evaluation.metrics import METRICS, PARTS
 from munit_jax.inference import make_translate, open_run, random_styles
 from munit_jax.solar.disk import sdoml_geometry
 from tests.translation.suns import told_run
+
+pytestmark = pytest.mark.optimized
 
 CORONA = CoronaSettings(frames=1, samples=2, rows=18, lmax=8)
 SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"), corona=CORONA)
@@ -44,12 +45,9 @@ SECTIONS = (
 
 
 @pytest.fixture
-def evaluated(run, tmp_path_factory):
+def evaluated(run, made_once):
     """The folder of an evaluation of the tiny run beside itself, made once."""
-    folder: Path = tmp_path_factory.getbasetemp() / "evaluated"
-    if not folder.exists():
-        evaluate(run, SETTINGS, folder, run)
-    return folder
+    return made_once("evaluated", lambda folder: evaluate(run, SETTINGS, folder, run))
 
 
 def test_metrics_json_has_every_metric_with_its_baselines(evaluated):

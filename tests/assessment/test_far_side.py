@@ -24,6 +24,8 @@ from munit_jax.solar.disk import heliographic, mu, on_disk
 from munit_jax.solar.harmonics import mean_over_sphere
 from tfds_sdoml.synthetic import observe, sample_map
 
+pytestmark = pytest.mark.optimized
+
 TIME = int(datetime(2012, 11, 20, tzinfo=UTC).timestamp())
 SUN = Sun(0, 64, ("0193",))
 SETTINGS = CoronaSettings(samples=2, rows=18, lmax=8)

@@ -99,10 +99,15 @@ def assert_same(one: dict, other: dict, leave=()):
             assert same, (place, value, expected)
 
 
-def test_batches_and_devices_do_not_matter(evaluate):
+def test_batches_do_not_matter(evaluate):
     one = figures(evaluate(made_frames(), folder="a"))
     assert_same(one, figures(evaluate(made_frames(), together=4, folder="b")))
-    assert_same(one, figures(evaluate(made_frames(), devices=4, together=4, folder="c")))
+
+
+@pytest.mark.slow
+def test_devices_do_not_matter(evaluate):
+    one = figures(evaluate(made_frames(), folder="a"))
+    assert_same(one, figures(evaluate(made_frames(), devices=4, together=4, folder="b")))
 
 
 def test_the_order_of_the_frames_does_not_matter(evaluate):

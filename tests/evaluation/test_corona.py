@@ -20,6 +20,8 @@ from munit_jax.evaluation.corona import (
 from munit_jax.solar.coronal_model import ModelSettings
 from munit_jax.solar.harmonics import Grid, make_transform, synthesis
 
+pytestmark = pytest.mark.optimized
+
 GRID = Grid(24, 48)
 TRANSFORM = make_transform(GRID, 11)
 SETTINGS = ModelSettings()

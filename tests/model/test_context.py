@@ -141,6 +141,7 @@ def test_realisations_are_translations_with_the_image_s_context(generators, euv,
         np.testing.assert_allclose(made, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_winograd_s_algorithm_and_bfloat16_make_much_the_same_images(generators, euv, context, styles, translate):
     plain = translate(TOLD, generators, euv, styles, context)
 
@@ -177,7 +178,7 @@ def test_every_parameter_for_planes_learns(gradient):
             assert np.abs(x).max() > 0, jax.tree_util.keystr(path)
 
 
-@pytest.mark.parametrize("recompute", ["activations", "all"])
+@pytest.mark.parametrize("recompute", ["all", pytest.param("activations", marks=pytest.mark.slow)])
 def test_what_is_computed_again_changes_nothing(gradient, recompute):
     of, plain = gradient
     for ours, theirs in zip(jax.tree.leaves(of(recompute)), jax.tree.leaves(plain), strict=True):

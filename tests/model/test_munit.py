@@ -116,7 +116,9 @@ def gradient(generators, euv):
     return of, plain
 
 
-@pytest.mark.parametrize("recompute", ["activations", "blocks", "networks", "all"])
+@pytest.mark.parametrize(
+    "recompute", ["all", *(pytest.param(x, marks=pytest.mark.slow) for x in ("activations", "blocks", "networks"))]
+)
 def test_what_is_computed_again_changes_nothing(gradient, recompute):
     of, plain = gradient
     again, text = of(dataclasses.replace(TINY, recompute=recompute))
@@ -152,7 +154,7 @@ def test_style_changes_the_image_and_not_its_neighbours_in_the_batch(generators,
     assert np.abs(image[1] - changed[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0])
+@pytest.mark.parametrize("value", [0.0, pytest.param(-1.0, marks=pytest.mark.slow)])
 def test_constant_images_give_finite_values_and_gradients(generators, value):
     image = jnp.full((1, 32, 32, 2), value)
 

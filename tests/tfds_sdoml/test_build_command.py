@@ -171,6 +171,7 @@ def contents(data_dir):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on_and_ends_as_if_it_had_run_through(tmp_path, many_files):
     through, killed = tmp_path / "through", tmp_path / "killed"
     process = small_shards(through, many_files)

@@ -51,11 +51,13 @@ def _run(flags: Sequence[str], log: Path, environment: Mapping[str, str], file_l
     os.chdir(ROOT)
     if file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-    if environment:  # JAX has read them when it was imported, in the server
-        import jax
+    import jax
 
-        jax.config.update("jax_num_cpu_devices", int(environment["JAX_NUM_CPU_DEVICES"]))
-        jax.config.update("jax_enable_x64", environment["JAX_ENABLE_X64"] == "1")
+    # JAX has read the environment when it was imported, in the server; a user's session is not as strict as the tests'.
+    jax.config.update("jax_num_cpu_devices", int(environment.get("JAX_NUM_CPU_DEVICES", "1")))
+    jax.config.update("jax_enable_x64", environment.get("JAX_ENABLE_X64") == "1")
+    jax.config.update("jax_debug_key_reuse", False)
+    jax.config.update("jax_numpy_rank_promotion", "allow")
     sys.argv = ["munit_jax.train", *flags]
     try:
         command_line.run(train.main)
@@ -78,9 +80,7 @@ class Command:
         self.workdir = workdir
         self.log = log or workdir.with_suffix(".log")
         self.log.write_bytes(b"")
-        cache = workdir.parent / "compiled"
         flags = (*TINY, f"--config.data.data_dir={data_dir}", f"--workdir={workdir}", *flags)
-        flags = (*flags, f"--compilation_cache={cache}")
         self.process = server.Process(target=_run, args=(flags, self.log, environment or {}, file_limit))
         self.process.start()
 

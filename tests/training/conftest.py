@@ -2,9 +2,11 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
+from munit_jax.evaluation import figures
 from munit_jax.model.munit import DOMAINS, Architecture
 from munit_jax.objectives import Objective
 from munit_jax.training.state import OptimizerSettings
@@ -20,6 +22,14 @@ TINY = Architecture(
     discriminator_scales=1,
     discriminator_layers=2,
 )
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Runs with blank pictures, whose keys are not checked: for what does not depend on either."""
+    monkeypatch.setattr(figures, "sample_figure", lambda path, *_: (path.parent.mkdir(exist_ok=True), path.touch()))
+    with jax.debug_key_reuse(False):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,7 @@ def flip(path):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_whatever_is_damaged_the_numbers_are_right(saved, states, fresh, tmp_path):
     """Each file of the newest checkpoint in turn: either it does not matter, or the one before is taken."""
     files = [path.relative_to(saved) for path in (saved / "checkpoints" / "step_30").rglob("*") if path.is_file()]

@@ -16,6 +16,8 @@ from munit_jax.training.workdir import LOCK
 from tests.training.commands import Command, config_of, saved_steps
 from tfds_sdoml.locking import sole_holder
 
+pytestmark = pytest.mark.slow
+
 FIVE = ("--config.steps=5", "--config.batch_size=4", "--config.eval_every=5", "--config.checkpoint_every=5")
 ENDLESS = ("--config.steps=1000000", "--config.batch_size=4", "--config.eval_every=1000000")
 ENDLESS = (*ENDLESS, "--config.checkpoint_every=1000000")

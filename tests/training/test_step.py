@@ -161,6 +161,7 @@ def test_a_step_that_is_not_finite_is_not_applied(recipe, step, images, spoilt):
         assert any(moved)
 
 
+@pytest.mark.slow
 def test_fresh_styles_for_d_are_a_second_draw(recipe, images):
     """The reference's form: the discriminators learn from translations with styles of their own."""
     a, step, index = recipe.architecture, jnp.zeros((), jnp.int32), jnp.arange(4)
@@ -181,6 +182,7 @@ def test_fresh_styles_for_d_are_a_second_draw(recipe, images):
     assert metrics["discriminator_total"] != pytest.approx(float(plain(shared)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_one_device_with_four_images_equals_four_devices_with_one_each(told, images, contexts, monkeypatch):
     """Every parameter within 1e-5, after three steps, in float64; each device count traced once.
 
@@ -244,6 +246,7 @@ def test_the_second_style_is_a_draw_of_its_own(recipe):
             np.testing.assert_allclose(correlations, 0, atol=0.06)
 
 
+@pytest.mark.slow
 def test_the_ensemble_term_leaves_all_other_terms_of_a_step(recipe, images, taken):
     """Its style is drawn beside the others: the step without the term has the same values of all that it has."""
     weight = 3.0
@@ -260,6 +263,7 @@ def test_the_ensemble_term_leaves_all_other_terms_of_a_step(recipe, images, take
     assert metrics["generator_gradient_norm"] != pytest.approx(float(plain["generator_gradient_norm"]), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_without_the_adversarial_term_the_discriminators_stay_as_they_are(recipe, images, taken):
     alone = dataclasses.replace(recipe, objective=dataclasses.replace(recipe.objective, adversarial_weight=0.0))
     state, _, plain = taken
@@ -276,6 +280,7 @@ def test_without_the_adversarial_term_the_discriminators_stay_as_they_are(recipe
     assert float(metrics["generator_update_norm"]) > 0
 
 
+@pytest.mark.slow
 def test_a_step_sees_its_contexts(told, images, contexts):
     """Those of the EUV images turned, the translations to magnetograms are others; no context at all is refused."""
     state = start(told)
