@@ -3,6 +3,7 @@
 What a test needs of JAX or TFDS it imports where it needs it: pytest reads this file in every process that it starts.
 """
 
+import gc
 import hashlib
 import os
 import platform
@@ -64,6 +65,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=groups[True])
         items[:] = groups[False]
     items.sort(key=lambda item: item.path.parent.name != "training")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage seldom: tracing makes millions of objects, and there are as many that stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -128,7 +136,13 @@ def small_sun_builder(made_once):
 
 @pytest.fixture
 def small_sun(small_sun_builder, monkeypatch):
-    """`sdoml/small` is the small synthetic Sun wherever the pipeline opens it; other names are as ever."""
+    """`sdoml/small` is the small synthetic Sun wherever the pipeline opens it; other names are as ever.
+
+    Random keys are not checked for reuse in what reads it: that takes a third of the time of a whole run, and the step
+    has its own tests.
+    """
+    import jax
+
     from munit_jax.data import pipeline
 
     opened = pipeline.open_dataset
@@ -137,7 +151,8 @@ def small_sun(small_sun_builder, monkeypatch):
         return small_sun_builder if name == "sdoml/small" else opened(name, data_dir)
 
     monkeypatch.setattr(pipeline, "open_dataset", open_dataset)
-    return small_sun_builder
+    with jax.debug_key_reuse(False):
+        yield small_sun_builder
 
 
 @pytest.fixture

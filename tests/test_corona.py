@@ -14,7 +14,7 @@ pytestmark = pytest.mark.optimized
 MAPS = {"boundary", "source_surface", "open_field", "wind_speed", "expansion_factor"}
 SHEET_MAPS = {"wind_speed_21.5", "radial_field_21.5"}
 PICTURES = {"boundary", "source_surface", "open_field", "wind_speed", "field_lines"}
-SMALL = ("--rows=24", "--lmax=8")
+SMALL = ("--rows=18", "--lmax=8")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--lmax=99",), "lmax = 99 on 24 x 48 cells: expected 1 or more"),
+        (("--lmax=99",), "lmax = 99 on 18 x 36 cells: expected 1 or more"),
         (("--rss=22", "--current_sheet"), "--current_sheet ends at 21.5 solar radii, --rss=22.0 is not below"),
         (("--wind=gentle",), "--wind=gentle: expected swig-wsa2 or swig-wsa"),
     ],
@@ -62,10 +62,10 @@ def test_a_synoptic_map(tmp_path):
     names = {f"{name}.fits" for name in MAPS | SHEET_MAPS} | {f"{name}.png" for name in PICTURES} | {"corona.json"}
     assert {path.name for path in out.iterdir()} == names
     content = json.loads((out / "corona.json").read_text())
-    assert content["grid"] == [24, 48]
+    assert content["grid"] == [18, 36]
     assert (content["lmax"], content["rss"], content["seed_radius"]) == (8, 2.5, 1.0)
     assert content["date"] == "2011-02-15"
-    assert abs(content["self_check"]) < 0.05  # in cells of 7.5 degrees
+    assert abs(content["self_check"]) < 0.05  # in cells of 10 degrees
     assert 0.1 < content["open_area_fraction"] < 0.5
     assert content["monopole_gauss"] == pytest.approx(0, abs=0.05)
     assert content["realisations"] == 1
@@ -73,7 +73,7 @@ def test_a_synoptic_map(tmp_path):
     with fits.open(out / "open_field.fits") as hdus:
         header, polarity = hdus[0].header, hdus[0].data
         assert len(hdus) == 1
-    assert (header["CTYPE1"], header["CRVAL1"], header["CDELT1"]) == ("CRLN-CAR", 180.0, 7.5)
+    assert (header["CTYPE1"], header["CRVAL1"], header["CDELT1"]) == ("CRLN-CAR", 180.0, 10.0)
     assert set(np.unique(polarity)) == {-1, 0, 1}
     assert (polarity[-1] == 1).all()
     wind = fits.getdata(out / "wind_speed.fits")
@@ -105,4 +105,4 @@ def test_realisations_of_two_vantage_points_in_both_ways(tmp_path):
         with fits.open(folder / "boundary.fits") as hdus:
             assert [hdu.name for hdu in hdus] == ["PRIMARY", "STD", "REALISATIONS"]
             assert hdus[0].header["INSERT"] == insertion
-            assert hdus[2].data.shape == (2, 24, 48)
+            assert hdus[2].data.shape == (2, 18, 36)

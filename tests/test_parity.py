@@ -3,6 +3,7 @@
 The file (see its README) is taken from MUNIT_PARITY_FILE or from the shared folder; all sizes are read from it.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from flax import traverse_util
 
 from munit_jax.model.munit import (
     DOMAINS,
+    OTHER,
     Architecture,
     decode,
     discriminate,
@@ -34,6 +36,14 @@ TOLERANCE = {
     "float64": {"output": 2e-6, "loss": 1e-6, "gradient": 1e-5},  # the file keeps float32 of its weights and arrays
 }
 
+
+TERMS = {  # by the reference's name; one whose weight is 0 in the file is 0 there and not computed here
+    "image": "image_reconstruction",
+    "content": "content_reconstruction",
+    "style": "style_reconstruction",
+    "cycle": "cycle_reconstruction",
+    "adversarial": "adversarial",
+}
 
 NUDGES = 40  # of the weights by round-off, in float32; the first that agrees is the last
 JUMP = 1e-2  # of the whole gradient, relative to its norm, where entries are on the other side of their kinks
@@ -180,29 +190,34 @@ def inputs(reference):
 
 @pytest.fixture(scope="module")
 def compute(reference, inputs):
-    """Everything we compute of given weights, in one compiled call."""
+    return computation(reference, inputs)
+
+
+def computation(reference, inputs):
+    """Return the function that computes everything of given weights, in one compiled call."""
     a, objective = reference.architecture, reference.objective
     images, styles = inputs
 
     @jax.jit
     def compute(generators, discriminators):
-        generated = generate(a, objective, generators, images, styles)
-        outputs = {f"out/content_{d}": encode_content(a, generators, d, images[d]) for d in DOMAINS}
-        outputs |= {f"out/style_{d}": encode_style(a, generators, d, images[d]) for d in DOMAINS}
-        outputs |= {f"out/reconstruction_{d}": generated.reconstruction[d] for d in DOMAINS}
-        for source, target in (DOMAINS, DOMAINS[::-1]):
-            outputs[f"out/{source}_to_{target}"] = decode(
-                a, generators, target, generated.content[source], styles[target]
-            )
+        content = {d: encode_content(a, generators, d, images[d]) for d in DOMAINS}
+        style = {d: encode_style(a, generators, d, images[d]) for d in DOMAINS}
+        translation = {d: decode(a, generators, d, content[OTHER[d]], styles[d]) for d in DOMAINS}
+        outputs = {f"out/content_{d}": content[d] for d in DOMAINS}
+        outputs |= {f"out/style_{d}": style[d] for d in DOMAINS}
+        outputs |= {f"out/reconstruction_{d}": decode(a, generators, d, content[d], style[d]) for d in DOMAINS}
+        outputs |= {f"out/{OTHER[d]}_to_{d}": translation[d] for d in DOMAINS}
         logits = {d: discriminate(a, discriminators, d, images[d]) for d in DOMAINS}
-        translated = {d: discriminate(a, discriminators, d, generated.translation[d]) for d in DOMAINS}
+        translated = {d: discriminate(a, discriminators, d, translation[d]) for d in DOMAINS}
 
         def generator_total(generators):
             made = generate(a, objective, generators, images, styles)
             return generator_objective(a, objective, discriminators, images, styles, made)
 
         def discriminator_total(discriminators):
-            return discriminator_objective(a, objective, discriminators, images, generated.translation)
+            if not objective.adversarial_weight:
+                return jnp.zeros(()), {}
+            return discriminator_objective(a, objective, discriminators, images, translation)
 
         (total, terms), grad_gen = jax.value_and_grad(generator_total, has_aux=True)(generators)
         (dis_total, _), grad_dis = jax.value_and_grad(discriminator_total, has_aux=True)(discriminators)
@@ -247,12 +262,11 @@ def test_discriminator_logits(reference, ours, dtype):
 def test_losses(reference, ours, dtype):
     total, terms, discriminator_total = ours[2]
     values = {"loss/generator_total": total, "loss/discriminator": discriminator_total}
-    for domain in DOMAINS:
-        values[f"loss/image_{domain}"] = terms[f"image_reconstruction_{domain}"]
-        values[f"loss/content_{domain}"] = terms[f"content_reconstruction_{domain}"]
-        values[f"loss/style_{domain}"] = terms[f"style_reconstruction_{domain}"]
-        values[f"loss/cycle_{domain}"] = terms[f"cycle_reconstruction_{domain}"]
-        values[f"loss/adversarial_{domain}"] = terms[f"adversarial_{domain}"]
+    for term, ours in TERMS.items():
+        for domain in DOMAINS:
+            name, weight = f"{ours}_{domain}", getattr(reference.objective, f"{term}_weight")
+            assert (name in terms) == (weight != 0), name
+            values[f"loss/{term}_{domain}"] = terms.get(name, 0.0)
     for name, value in values.items():
         np.testing.assert_allclose(value, reference[name], rtol=TOLERANCE[dtype]["loss"], err_msg=name)
 
@@ -310,3 +324,20 @@ def test_every_number_is_compared(reference, inputs, ours, dtype):
     test_losses(reference, ours, dtype)
     reference.generators("grad_gen"), reference.discriminators("grad_dis")  # which `test_gradients` compares
     assert set(reference.arrays) == reference.used
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", ["cycle", "adversarial"])
+def test_a_file_in_which_a_term_has_no_weight(reference, inputs, dtype, term, monkeypatch):
+    """Made of the given one: the term is 0 in it, and missing in the total."""
+    weight = getattr(reference.objective, f"{term}_weight")
+    assert weight, "the given file has the term"
+    without = dict(reference.arrays)
+    for domain in DOMAINS:
+        without["loss/generator_total"] = without["loss/generator_total"] - weight * without[f"loss/{term}_{domain}"]
+        without[f"loss/{term}_{domain}"] = np.float64(0)
+    if term == "adversarial":
+        without["loss/discriminator"] = np.float64(0)
+    monkeypatch.setattr(reference, "arrays", without)
+    monkeypatch.setattr(reference, "objective", dataclasses.replace(reference.objective, **{f"{term}_weight": 0.0}))
+    test_losses(reference, computation(reference, inputs)(reference.generators(), reference.discriminators()), dtype)

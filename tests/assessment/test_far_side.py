@@ -122,6 +122,7 @@ def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
     assert asked == [(view.geometry, TIME) for view in views]
 
 
+@pytest.mark.slow
 def test_the_corona_of_true_views_is_near_the_true_one_and_the_wrong_sign_is_seen(perfect, tmp_path):
     measured = measure_far_side(SUN, [TIME], perfect, SETTINGS, Parts(tmp_path, {}))
     result = far_side_json(measured)

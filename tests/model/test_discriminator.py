@@ -125,6 +125,7 @@ def test_discriminators_do_not_see_the_scale_of_a_kernel(discriminators, dtype):
         assert np.abs(a - b).max() > 1e-3, "the switch does something"
 
 
+@pytest.mark.slow
 def test_a_step_trains_the_kernels_themselves(discriminators):
     alone = Objective(image_weight=0.0, content_weight=0.0, style_weight=0.0)
     recipe = Recipe(TINY, alone, OptimizerSettings())

@@ -9,11 +9,11 @@ from munit_jax.solar.remesh import grid_cells, remesh
 from munit_jax.solar.synoptic import without_monopole
 from tfds_sdoml.synthetic_field import radial_field
 
-pytestmark = pytest.mark.optimized
-
 
 @pytest.fixture(
-    scope="module", params=[(60, 20), pytest.param((180, 60), marks=pytest.mark.slow)], ids=["3deg", "1deg"]
+    scope="module",
+    params=[(60, 20), pytest.param((180, 60), marks=(pytest.mark.slow, pytest.mark.optimized))],
+    ids=["3deg", "1deg"],
 )
 def transform(request):
     rows, lmax = request.param
@@ -78,6 +78,7 @@ def test_the_current_sheet_keeps_the_flux_and_the_sign(dipole, transform):
 
 
 @pytest.mark.slow
+@pytest.mark.optimized
 @pytest.mark.parametrize("date", ["2012-12-11", "2013-11-20", "2013-12-11"])
 def test_the_self_check_holds_where_little_field_is_open(date, whole):
     """The synthetic Sun near its maximum: down to 1 % of it is open, in threads finer than the cells.
@@ -91,6 +92,7 @@ def test_the_self_check_holds_where_little_field_is_open(date, whole):
 
 
 @pytest.mark.slow
+@pytest.mark.optimized
 def test_a_real_map_passes_the_self_check(shared, whole):
     frame = read_synoptic(shared / "data" / "synoptic" / "hmi_mrdailysynframe_20181106.fits")
     boundary = jnp.asarray(remesh(frame.field, frame.cells, grid_cells(whole.grid))[0], jnp.float32)
@@ -101,9 +103,11 @@ def test_a_real_map_passes_the_self_check(shared, whole):
     assert not np.isnan(corona.expansion).any()
 
 
+@pytest.mark.slow
+@pytest.mark.optimized
 def test_an_ensemble_is_its_members_and_compiled_once():
-    transform = make_transform(Grid(24, 48), 8)
-    boundaries = np.random.default_rng(0).normal(size=(3, 24, 48))
+    transform = make_transform(Grid(18, 36), 8)
+    boundaries = np.random.default_rng(0).normal(size=(3, 18, 36))
     boundaries = jnp.asarray(boundaries - boundaries.mean(axis=(1, 2), keepdims=True), jnp.float32)
     settings = ModelSettings(rss=2.0, seed_radius=1.05)
     many = model_coronae(transform, boundaries, settings)

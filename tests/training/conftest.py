@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax
 import numpy as np
 import pytest
 
@@ -25,11 +24,9 @@ TINY = Architecture(
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Runs with blank pictures, whose keys are not checked: for what does not depend on either."""
+def blank_pictures(monkeypatch):
+    """Runs with blank pictures."""
     monkeypatch.setattr(figures, "sample_figure", lambda path, *_: (path.parent.mkdir(exist_ok=True), path.touch()))
-    with jax.debug_key_reuse(False):
-        yield
 
 
 @pytest.fixture(scope="session")

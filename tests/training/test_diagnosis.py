@@ -22,8 +22,7 @@ from tests.commands import ROOT, call
 from tests.training.test_loop import ONE_TERM, lines, tiny_config
 
 FIELDS = ("images", "index", "contexts")  # of a batch
-# A learning rate that sends the parameters out of all bounds at once; reconstructions alone show it.
-WRONG = ONE_TERM | {"loss.image_weight": 10.0, "optimizer.learning_rate": 1e16}
+WRONG = ONE_TERM | {"optimizer.learning_rate": 1e16}  # which sends the parameters out of all bounds at once
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,8 @@ def test_the_kept_step_is_the_run_s_own(gone_wrong):
     np.testing.assert_array_equal(batch.index, np.arange(4))
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_step_that_is_saved_is_looked_at_too(small_sun, tmp_path, caplog):
     """With a save every step no scalars come late."""
     changes = WRONG | {"checkpoint_every": 1, "max_skipped_in_a_row": 1}
@@ -98,7 +98,7 @@ def test_the_command_says_where_it_goes_wrong(gone_wrong, tmp_path):
     assert "taken again, the step is not applied, as in the run" in result.stderr
     marked = [line for line in result.stderr.splitlines() if line.endswith("<--")]
     assert marked
-    assert marked[0].startswith("style, euv"), "the first part in which a number is not finite"
+    assert marked[0].startswith("translation, magnetogram"), "the first part in which a number is not finite"
     assert any(line.startswith("generator_total ") for line in marked)
     assert "images, euv  " in result.stderr
     for flags, message in (

@@ -93,7 +93,7 @@ def test_tensorboard_holds_the_same_scalars(uninterrupted):
         assert tags[name, 4] == pytest.approx(last[name], rel=1e-5)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize("moment", ["_report", pytest.param("_evaluate", marks=pytest.mark.slow)])
 def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(uninterrupted, small_sun, tmp_path, monkeypatch, moment):
     """Asked while step 2 is computed, which is then saved, or at the begin of its evaluation, which is made up for."""
@@ -152,6 +152,7 @@ def test_another_config_is_refused_by_name(uninterrupted, small_sun):
         train_and_evaluate(tiny_config(seed=1, **{"loss.style_weight": 2.0}), uninterrupted)
 
 
+@pytest.mark.slow
 def test_unpaired_training_has_pictures_and_no_scores(small_sun, tmp_path):
     changes = ONE_TERM | {"loss.adversarial_weight": 1.0, "loss.unsigned_weight": 0.0}
     changes |= {"data.paired": False, "data.flip": "none", "steps": 1}
@@ -162,7 +163,8 @@ def test_unpaired_training_has_pictures_and_no_scores(small_sun, tmp_path):
     assert (tmp_path / "samples" / "step_0000001.png").exists()
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_run_with_a_context_is_trained_scored_taken_up_and_opened(small_sun, tmp_path):
     planes = ("hale_latitude", "mu", "cycle_phase")
     changes = ONE_TERM | {"loss.unsigned_weight": 0.0, "loss.ensemble_weight": 2.0}
@@ -180,7 +182,8 @@ def test_a_run_with_a_context_is_trained_scored_taken_up_and_opened(small_sun, t
         train_and_evaluate(tiny_config(steps=2, **changes | {"data.context": planes[:2]}), tmp_path)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_run_begins_with_the_generators_of_another_and_goes_on_without_it(uninterrupted, small_sun, tmp_path):
     source = tmp_path / "source"
     shutil.copytree(uninterrupted, source)
