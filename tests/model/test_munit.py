@@ -116,9 +116,8 @@ def gradient(generators, euv):
     return of, plain
 
 
-@pytest.mark.parametrize(
-    "recompute", ["all", *(pytest.param(x, marks=pytest.mark.slow) for x in ("activations", "blocks", "networks"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("recompute", ["activations", "blocks", "networks", "all"])
 def test_what_is_computed_again_changes_nothing(gradient, recompute):
     of, plain = gradient
     again, text = of(dataclasses.replace(TINY, recompute=recompute))
