@@ -13,14 +13,14 @@ from munit_jax import configuration
 from munit_jax.training.checkpoints import load_tree
 from munit_jax.training.state import init_state, make_optimizers
 from munit_jax.training.workdir import LOCK
-from tests.training.commands import Command, config_of, saved_steps
+from tests.training.commands import ONE_TERM, Command, config_of, saved_steps
 from tfds_sdoml.locking import sole_holder
 
 pytestmark = pytest.mark.slow
 
 FIVE = ("--config.steps=5", "--config.batch_size=4", "--config.eval_every=5", "--config.checkpoint_every=5")
 ENDLESS = ("--config.steps=1000000", "--config.batch_size=4", "--config.eval_every=1000000")
-ENDLESS = (*ENDLESS, "--config.checkpoint_every=1000000")
+ENDLESS = (*ENDLESS, "--config.checkpoint_every=1000000", *ONE_TERM)
 
 
 def environment(devices: int) -> dict[str, str]:
@@ -113,7 +113,7 @@ def test_one_host_asked_to_stop_stops_both_at_the_same_step(start):
 
     # On one device alone the run goes on to where one that never had another comes to.
     end = steps[0] + 3
-    to_the_end = (f"--config.steps={end}", "--config.batch_size=4", "--config.eval_every=1000000")
+    to_the_end = (f"--config.steps={end}", "--config.batch_size=4", "--config.eval_every=1000000", *ONE_TERM)
     (alone,) = start("stopped", 1, 1, *to_the_end)
     (never,) = start("never", 1, 1, *to_the_end)
     assert [alone.end(), never.end()] == [0, 0], alone.said() + never.said()

@@ -174,6 +174,7 @@ def test_two_channels_of_one_time_make_one_magnetogram(both, tmp_path):
         ("lone.fits", "refused", "no companion"),
     ]
     assert rows[2].detail == "later171.fits: QUALITY = 0x00000001"
+    assert set(table_of(tmp_path / "out")) == {path.name for path in (one, good, two, bad, lone)}
     with fits.open(tmp_path / "out" / "193_magnetogram.fits") as hdus:
         header = hdus[0].header
         assert np.nanmedian(hdus[0].data) == pytest.approx(300, rel=0.02)
