@@ -47,19 +47,19 @@ def _own_messages_shown() -> Iterator[None]:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     absl_logging.set_verbosity(absl_logging.WARNING)
-    own = [logging.getLogger(name) for name in ("munit_jax", "tfds_sdoml")]
-    before = [(logger.level, logger.propagate) for logger in own]
-    for logger in own:
-        logger.setLevel(logging.INFO)
-        logger.addHandler(handler)
-        logger.propagate = False
+    packages = [logging.getLogger(name) for name in ("munit_jax", "tfds_sdoml")]
+    before = [(package.level, package.propagate) for package in packages]
+    for package in packages:
+        package.setLevel(logging.INFO)
+        package.addHandler(handler)
+        package.propagate = False
     try:
         yield
     finally:
-        for logger, (level, propagate) in zip(own, before, strict=True):
-            logger.removeHandler(handler)
-            logger.setLevel(level)
-            logger.propagate = propagate
+        for package, (level, propagate) in zip(packages, before, strict=True):
+            package.removeHandler(handler)
+            package.setLevel(level)
+            package.propagate = propagate
 
 
 def _parse_flags(arguments: Sequence[str], flag_values: flags.FlagValues, description: str) -> list[str]:
