@@ -27,7 +27,7 @@ import numpy as np
 
 from configs import aia193
 from munit_jax import configuration
-from munit_jax.model.munit import DOMAINS
+from munit_jax.networks.munit import DOMAINS
 from munit_jax.training.checkpoints import Checkpoints
 from munit_jax.training.checksum import sha256
 from munit_jax.training.compilation import StepFunction, compile_step

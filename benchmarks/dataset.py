@@ -30,7 +30,7 @@ from munit_jax.data.augment import random_crop
 from munit_jax.data.pipeline import Frames
 from tfds_sdoml.build import build
 from tfds_sdoml.sources.npz_v1 import BINNING, NpzV1
-from tfds_sdoml.synthetic import observe
+from tfds_sdoml.synthetic_sun.observation import observe
 
 SIZE, CROP = 512, 256
 START = datetime(2011, 1, 1, tzinfo=UTC)

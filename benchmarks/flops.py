@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from munit_jax.model.encoders import StyleEncoder
-from munit_jax.model.munit import DOMAINS, Architecture
+from munit_jax.networks.encoders import StyleEncoder
+from munit_jax.networks.munit import DOMAINS, Architecture
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from typing import Any, get_args
 import jax
 import numpy as np
 
-from munit_jax.model.blocks import Recompute
-from munit_jax.model.convolution import Algorithm
-from munit_jax.model.munit import DOMAINS, Architecture
-from munit_jax.objectives import Objective
+from munit_jax.networks.blocks import Recompute
+from munit_jax.networks.convolution import Algorithm
+from munit_jax.networks.munit import DOMAINS, Architecture
+from munit_jax.training.objectives import Objective
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
 from munit_jax.training.state import OptimizerSettings, init_state, make_optimizers
 from munit_jax.training.step import Recipe

@@ -40,13 +40,13 @@ from sunkit_magex.pfss.tracing import PerformanceTracer
 from sunkit_magex.pfss.utils import carr_cea_wcs_header
 from train_step import processor, spread
 
-from munit_jax.coronal.maps import SynopticMap, read_synoptic
-from munit_jax.solar.coronal_model import corona_grid, model_corona, open_field
-from munit_jax.solar.harmonics import Grid, analysis, make_transform
-from munit_jax.solar.pfss import SOURCE_SURFACE, field, open_flux, radial_field, source_surface
-from munit_jax.solar.remesh import cea_cells, grid_cells, remesh
-from munit_jax.solar.synoptic import without_monopole
-from munit_jax.solar.wind import WSA, wsa_speed
+from munit_jax.pfss.boundary import without_monopole
+from munit_jax.pfss.field import SOURCE_SURFACE, field, open_flux, radial_field, source_surface
+from munit_jax.pfss.harmonics import Grid, analysis, make_transform
+from munit_jax.pfss.model import corona_grid, model_corona, open_field
+from munit_jax.pfss.remesh import cea_cells, grid_cells, remesh
+from munit_jax.pfss.synoptic_maps import SynopticMap, read_synoptic
+from munit_jax.pfss.wind import WSA, wsa_speed
 
 SHELLS = 36
 DEFAULT = "../shared/data/synoptic/gong_20190310.fits,../shared/data/synoptic/hmi_mrdailysynframe_20181106.fits"

@@ -32,7 +32,7 @@ from train_step import processor, spread
 from configs import aia193
 from munit_jax.configuration import architecture, to_json
 from munit_jax.inference import TrainedRun, make_translate, open_run, random_styles, together
-from munit_jax.model.munit import init_generators
+from munit_jax.networks.munit import init_generators
 from munit_jax.training.checkpoints import Checkpoints
 from munit_jax.training.writers import write_json
 from munit_jax.translation.instruments import Preparation

@@ -15,10 +15,10 @@ from munit_jax.data.normalization import Normalization
 from munit_jax.data.pipeline import LINE_OF_SIGHT, DataSettings, dataset_statistics
 from munit_jax.data.presets import PRESETS, preset
 from munit_jax.errors import ConfigError
-from munit_jax.model.blocks import Recompute
-from munit_jax.model.convolution import Algorithm
-from munit_jax.model.munit import DOMAINS, Architecture
-from munit_jax.objectives import Objective
+from munit_jax.networks.blocks import Recompute
+from munit_jax.networks.convolution import Algorithm
+from munit_jax.networks.munit import DOMAINS, Architecture
+from munit_jax.training.objectives import Objective
 from munit_jax.training.state import OptimizerSettings
 from munit_jax.training.step import Recipe
 
@@ -132,7 +132,7 @@ def with_numbers(config: Config) -> Config:
 def with_convolution(config: Config, platform: str) -> Config:
     """Return the config with `convolution` written out where it is left open (`auto`).
 
-    Winograd's algorithm is for CPUs and float32 (see `munit_jax.model.winograd`), and for networks that are wide: in
+    Winograd's algorithm is for CPUs and float32 (see `munit_jax.networks.winograd`), and for networks that are wide: in
     narrow ones the transforms cost what the products save.
     """
     resolved = copy.deepcopy(config)

@@ -17,9 +17,9 @@ from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from munit_jax.coronal.boundaries import Boundaries
-    from munit_jax.solar.coronal_model import ModelSettings
-    from munit_jax.solar.harmonics import Transform
+    from munit_jax.pfss.boundary_ensemble import Boundaries
+    from munit_jax.pfss.harmonics import Transform
+    from munit_jax.pfss.model import ModelSettings
 
 FLAGS = flags.FlagValues()
 MAGNETOGRAM = flags.DEFINE_multi_string(
@@ -74,8 +74,8 @@ def main(_: Sequence[str]) -> None:
     magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value) if MAGNETOGRAM.value else []
     whole = _file(SYNOPTIC.value or BACKGROUND.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.coronal.boundaries import check_any_field
-    from munit_jax.solar.harmonics import Grid, make_transform
+    from munit_jax.pfss.boundary_ensemble import check_any_field
+    from munit_jax.pfss.harmonics import Grid, make_transform
 
     command_line.keep_compiled(COMPILATION_CACHE.value)
     settings = _settings()
@@ -101,8 +101,8 @@ def _file(name: str | None) -> Path | None:
 
 
 def _settings() -> "ModelSettings":
-    from munit_jax.solar.coronal_model import ModelSettings
-    from munit_jax.solar.wind import CURRENT_SHEET_END, WSA
+    from munit_jax.pfss.model import ModelSettings
+    from munit_jax.pfss.wind import CURRENT_SHEET_END, WSA
 
     if CURRENT_SHEET.value and RSS.value >= CURRENT_SHEET_END:
         raise ConfigError(f"--current_sheet ends at {CURRENT_SHEET_END} solar radii, --rss={RSS.value} is not below")
@@ -118,10 +118,10 @@ def _boundaries(
     magnetograms: Sequence[Path], whole: Path | None, transform: "Transform"
 ) -> "tuple[list[Boundaries], str]":
     """Return the boundaries, an ensemble for each insertion, and their date."""
-    from munit_jax.coronal.boundaries import disk_boundaries, synoptic_boundaries
-    from munit_jax.coronal.disks import read_magnetogram
-    from munit_jax.coronal.maps import read_synoptic
-    from munit_jax.solar.synoptic import INSERTIONS, Insertion
+    from munit_jax.pfss.boundary import INSERTIONS, Insertion
+    from munit_jax.pfss.boundary_ensemble import disk_boundaries, synoptic_boundaries
+    from munit_jax.pfss.disk_magnetograms import read_magnetogram
+    from munit_jax.pfss.synoptic_maps import read_synoptic
 
     synoptic = None if whole is None else read_synoptic(whole)
     if synoptic is not None and synoptic.filled:
@@ -146,9 +146,9 @@ def _write(
     date: str,
 ) -> None:
     """Model an ensemble and write what comes of it."""
-    from munit_jax.coronal.figures import save_figures
-    from munit_jax.coronal.fits_output import write_maps
-    from munit_jax.coronal.models import model_ensemble, summary
+    from munit_jax.pfss.figures import save_figures
+    from munit_jax.pfss.fits_output import write_maps
+    from munit_jax.pfss.model_ensemble import model_ensemble, summary
     from munit_jax.training.writers import write_json
 
     try:

@@ -16,7 +16,7 @@ from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from munit_jax.assessment.corona_frames import CoronaSettings
+    from munit_jax.report.corona_frames import CoronaSettings
 
 FLAGS = flags.FlagValues()
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.", flag_values=FLAGS)
@@ -78,9 +78,9 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.assessment.evaluation import FOLDER, Settings, evaluate
-    from munit_jax.assessment.results import score_table
     from munit_jax.inference import open_run
+    from munit_jax.report.evaluation import FOLDER, Settings, evaluate
+    from munit_jax.report.results import score_table
 
     settings = Settings(
         SPLIT.value,
@@ -102,8 +102,8 @@ def main(_: Sequence[str]) -> None:
 
 
 def _corona() -> "CoronaSettings":
-    from munit_jax.assessment.corona_frames import CoronaSettings
-    from munit_jax.solar.coronal_model import ModelSettings
+    from munit_jax.pfss.model import ModelSettings
+    from munit_jax.report.corona_frames import CoronaSettings
 
     try:
         model = ModelSettings(RSS.value, SEED_RADIUS.value)

@@ -4,7 +4,7 @@ Nothing is needed but the folder: its config.json has the networks' sizes, chann
 and brightness of the images that they saw, its checkpoints the weights, of which the moving average of the generators
 alone is read.
 
-The networks saw images in SDOML's geometry (`munit_jax.solar.disk.sdoml_geometry`), as all datasets of `tfds_sdoml`
+The networks saw images in SDOML's geometry (`munit_jax.sun.disk.sdoml_geometry`), as all datasets of `tfds_sdoml`
 have it; crops and flips of training do not change the scale.
 """
 
@@ -27,9 +27,9 @@ from munit_jax.data.context import Earlier, context_of
 from munit_jax.data.last_seen import Past
 from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.errors import ConfigError, WorkdirError
-from munit_jax.model import munit
-from munit_jax.model.context import Context
-from munit_jax.model.munit import (
+from munit_jax.networks import munit
+from munit_jax.networks.conditioning import Context
+from munit_jax.networks.munit import (
     OTHER,
     Architecture,
     ContentCode,
@@ -42,10 +42,10 @@ from munit_jax.model.munit import (
     generator_shapes,
     realisations,
 )
-from munit_jax.objectives import Objective
-from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
+from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.training.checkpoints import load_generators
 from munit_jax.training.checksum import sha256
+from munit_jax.training.objectives import Objective
 
 # An accelerator decodes this many pixels at once: four images of 512, one of 1024. One of 512, full width and float32,
 # takes 0.3 GB (XLA's account of the program for CPUs with direct convolutions).

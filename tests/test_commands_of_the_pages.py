@@ -18,7 +18,7 @@ import pytest
 
 from configs.aia193 import AIA_LIMIT
 from tests.commands import ROOT
-from tests.coronal.suns import write_disk, write_synoptic
+from tests.pfss.suns import write_disk, write_synoptic
 from tests.test_documentation import COMMAND, PAGES, blocks
 from tests.tfds_sdoml.sun_images import write_aia, write_hmi
 from tfds_sdoml.build import main as build

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 from configs import aia193, aia193_best, aia304, multichannel, unpaired
 from munit_jax import configuration
 from munit_jax.errors import ConfigError
-from munit_jax.objectives import Objective
+from munit_jax.training.objectives import Objective
 from tfds_sdoml.build import config_names
 
 

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from tests.commands import call
-from tests.coronal.suns import write_disk, write_synoptic
+from tests.pfss.suns import write_disk, write_synoptic
 
 pytestmark = pytest.mark.optimized
 

@@ -111,7 +111,7 @@ def test_functions_that_the_method_names_exist(name):
         assert (ROOT / "munit_jax" / name).exists() or (ROOT / name).exists()
         return
     *modules, last = name.split(".")
-    for package in ("munit_jax", "munit_jax.model"):
+    for package in ("munit_jax", "munit_jax.networks", "munit_jax.training"):
         try:
             module = importlib.import_module(".".join([package, *modules]))
         except ModuleNotFoundError:

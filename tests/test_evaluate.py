@@ -2,7 +2,7 @@
 
 import pytest
 
-from munit_jax.assessment.results import SHOWN, SHOWN_COLUMNS, score_table
+from munit_jax.report.results import SHOWN, SHOWN_COLUMNS, score_table
 from tests.commands import call
 
 

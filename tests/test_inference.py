@@ -11,7 +11,6 @@ from ml_collections import ConfigDict
 
 from munit_jax.data.context import context_of
 from munit_jax.errors import ConfigError, WorkdirError
-from munit_jax.evaluation.held_out import make_translator
 from munit_jax.inference import (
     decode,
     encode,
@@ -22,7 +21,8 @@ from munit_jax.inference import (
     style_of,
     together,
 )
-from munit_jax.solar.disk import sdoml_geometry
+from munit_jax.sun.disk import sdoml_geometry
+from munit_jax.training.held_out import make_translator
 from tests.translation.suns import told_run, untrained_run
 
 

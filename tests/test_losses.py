@@ -9,7 +9,7 @@ import pytest
 from jax.test_util import check_grads
 
 from munit_jax import losses
-from munit_jax.evaluation.ensemble import ensemble_sums
+from munit_jax.metrics.ensemble import ensemble_sums
 
 RECONSTRUCTIONS = [
     losses.image_reconstruction,

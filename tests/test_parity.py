@@ -17,7 +17,7 @@ import optax
 import pytest
 from flax import traverse_util
 
-from munit_jax.model.munit import (
+from munit_jax.networks.munit import (
     DOMAINS,
     OTHER,
     Architecture,
@@ -28,7 +28,7 @@ from munit_jax.model.munit import (
     init_discriminators,
     init_generators,
 )
-from munit_jax.objectives import Objective, discriminator_objective, generate, generator_objective
+from munit_jax.training.objectives import Objective, discriminator_objective, generate, generator_objective
 from tests.conftest import SHARED
 
 TOLERANCE = {

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import tensorflow_datasets as tfds
 
-from tfds_sdoml.ephemeris import DAY
+from munit_jax.sun.ephemeris import DAY
 from tfds_sdoml.join import TOLERANCE
 from tfds_sdoml.sources.interface import AIA_CHANNELS, FIELD_COMPONENTS
 from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS

@@ -8,16 +8,16 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
-from munit_jax.solar.disk import sdoml_geometry
+from munit_jax.sun.disk import sdoml_geometry
+from munit_jax.sun.ephemeris import earth_view
 from tfds_sdoml.checks import check_image
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.ephemeris import earth_view
 from tfds_sdoml.plan import Frame
 from tfds_sdoml.sources.interface import FrameError, Rejection, Source
 from tfds_sdoml.sources.synthetic_sun import SyntheticSun
 from tfds_sdoml.statistics import histogram
-from tfds_sdoml.synthetic import binned
-from tfds_sdoml.synthetic_field import TRUTH_COLUMNS, TRUTH_ROWS
+from tfds_sdoml.synthetic_sun.field import TRUTH_COLUMNS, TRUTH_ROWS
+from tfds_sdoml.synthetic_sun.observation import binned
 
 
 def features(config: SdomlConfig) -> tfds.features.FeaturesDict:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from jaxtyping import Bool, Int
 
-from tfds_sdoml.ephemeris import DAY
+from munit_jax.sun.ephemeris import DAY
 
 SYNODIC_ROTATION_DAYS = 27
 POSTER_YEARS = (2010, 2012)

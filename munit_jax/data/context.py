@@ -13,8 +13,8 @@ from jaxtyping import Float
 from munit_jax.data.last_seen import ROTATION_DAYS, Past, last_seen
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError
-from munit_jax.solar.cycle import cycle_and_phase, hale_sign
-from munit_jax.solar.disk import DiskGeometry, heliographic, mu, on_disk
+from munit_jax.sun.cycle import cycle_and_phase, hale_sign
+from munit_jax.sun.disk import DiskGeometry, heliographic, mu, on_disk
 
 LAST_SEEN = "last_seen"
 

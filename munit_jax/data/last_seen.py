@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from munit_jax.solar.disk import DiskGeometry
-from munit_jax.solar.rotation import rotated_and_seen
-from tfds_sdoml.ephemeris import DAY
+from munit_jax.sun.disk import DiskGeometry
+from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.rotation import rotated_and_seen
 
 ROTATION_DAYS = 27.2753  # Carrington, synodic
 LOOKS = 4

@@ -13,7 +13,7 @@ from munit_jax.data.context import LAST_SEEN, Earlier, context_of, context_signs
 from munit_jax.data.last_seen import ROTATION_DAYS, Magnetogram, Past, latest
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.solar.disk import DiskGeometry
+from munit_jax.sun.disk import DiskGeometry
 from tfds_sdoml.build import build, is_prepared
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.sdoml_dataset_builder import Builder

@@ -16,7 +16,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from munit_jax.errors import WorkdirError
-from munit_jax.model.munit import Params
+from munit_jax.networks.munit import Params
 from munit_jax.training.checksum import sha256
 from munit_jax.training.damage import UnreadableError, put_aside, read_quietly, reason_of
 from munit_jax.training.hosts import ALONE, Host

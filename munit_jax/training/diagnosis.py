@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from munit_jax.errors import DataError
-from munit_jax.model.munit import DOMAINS
-from munit_jax.objectives import discriminator_objective, generate, generator_objective, translate_both
+from munit_jax.networks.munit import DOMAINS
 from munit_jax.training.checkpoints import load_tree, save_tree
+from munit_jax.training.objectives import discriminator_objective, generate, generator_objective, translate_both
 from munit_jax.training.state import TrainState, init_state, make_optimizers
 from munit_jax.training.step import Batch, Recipe, draw_second, draw_styles, make_train_step
 from munit_jax.training.writers import write_json

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from munit_jax.model.munit import DOMAINS
+from munit_jax.networks.munit import DOMAINS
 
 logger = logging.getLogger(__name__)
 

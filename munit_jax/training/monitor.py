@@ -6,7 +6,8 @@ import numpy as np
 
 from munit_jax.configuration import Config, style_spread
 from munit_jax.data.pipeline import DataSettings, Frames, Watch, archive_of, context_of_scored, format_time, spaced
-from munit_jax.evaluation.held_out import (
+from munit_jax.networks.munit import DOMAINS, Architecture, Params
+from munit_jax.training.held_out import (
     Scores,
     Translator,
     frame_styles,
@@ -14,7 +15,6 @@ from munit_jax.evaluation.held_out import (
     score_baselines,
     score_generator,
 )
-from munit_jax.model.munit import DOMAINS, Architecture, Params
 
 SAMPLE_FRAMES = 3
 SAMPLE_REALISATIONS = 4
@@ -58,7 +58,7 @@ class Monitor:
 
     def picture(self, ema: Params, path: Path, step: int) -> None:
         """Save a picture of a few frames and their realisations."""
-        from munit_jax.evaluation.figures import sample_figure  # matplotlib takes a second: not before the first step
+        from munit_jax.figures import sample_figure  # matplotlib takes a second: not before the first step
 
         rows = []
         for i in self.watch(spaced(len(self.frames), SAMPLE_FRAMES)):

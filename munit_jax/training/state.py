@@ -9,7 +9,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Int
 
-from munit_jax.model.munit import Architecture, Params, init_discriminators, init_generators
+from munit_jax.networks.munit import Architecture, Params, init_discriminators, init_generators
 
 
 class TrainState(struct.PyTreeNode):

@@ -9,8 +9,8 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
 
-from munit_jax.model.munit import DOMAINS, Architecture, Params, StyleCode, draw_style
-from munit_jax.objectives import (
+from munit_jax.networks.munit import DOMAINS, Architecture, Params, StyleCode, draw_style
+from munit_jax.training.objectives import (
     Contexts,
     Objective,
     Styles,

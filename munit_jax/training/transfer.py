@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from munit_jax import configuration
 from munit_jax.errors import ConfigError
-from munit_jax.model.munit import Architecture, Params, generator_shapes
+from munit_jax.networks.munit import Architecture, Params, generator_shapes
 from munit_jax.training.checkpoints import load_generators
 
 # What the generators' shapes hang on, and where it stands in a config.

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.time import Time
 from jaxtyping import Float
 
-from munit_jax.solar.disk import DiskGeometry
+from munit_jax.sun.disk import DiskGeometry
 from munit_jax.translation.instruments import PROGRAM, Card
 from tfds_sdoml.sources.fits_headers import text
 from tfds_sdoml.sources.reprojection import SolarDisk, resample, upright

@@ -17,12 +17,12 @@ import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
-from munit_jax.solar.disk import DiskGeometry, on_disk
+from munit_jax.sun.disk import DiskGeometry, on_disk
+from munit_jax.sun.ephemeris import DAY
 from munit_jax.translation.frame_checks import check_blocks, check_saturation
 from munit_jax.translation.intensity import Reference, gain, nearest_reference
 from munit_jax.translation.view import sdoml_header
 from tfds_sdoml.checks import check_image
-from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.sources import npz_v1
 from tfds_sdoml.sources.degradation import degradation
 from tfds_sdoml.sources.fits import read_image

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.solar.disk import on_disk, sdoml_geometry
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tfds_sdoml.sources.interface import FrameError
 
 

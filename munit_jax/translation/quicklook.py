@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
-from munit_jax.evaluation.figures import FIELD_RANGE, OFF_DISK, draw_euv, draw_grid, draw_magnetogram
-from munit_jax.solar.disk import DiskGeometry, on_disk
+from munit_jax.figures import FIELD_RANGE, OFF_DISK, draw_euv, draw_grid, draw_magnetogram
+from munit_jax.sun.disk import DiskGeometry, on_disk
 from munit_jax.translation.fits_output import MAGNETOGRAM, Product, polarity
 from munit_jax.translation.many import Draw
 from munit_jax.translation.settings import series_of_inputs

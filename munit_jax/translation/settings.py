@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.inference import TrainedRun, mean_style, random_styles, style_of
-from munit_jax.model.munit import OTHER, Domain, StyleCode
+from munit_jax.networks.munit import OTHER, Domain, StyleCode
 from munit_jax.translation.fits_output import MAGNETOGRAM, Product, euv_product
 from munit_jax.translation.instruments import Card, Observation, Preparation, observe, prepare
 from munit_jax.translation.intensity import Reference, quartiles, reference_of_training

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from munit_jax.data.context import LAST_SEEN
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.inference import TrainedRun, make_translate, together
-from munit_jax.model.munit import StyleCode
+from munit_jax.networks.munit import StyleCode
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
 from munit_jax.translation.instruments import Card, Observation, Preparation, prepare

@@ -9,8 +9,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.time import Time
 
-from munit_jax.solar.disk import ASTRONOMICAL_UNIT, SDOML_RADIUS_FRACTION, DiskGeometry
-from tfds_sdoml.ephemeris import earth_view
+from munit_jax.sun.disk import ASTRONOMICAL_UNIT, SDOML_RADIUS_FRACTION, DiskGeometry
+from munit_jax.sun.ephemeris import earth_view
 from tfds_sdoml.sources.fits_headers import TIME, number, required, text, time_of
 from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.reprojection import solar_radius, unit

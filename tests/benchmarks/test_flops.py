@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import pytest
 
 from benchmarks.flops import content_encoder, decoder, discriminator, flops_per_step, style_encoder
-from munit_jax.model.munit import Architecture, discriminate, encode_style, init_discriminators, init_generators
+from munit_jax.networks.munit import Architecture, discriminate, encode_style, init_discriminators, init_generators
 
 FULL = Architecture()
 

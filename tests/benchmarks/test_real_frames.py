@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.real_frames import power, shares, table
-from munit_jax.solar.disk import on_disk, sdoml_geometry
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 
 DISK = on_disk(sdoml_geometry(64))
 

@@ -7,8 +7,8 @@ import pytest
 
 from munit_jax.data.augment import flip_images, random_crop, random_flip, random_reversal
 from munit_jax.errors import ConfigError
-from munit_jax.solar.disk import heliographic, heliographic_to_pixel, sdoml_geometry
-from tfds_sdoml.synthetic import observe
+from munit_jax.sun.disk import heliographic, heliographic_to_pixel, sdoml_geometry
+from tfds_sdoml.synthetic_sun.observation import observe
 
 IMAGE = np.arange(30.0).reshape(5, 6, 1)
 

@@ -9,8 +9,8 @@ import pytest
 from munit_jax.data.augment import flip_images
 from munit_jax.data.context import check_planes, context_of, context_signs
 from munit_jax.errors import ConfigError
-from munit_jax.solar.cycle import MINIMA
-from munit_jax.solar.disk import DiskGeometry, heliographic_to_pixel, mu, on_disk, sdoml_geometry
+from munit_jax.sun.cycle import MINIMA
+from munit_jax.sun.disk import DiskGeometry, heliographic_to_pixel, mu, on_disk, sdoml_geometry
 
 PLANES = ("hale_latitude", "mu", "cycle_phase")
 CYCLE_24 = (MINIMA[3] + MINIMA[4]) / 2  # half way

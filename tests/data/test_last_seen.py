@@ -7,9 +7,9 @@ from munit_jax.data.context import Earlier, context_of, context_signs
 from munit_jax.data.last_seen import LOOK_DAYS, LOOKS, ROTATION_DAYS, last_seen, latest
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.data.pipeline import Archive, Frames, archive_of, context_of_scored
-from munit_jax.solar.disk import heliographic, mu, on_disk, sdoml_geometry
+from munit_jax.sun.disk import heliographic, mu, on_disk, sdoml_geometry
+from munit_jax.sun.ephemeris import DAY
 from tests.data.test_pipeline import NAME, NORMALIZATION, settings
-from tfds_sdoml.ephemeris import DAY
 
 SIZE, NOW = 64, 1.35e9
 SCALING = Normalization("asinh", True, (30.0,), (1000.0,))

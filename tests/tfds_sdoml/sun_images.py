@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from munit_jax.solar.disk import radius_from_centre, sdoml_geometry
+from munit_jax.sun.disk import radius_from_centre, sdoml_geometry
 
 
 def euv_image(level: float, size: int = 512, shift: int = 0) -> np.ndarray:

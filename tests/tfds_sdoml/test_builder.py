@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from munit_jax.sun.ephemeris import DAY
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
 from tfds_sdoml.build import build, is_prepared, make_builder
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.sdoml_dataset_builder import Builder
-from tfds_sdoml.synthetic import observe
+from tfds_sdoml.synthetic_sun.observation import observe
 
 START = int(datetime(2011, 1, 1, tzinfo=UTC).timestamp())
 

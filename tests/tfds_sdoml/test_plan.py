@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from munit_jax.sun.ephemeris import DAY
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.ephemeris import DAY
 from tfds_sdoml.plan import evenly, every, make_plan, summary_rows
 from tfds_sdoml.sources.interface import Listing, Rejection
 from tfds_sdoml.splits import distance_to_months

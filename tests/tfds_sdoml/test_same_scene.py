@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from munit_jax.solar.disk import on_disk, sdoml_geometry
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import Layout, seen, write_aia, write_hmi
 from tests.tfds_sdoml.sources.zarr_store import aia_attributes, hmi_attributes, write_store
 from tests.tfds_sdoml.sun_images import write_npz

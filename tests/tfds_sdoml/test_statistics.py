@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from munit_jax.solar.disk import on_disk, sdoml_geometry
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tfds_sdoml.statistics import BINS, histogram, percentiles
 
 

@@ -6,14 +6,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from munit_jax.solar.disk import heliographic, mu, on_disk, radius_from_centre
-from munit_jax.solar.rotation import rotation_rate
-from tfds_sdoml import synthetic
-from tfds_sdoml.ephemeris import DAY
-from tfds_sdoml.synthetic import field_noise, line_of_sight, observe, sample_map, view
-from tfds_sdoml.synthetic_emission import coronal_holes
-from tfds_sdoml.synthetic_field import block_mean, cell_weights, radial_field
-from tfds_sdoml.synthetic_regions import fragments_at, regions_at
+from munit_jax.sun.disk import heliographic, mu, on_disk, radius_from_centre
+from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.rotation import rotation_rate
+from tfds_sdoml.synthetic_sun import observation as synthetic
+from tfds_sdoml.synthetic_sun.emission import coronal_holes
+from tfds_sdoml.synthetic_sun.field import block_mean, cell_weights, radial_field
+from tfds_sdoml.synthetic_sun.observation import field_noise, line_of_sight, observe, sample_map, view
+from tfds_sdoml.synthetic_sun.regions import fragments_at, regions_at
 
 START = int(datetime(2012, 3, 1, tzinfo=UTC).timestamp())
 CHANNELS = ("0171", "0193", "0304")

@@ -34,7 +34,7 @@ PATIENCE = 180  # seconds: nothing here takes that long
 
 server = multiprocessing.get_context("forkserver")
 server.set_forkserver_preload(
-    [__name__, "munit_jax.train", "munit_jax.training.loop", "munit_jax.evaluation.figures", "configs.aia193"]
+    [__name__, "munit_jax.train", "munit_jax.training.loop", "munit_jax.figures", "configs.aia193"]
 )
 
 

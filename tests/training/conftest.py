@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from munit_jax.evaluation import figures
-from munit_jax.model.munit import DOMAINS, Architecture
-from munit_jax.objectives import Objective
+from munit_jax import figures
+from munit_jax.networks.munit import DOMAINS, Architecture
+from munit_jax.training.objectives import Objective
 from munit_jax.training.state import OptimizerSettings
 from munit_jax.training.step import Recipe
 

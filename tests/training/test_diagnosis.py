@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from munit_jax import configuration
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import DataError, TrainingError
-from munit_jax.model.munit import DOMAINS
+from munit_jax.networks.munit import DOMAINS
 from munit_jax.training.diagnosis import finding, load_case, replay, save_case, table
 from munit_jax.training.loop import train_and_evaluate
 from munit_jax.training.parallel import split_batch

@@ -16,7 +16,7 @@ from configs import aia193
 from munit_jax import configuration
 from munit_jax.errors import ConfigError, DataError, WorkdirError
 from munit_jax.inference import open_run
-from munit_jax.model.munit import init_generators
+from munit_jax.networks.munit import init_generators
 from munit_jax.training import loop
 from munit_jax.training.checkpoints import load_generators
 from munit_jax.training.checksum import sha256

@@ -9,9 +9,9 @@ import numpy as np
 import optax
 import pytest
 
-from munit_jax.model.munit import DOMAINS, OTHER, decode, encode_content
-from munit_jax.objectives import discriminator_objective, generate, generator_objective, translate_both
+from munit_jax.networks.munit import DOMAINS, OTHER, decode, encode_content
 from munit_jax.training import parallel
+from munit_jax.training.objectives import discriminator_objective, generate, generator_objective, translate_both
 from munit_jax.training.parallel import make_parallel_step, replicate, split_batch
 from munit_jax.training.state import OptimizerSettings, init_state, make_optimizers
 from munit_jax.training.step import Batch, draw_second, draw_styles, make_train_step, moving_average

@@ -17,8 +17,8 @@ from ml_collections import ConfigDict
 from munit_jax.data.context import context_signs
 from munit_jax.data.normalization import Normalization
 from munit_jax.inference import TrainedRun
-from munit_jax.model.munit import Architecture, init_generators
-from munit_jax.objectives import Objective
+from munit_jax.networks.munit import Architecture, init_generators
+from munit_jax.training.objectives import Objective
 from tests.training.conftest import TINY
 
 AU = 1.495978707e11

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.data.context import context_of
-from munit_jax.solar.disk import DiskGeometry, sdoml_geometry
+from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.translation import translator
 from munit_jax.translation.instruments import Preparation, observe
 from munit_jax.translation.many import translate_files

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.solar.disk import on_disk, sdoml_geometry
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.instruments import Preparation, euvi_bias, observation, observe, prepare, recognise
 from munit_jax.translation.intensity import Reference
 from tests.tfds_sdoml.sources.fits_files import write_hmi

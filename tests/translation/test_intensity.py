@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from munit_jax.solar.disk import on_disk, sdoml_geometry
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.intensity import (
     BUILT_IN,
     Reference,

@@ -6,6 +6,7 @@ from astropy.io import fits
 
 from munit_jax.data.last_seen import LOOK_DAYS
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.sun.ephemeris import DAY
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.past import past_of
@@ -13,7 +14,6 @@ from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
 from tests.tfds_sdoml.sources.fits_files import write_hmi
 from tests.translation.suns import told_run, untrained_run, write_aia
-from tfds_sdoml.ephemeris import DAY
 
 NOW = 1297728001.0  # 2011-02-15 00:00:01 UTC, as `write_aia` has it
 PLANES = ("mu", "last_seen")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from munit_jax.solar.disk import sdoml_geometry
+from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.quicklook import field_range, make_draw

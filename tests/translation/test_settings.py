@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from munit_jax.errors import ConfigError
-from munit_jax.objectives import Objective
+from munit_jax.training.objectives import Objective
 from munit_jax.translation.instruments import Preparation, observe
 from munit_jax.translation.intensity import BUILT_IN
 from munit_jax.translation.settings import (

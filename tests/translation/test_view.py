@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.solar.disk import sdoml_geometry
+from munit_jax.sun.disk import sdoml_geometry
+from munit_jax.sun.ephemeris import earth_view
 from munit_jax.translation.view import heliographic_view, sdoml_header, view_cards
 from tests.translation.suns import AU, aia_header, euvi_header, wcs_of
-from tfds_sdoml.ephemeris import earth_view
 from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.reprojection import solar_disk
 

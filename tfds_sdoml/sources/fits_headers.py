@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 from astropy.io import fits
 
-from tfds_sdoml.ephemeris import seconds_from_tai
+from munit_jax.sun.ephemeris import seconds_from_tai
 from tfds_sdoml.sources.interface import AIA_CHANNELS, FrameError, Reason
 
 type Header = Mapping[str, Any] | fits.Header

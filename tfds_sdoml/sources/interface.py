@@ -1,7 +1,7 @@
 """What a source of frames offers, whatever its files look like on disk.
 
 One convention for all: AIA in DN/s per pixel as SDOML v2 has it (the mean over the pixels that were binned), the field
-in gauss; row 0 is south, column 0 is east; the geometry is SDOML's (`munit_jax.solar.disk.sdoml_geometry`); times are
+in gauss; row 0 is south, column 0 is east; the geometry is SDOML's (`munit_jax.sun.disk.sdoml_geometry`); times are
 int64 seconds since 1970-01-01 UTC. A series is named as in SDOML's file names: `0193` for an AIA channel, `bx`, `by`,
 `bz` for the components of the field, of which `bz` is the one along the line of sight.
 """

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from tfds_sdoml.ephemeris import seconds_from_tai
+from munit_jax.sun.ephemeris import seconds_from_tai
 from tfds_sdoml.sources.interface import FrameError, Listing, Rejection
 from tfds_sdoml.sources.npz import read_image
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import affine_transform
 
-from munit_jax.solar.disk import DiskGeometry
+from munit_jax.sun.disk import DiskGeometry
 from tfds_sdoml.sources.fits_headers import Header, number, required, text
 from tfds_sdoml.sources.interface import FrameError
 

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from tfds_sdoml.sources.interface import Listing
-from tfds_sdoml.synthetic import Frame, observe
-from tfds_sdoml.synthetic_emission import CHANNELS
+from tfds_sdoml.synthetic_sun.emission import CHANNELS
+from tfds_sdoml.synthetic_sun.observation import Frame, observe
 
 
 @dataclass(frozen=True)

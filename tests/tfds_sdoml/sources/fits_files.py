@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
-from munit_jax.solar.disk import SDOML_RADIUS_FRACTION
+from munit_jax.sun.disk import SDOML_RADIUS_FRACTION
 
 RSUN_OBS = 960.0  # arcsec
 Scene = Callable[[np.ndarray, np.ndarray], np.ndarray]

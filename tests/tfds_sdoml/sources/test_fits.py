@@ -13,7 +13,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
-from munit_jax.solar.disk import on_disk, sdoml_geometry
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import Layout, seen, write_aia, write_hmi
 from tfds_sdoml.sources.fits import Fits
 from tfds_sdoml.sources.interface import FrameError

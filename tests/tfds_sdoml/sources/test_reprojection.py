@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
-from munit_jax.solar.disk import heliographic_to_pixel, on_disk, sdoml_geometry
+from munit_jax.sun.disk import heliographic_to_pixel, on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import RSUN_OBS, Layout, seen
 from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.reprojection import SolarDisk, block_mean, missing_on_disk, reproject, solar_disk

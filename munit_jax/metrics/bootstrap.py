@@ -1,0 +1,67 @@
+"""How far scores would move with other dates: resampling of blocks of time (Kuensch 1989; paired for two runs).
+
+Frames of neighbouring days show the same active regions, so days are not independent; blocks of half a rotation, which
+is how long a region stays on the disk, nearly are.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from munit_jax.metrics.definitions import scores
+from munit_jax.metrics.disk import Sums
+from munit_jax.sun.ephemeris import DAY
+from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
+
+BLOCK = SYNODIC_ROTATION_DAYS * DAY // 2  # seconds: half a synodic rotation
+RESAMPLES = 400
+COVERED = 0.95  # of the resamples lie inside the interval
+
+Interval = Float[np.ndarray, "parts 2"]
+
+
+def blocks_of(times: Int[np.ndarray, " frame"]) -> Int[np.ndarray, " frame"]:
+    """Return the number of each frame's block, from 0 without gaps."""
+    return np.unique((times - times.min()) // BLOCK, return_inverse=True)[1]
+
+
+def resampled(sums: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[str, Float[np.ndarray, "resample ..."]]:
+    """Return the pooled sums of RESAMPLES draws of blocks with replacement; the same draws for a seed.
+
+    Args:
+        sums: of single frames, (frame, n, ...).
+        blocks: of `blocks_of`.
+        seed: of the draws.
+    """
+    count = int(blocks.max()) + 1
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float64)
+    result = {}
+    for name, x in sums.items():
+        of_blocks = np.zeros((count, *x.shape[2:]))
+        np.add.at(of_blocks, blocks, x.sum(axis=1))
+        result[name] = np.tensordot(draws, of_blocks, axes=1)
+    return result
+
+
+def intervals(sums: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[str, Interval]:
+    """Return the interval of every score of `metrics.scores`; NaN where there are fewer than two blocks."""
+    return _between(scores(resampled(sums, blocks, seed)), blocks)
+
+
+def paired_intervals(sums: Sums, others: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[str, Interval]:
+    """Return the interval of the difference of every score, the first less the second, on the same draws of dates."""
+    first, second = (scores(resampled(x, blocks, seed)) for x in (sums, others))
+    with np.errstate(invalid="ignore"):  # two perfect PSNR are both infinite
+        return _between({name: first[name] - second[name] for name in first}, blocks)
+
+
+def _between(drawn: Mapping[str, Float[np.ndarray, "resample parts"]], blocks: Int[np.ndarray, " frame"]):
+    tails = [(1 - COVERED) / 2, (1 + COVERED) / 2]
+    result = {}
+    for name, values in drawn.items():
+        defined = np.isfinite(values).any(axis=0) & (blocks.max() > 0)
+        kept = np.where(np.isfinite(values) & defined, values, np.nan)
+        safe = np.where(defined, kept, 0.0)
+        result[name] = np.where(defined[:, None], np.nanquantile(safe, tails, axis=0).T, np.nan)
+    return result

@@ -1,0 +1,312 @@
+"""MUNIT as pure functions of its parameters (Huang et al. 2018): encode, decode, translate, discriminate.
+
+The generators' parameters are one tree, {"euv": {"content", "style", "decoder"}, "magnetogram": {...}}; the
+discriminators' a tree with the same two keys. A domain is named by its key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from munit_jax.networks.blocks import Recompute, network_function
+from munit_jax.networks.conditioning import Context
+from munit_jax.networks.convolution import Algorithm
+from munit_jax.networks.decoder import Decoder
+from munit_jax.networks.discriminator import MultiScaleDiscriminator, spectrally_normalized
+from munit_jax.networks.encoders import ContentEncoder, StyleEncoder
+from munit_jax.networks.initialization import draw_parameters
+
+Domain = Literal["euv", "magnetogram"]
+DOMAINS: tuple[Domain, Domain] = ("euv", "magnetogram")
+OTHER: Mapping[Domain, Domain] = {"euv": "magnetogram", "magnetogram": "euv"}
+
+Params = Any  # a tree of arrays
+ContentCode = Float[Array, "b hc wc k"]
+StyleCode = Float[Array, "b s"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain).
+
+    discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
+    context_planes is the number of planes that the decoders are told, see `munit_jax.networks.conditioning`.
+    dtype and convolution say how the arithmetic is done, recompute what the backward pass does again to save memory.
+    """
+
+    width: int = 64
+    style_size: int = 8
+    mlp_width: int = 256
+    downsamplings: int = 2
+    residual_blocks: int = 4
+    discriminator_width: int = 64
+    discriminator_scales: int = 3
+    discriminator_layers: int = 4
+    discriminator_spectral_norm: bool = False
+    euv_channels: int = 1
+    magnetogram_channels: int = 1
+    context_planes: int = 0
+    dtype: str = "float32"
+    convolution: Algorithm = "direct"
+    recompute: Recompute = "nothing"
+
+    def channels(self, domain: Domain) -> int:
+        """Return the number of channels of a domain's images."""
+        return self.euv_channels if domain == "euv" else self.magnetogram_channels
+
+    @property
+    def parameter_dtype(self) -> str:
+        """What the parameters are kept in: at least single precision, whatever the arithmetic is done in."""
+        return str(jnp.promote_types(self.dtype, jnp.float32))
+
+    @property
+    def size_divisor(self) -> int:
+        """Height and width of an image must be multiples of this, or translation would not give them back."""
+        return 2**self.downsamplings
+
+    @property
+    def smallest_size(self) -> int:
+        """The least height and width: the last layer of the coarsest discriminator must have 2 pixels to mirror."""
+        discriminator = 2 ** (self.discriminator_scales - 1) * 2**self.discriminator_layers
+        style = 2 ** (StyleEncoder.downsamplings)
+        return max(discriminator, style, 2 * self.size_divisor)
+
+
+def _arithmetic(a: Architecture) -> dict[str, Any]:
+    """How the networks with residual blocks are computed."""
+    return {"dtype": jnp.dtype(a.dtype), "algorithm": a.convolution, "recompute": a.recompute}
+
+
+def _content_encoder(a: Architecture) -> ContentEncoder:
+    return ContentEncoder(
+        a.width,
+        a.downsamplings,
+        a.residual_blocks,
+        **_arithmetic(a),
+    )
+
+
+def _style_encoder(a: Architecture) -> StyleEncoder:
+    return StyleEncoder(a.width, a.style_size, dtype=jnp.dtype(a.dtype), recompute=a.recompute)
+
+
+def _decoder(a: Architecture, domain: Domain) -> Decoder:
+    return Decoder(
+        a.channels(domain),
+        a.downsamplings,
+        a.residual_blocks,
+        a.mlp_width,
+        a.width,
+        **_arithmetic(a),
+    )
+
+
+def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
+    return MultiScaleDiscriminator(
+        a.discriminator_width, a.discriminator_scales, a.discriminator_layers, dtype=jnp.dtype(a.dtype)
+    )
+
+
+def init_generators(architecture: Architecture, seed: int) -> Params:
+    """Draw the parameters of both domains' encoders and decoders, in `parameter_dtype`."""
+    rng = np.random.default_rng((seed, 0))
+    return draw_parameters(generator_shapes(architecture), "generators", rng, architecture.parameter_dtype)
+
+
+def init_discriminators(architecture: Architecture, seed: int) -> Params:
+    """Draw the parameters of both domains' discriminators, in `parameter_dtype`."""
+    rng = np.random.default_rng((seed, 1))
+    return draw_parameters(_discriminator_shapes(architecture), "discriminators", rng, architecture.parameter_dtype)
+
+
+def generator_shapes(architecture: Architecture) -> Params:
+    """Return the shapes of what `init_generators` draws, float32."""
+    a = architecture
+    size = a.smallest_size
+    code_size = size // a.size_divisor
+    content = jax.ShapeDtypeStruct((1, code_size, code_size, a.width * a.size_divisor), jnp.float32)
+    style = jax.ShapeDtypeStruct((1, a.style_size), jnp.float32)
+    context = jax.ShapeDtypeStruct((1, size, size, a.context_planes), jnp.float32) if a.context_planes else None
+    shapes = {}
+    for domain in DOMAINS:
+        image = jax.ShapeDtypeStruct((1, size, size, a.channels(domain)), jnp.float32)
+        shapes[domain] = {
+            "content": _shapes(_content_encoder(a), image),
+            "style": _shapes(_style_encoder(a), image),
+            "decoder": _shapes(_decoder(a, domain), content, style, context),
+        }
+    return shapes
+
+
+def _discriminator_shapes(a: Architecture) -> Params:
+    def shapes(domain: Domain) -> Params:
+        image = jax.ShapeDtypeStruct((1, a.smallest_size, a.smallest_size, a.channels(domain)), jnp.float32)
+        return _shapes(_discriminator(a), image)
+
+    return {domain: shapes(domain) for domain in DOMAINS}
+
+
+def _shapes(network: nn.Module, *inputs: jax.ShapeDtypeStruct | None) -> Params:
+    return jax.eval_shape(partial(_init, network), *inputs)
+
+
+@partial(jax.jit, static_argnums=0)  # traced once for both domains
+def _init(network: nn.Module, *inputs: Array | None) -> Params:
+    return network.init(jax.random.key(0), *inputs)["params"]
+
+
+def encode_content(
+    architecture: Architecture, generators: Params, domain: Domain, image: Float[Array, "b h w c"]
+) -> ContentCode:
+    """Return the content code C_x of images of a domain, 1 / 2**downsamplings of their size.
+
+    Raises:
+        ValueError: the image's channels or size do not fit the architecture.
+    """
+    _check_image(architecture, domain, image)
+    return _apply(_content_encoder(architecture), architecture.recompute, generators[domain]["content"], image)
+
+
+def encode_style(
+    architecture: Architecture, generators: Params, domain: Domain, image: Float[Array, "b h w c"]
+) -> StyleCode:
+    """Return the style code S_x of images of a domain.
+
+    Raises:
+        ValueError: the image's channels or size do not fit the architecture.
+    """
+    _check_image(architecture, domain, image)
+    return _apply(_style_encoder(architecture), architecture.recompute, generators[domain]["style"], image)
+
+
+def decode(
+    architecture: Architecture,
+    generators: Params,
+    domain: Domain,
+    content: ContentCode,
+    style: StyleCode,
+    context: Context | None = None,
+) -> Float[Array, "b h w c"]:
+    """Return the image D_x(C, S) in [-1, 1] of a content code and a style code of the domain.
+
+    The context, where the architecture has one, is that of the image that the content is of.
+
+    Raises:
+        ValueError: the context has not the architecture's planes.
+    """
+    planes = 0 if context is None else context.shape[-1]
+    if planes != architecture.context_planes:
+        raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
+    decoder = _decoder(architecture, domain)
+    return _apply(decoder, architecture.recompute, generators[domain]["decoder"], content, style, context)
+
+
+def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
+    """Draw `count` style codes from the prior q = N(0, I), or from a wider one, N(0, `spread`^2 I)."""
+    return spread * jax.random.normal(key, (count, architecture.style_size))
+
+
+def translate(
+    architecture: Architecture,
+    generators: Params,
+    image: Float[Array, "b h w c"],
+    source: Domain,
+    *,
+    style: StyleCode | None = None,
+    style_image: Float[Array, "b h2 w2 c2"] | None = None,
+    key: PRNGKeyArray | None = None,
+    context: Context | None = None,
+) -> Float[Array, "b h w c3"]:
+    """Translate images of the domain `source` to the other: its content with a style of the target domain.
+
+    Args:
+        architecture: sizes of the networks.
+        generators: parameters of both domains' generators.
+        image: images of the source domain, in [-1, 1].
+        source: the domain the images come from.
+        style: style codes of the target domain, or
+        style_image: images of the target domain whose style is taken, or
+        key: random key with which one style for each image is drawn from N(0, I).
+        context: of the images, where the architecture has one.
+
+    Returns:
+        Images of the target domain, in [-1, 1].
+
+    Raises:
+        ValueError: not exactly one of style, style_image and key is given.
+    """
+    given = sum(x is not None for x in (style, style_image, key))
+    if given != 1:
+        raise ValueError(f"translate takes exactly one of style, style_image and key, got {given}")
+    target = OTHER[source]
+    if style_image is not None:
+        style = encode_style(architecture, generators, target, style_image)
+    elif key is not None:
+        style = draw_style(architecture, key, image.shape[0])
+    assert style is not None
+    content = encode_content(architecture, generators, source, image)
+    return decode(architecture, generators, target, content, style, context)
+
+
+def realisations(
+    architecture: Architecture,
+    generators: Params,
+    source: Domain,
+    image: Float[Array, "1 h w c"],
+    styles: Float[Array, "n s"],
+    at_once: int = 1,
+    context: Float[Array, "1 h w k"] | None = None,
+) -> Float[Array, "n h w c2"]:
+    """Translate one image with many styles: its content is encoded once and decoded with each.
+
+    Args:
+        architecture: sizes of the networks.
+        generators: parameters of both domains' generators.
+        source: the domain the image comes from.
+        image: in [-1, 1].
+        styles: style codes of the target domain.
+        at_once: styles in one pass of the decoder; memory grows with it, and small images fill a device only together.
+        context: of the image, where the architecture has one.
+    """
+    content = encode_content(architecture, generators, source, image)
+
+    def decode_one(style: Float[Array, " s"]) -> Float[Array, "h w c2"]:
+        return decode(architecture, generators, OTHER[source], content, style[None], context)[0]
+
+    return jax.lax.map(decode_one, styles, batch_size=None if at_once == 1 else at_once)
+
+
+def discriminate(
+    architecture: Architecture, discriminators: Params, domain: Domain, image: Float[Array, "b h w c"]
+) -> tuple[Float[Array, "b _ _ 1"], ...]:
+    """Return the logits, one map a scale: large where a patch looks like a real image of the domain."""
+    params = discriminators[domain]
+    if architecture.discriminator_spectral_norm:
+        params = spectrally_normalized(params)
+    return _apply(_discriminator(architecture), "nothing", params, image)
+
+
+@partial(jax.jit, static_argnums=(0, 1))  # traced once for both domains, and for all passes of a step
+def _apply(network: nn.Module, recompute: Recompute, params: Params, *inputs: Array | None) -> Any:
+    def apply(params: Params, *inputs: Array | None) -> Any:
+        return network.apply({"params": params}, *inputs)
+
+    return network_function(apply, recompute)(params, *inputs)
+
+
+def _check_image(architecture: Architecture, domain: Domain, image: Array) -> None:
+    channels, divisor = architecture.channels(domain), architecture.size_divisor
+    if image.ndim != 4 or image.shape[-1] != channels:
+        raise ValueError(f"{domain} images must have shape (batch, height, width, {channels}), got {image.shape}")
+    if image.shape[1] % divisor or image.shape[2] % divisor:
+        raise ValueError(
+            f"height and width must be multiples of {divisor} ({architecture.downsamplings} downsamplings), "
+            f"got {image.shape[1]} x {image.shape[2]}"
+        )

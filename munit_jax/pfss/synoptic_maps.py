@@ -1,0 +1,191 @@
+"""Synoptic maps of the radial field as observatories and models leave them: FITS, and HDF5 of the POT3D family.
+
+What their headers say is not always what the standards mean by it:
+
+- GONG begins at any longitude: the left edge is kept, and `remesh` turns the map.
+- HMI's CRVAL1 is a Carrington time in degrees (360 x rotation - longitude) and CDELT1 is negative, as time runs against
+  longitude; CUNIT2 is 'Sine Latitude' or 'sin(deg)', which are no units; the poles that were not seen are NaN. Daily
+  synoptic frames are the same with the newest 120 degrees on the left.
+- ADAPT has a third axis, its realisations, and calls its axes 'Long' and 'Lat'; MISSING is its NaN.
+- Maps for POT3D are nodes, the poles and both longitude 0 and 360 among them, rows from north to south.
+
+Of SunPy nothing is needed here: a Map is taken by its header and data, `synoptic_map(map.fits_header, map.data)`.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from astropy.io import fits
+from jaxtyping import Float
+
+from munit_jax.errors import DataError
+from munit_jax.pfss.boundary import check_finite
+from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
+from tfds_sdoml.sources.fits_headers import Header, number, reason_of, text, time_of
+
+HDF5 = (".h5", ".hdf5")
+POLE = 0.1  # part of the rows at either end where missing values are taken for a pole that was not seen
+POLE_ROWS = 5  # rows whose mean fills a pole
+SPAN_TOLERANCE = 1e-3  # relative: headers have their steps with six digits
+
+
+@dataclass(frozen=True)
+class SynopticMap:
+    """B_r of the whole Sun.
+
+    Attributes:
+        field: gauss, rows from south to north, columns towards growing longitude; several realisations, or one.
+        cells: of the map.
+        name: of the file.
+        date: as the file tells it, empty where it does not.
+        filled: values at the poles that were missing, and are the mean of the rows nearest to them.
+    """
+
+    field: Float[np.ndarray, "n row column"]
+    cells: Cells
+    name: str
+    date: str = ""
+    filled: int = 0
+
+
+def read_synoptic(path: Path) -> SynopticMap:
+    """Read a map of a file.
+
+    Raises:
+        DataError: a file that cannot be read, is no map of the whole Sun or has missing values away from the poles; or
+            HDF5 without h5py, which comes with the extra `solar`.
+    """
+    try:
+        if path.suffix.lower() in HDF5:
+            return _read_hdf5(path)
+        with fits.open(path, memmap=False) as units:
+            for unit in cast(Any, units):
+                if unit.is_image and len(unit.shape) >= 2:
+                    return synoptic_map(unit.header, unit.data, path.name)
+        raise ValueError("no image of two axes in it")
+    except DataError:
+        raise
+    except Exception as error:  # of many kinds: neither astropy nor h5py is made for damaged files
+        raise DataError(f"{path}: {reason_of(error)}") from error
+
+
+def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> SynopticMap:
+    """Return the map of an image and its header.
+
+    Args:
+        header: with CTYPE, CRPIX, CRVAL and CDELT of both axes.
+        data: gauss, of two axes, or three where the first are realisations.
+        name: of the map in messages.
+
+    Raises:
+        DataError: not a map of the whole Sun, or missing values away from the poles.
+    """
+    field = np.array(data, np.float64).reshape(-1, *data.shape[-2:])
+    rows, columns = field.shape[1:]
+    if not text(header, "CTYPE1").upper().startswith(("CRLN", "LONG")):
+        raise DataError(
+            f"{name}: CTYPE1 = '{text(header, 'CTYPE1')}', expected Carrington longitude (CRLN-CEA or CRLN-CAR)"
+        )
+    missing = number(header, "MISSING")
+    if missing is not None:
+        field[field == missing] = np.nan
+    if _required(header, "CDELT2", name) < 0:
+        field = field[:, ::-1]
+    left, mirrored = _left_edge(header, columns, name)
+    if mirrored:
+        field = field[..., ::-1]
+    make = cea_cells if _equal_area(header, rows, name) else car_cells
+    return _whole(field, make(rows, columns, left), name, _date(header))
+
+
+def _equal_area(header: Header, rows: int, name: str) -> bool:
+    """Return whether the rows are of equal area, by what their steps add up to: units are not to be trusted."""
+    span = rows * abs(_required(header, "CDELT2", name))
+    for whole, equal_area in ((2.0, True), (360 / np.pi, True), (180.0, False)):
+        if abs(span / whole - 1) < SPAN_TOLERANCE:
+            return equal_area
+    raise DataError(
+        f"{name}: {rows} rows of CDELT2 = {header['CDELT2']} are not from pole to pole: expected 2 in all (sine of the "
+        f"latitude), 114.59 (the same in degrees) or 180"
+    )
+
+
+def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
+    """Return the Carrington longitude of the left edge, and whether the columns run against it (then of the right)."""
+    step, value, reference = (_required(header, key, name) for key in ("CDELT1", "CRVAL1", "CRPIX1"))
+    if abs(abs(step) * columns / 360 - 1) > SPAN_TOLERANCE:
+        raise DataError(f"{name}: {columns} columns of CDELT1 = {step} are not the 360 degrees of the whole Sun")
+    if step < 0 and abs(value) > 360:  # a Carrington time, not a longitude
+        step, value = -step, -value
+    mirrored = step < 0
+    left = value + ((columns + 0.5 if mirrored else 0.5) - reference) * step
+    return left % 360, mirrored
+
+
+def _read_hdf5(path: Path) -> SynopticMap:
+    """Read the dataset `Data` with its two dimension scales, colatitude and longitude in radians, in either order."""
+    try:
+        import h5py  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise DataError(f"{path}: HDF5 needs h5py: install munit_jax[solar]") from None
+    with h5py.File(path) as file:
+        if "Data" not in file:
+            raise DataError(f"{path}: no dataset Data, but {', '.join(file) or 'nothing'}")
+        data: Any = file["Data"]
+        field = np.asarray(data, np.float64)
+        scales = [np.asarray(axis[0], np.float64) for axis in data.dims if len(axis)]
+    if field.ndim != 2 or len(scales) != 2:
+        raise DataError(f"{path}: Data has {field.ndim} axes and {len(scales)} scales, expected 2 and 2")
+    colatitude, longitude = sorted(scales, key=lambda scale: scale.max())
+    if longitude.max() <= np.pi or colatitude.max() > np.pi + 1e-3:
+        raise DataError(f"{path}: expected colatitudes (0 to pi) and longitudes (0 to 2 pi) in radians as scales")
+    if field.shape == (len(longitude), len(colatitude)):
+        field = field.T
+    if np.isclose(np.ptp(longitude), 2 * np.pi):  # the same meridian twice
+        longitude, field = longitude[:-1], field[:, :-1]
+    order = np.argsort(-colatitude)
+    cells = node_cells(90 - np.rad2deg(colatitude[order]), np.rad2deg(longitude))
+    return _whole(field[order][None], cells, path.name, "")
+
+
+def _whole(field: Float[np.ndarray, "n row column"], cells: Cells, name: str, date: str) -> SynopticMap:
+    """Return the map with its poles filled."""
+    missing = int(np.count_nonzero(~np.isfinite(field)))
+    if missing:
+        field = np.stack([fill_poles(one) for one in field])
+    try:
+        check_finite(field, name)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    return SynopticMap(field, cells, name, date, missing)
+
+
+def fill_poles(field: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
+    """Return a map whose missing values near a pole are the mean of the nearest rows that are whole."""
+    field, rows = field.copy(), len(field)
+    near = max(1, round(POLE * rows))
+    for view in (field, field[::-1]):
+        whole = np.flatnonzero(np.isfinite(view).all(axis=1))
+        whole = whole[whole < near + POLE_ROWS][:POLE_ROWS]
+        if len(whole):
+            cap = view[:near]
+            cap[~np.isfinite(cap)] = view[whole].mean()
+    return field
+
+
+def _date(header: Header) -> str:
+    """Return the time of the map as the FITS standard writes it; of a day without a time only the day."""
+    try:
+        return datetime.fromtimestamp(time_of(header), UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    except ValueError:
+        return text(header, "DATE-OBS") or text(header, "MAPTIME")
+
+
+def _required(header: Header, key: str, name: str) -> float:
+    value = number(header, key)
+    if value is None:
+        raise DataError(f"{name}: the header has no {key} that is a number: how the map lies cannot be known")
+    return value

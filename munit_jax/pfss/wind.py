@@ -1,0 +1,129 @@
+"""The speed of the solar wind after Wang, Sheeley and Arge (WSA), and a current sheet beyond the source surface.
+
+Speeds are in km/s, angles in degrees, radii in solar radii.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Complex, Float
+
+from munit_jax.pfss.field import SOURCE_SURFACE, vector_field
+from munit_jax.pfss.harmonics import Grid, Transform, analysis, degrees, scaled
+from munit_jax.pfss.interpolation import FieldGrid, field_grid, shell_radii
+
+CURRENT_SHEET_END = 21.5  # solar radii (0.1 AU), where models of the heliosphere begin
+CURRENT_SHEET_SHELLS = 36
+
+
+@dataclass(frozen=True)
+class Wsa:
+    """Coefficients of v = v0 + v1 / (1 + f)^a (1 - c exp(-(d / w)^b))^e.
+
+    Attributes:
+        slow, fast: v0 and v1 in km/s.
+        expansion_power: a.
+        depth: c.
+        width: w in degrees.
+        width_power: b.
+        power: e.
+        highest: speeds are capped here, km/s.
+    """
+
+    slow: float
+    fast: float
+    expansion_power: float
+    depth: float
+    width: float
+    width_power: float
+    power: float
+    highest: float = np.inf
+
+
+# SWiG, the Solar Wind Generator of Predictive Science Inc. (github.com/predsci/swig): its models `wsa2` and `wsa`. The
+# form is that of Arge, Odstrcil, Pizzo & Mayer 2003 (AIP Conf. Proc. 679, 190) and its later tunings.
+WSA = {
+    "swig-wsa2": Wsa(285.0, 625.0, 2 / 9, 0.8, 1.0, 2.0, 3.0),
+    "swig-wsa": Wsa(250.0, 680.0, 1 / 3, 0.8, 4.0, 4.0, 1.0, highest=800.0),
+}
+
+
+def wsa_speed(wsa: Wsa, expansion: Float[Array, "*n"], distance: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """Return the speed of the wind in km/s.
+
+    Args:
+        wsa: the coefficients.
+        expansion: factor by which the flux tube grows more than r^2, from the surface to the source surface.
+        distance: of the footpoint from the boundary of its coronal hole in degrees, 0 or more.
+    """
+    edge = 1 - wsa.depth * jnp.exp(-((distance / wsa.width) ** wsa.width_power))
+    speed = wsa.slow + wsa.fast / (1 + expansion) ** wsa.expansion_power * edge**wsa.power
+    return jnp.minimum(speed, wsa.highest)
+
+
+def expansion_factor(
+    at_surface: Float[Array, "*n"], at_source_surface: Float[Array, "*n"], rss: float | Float[Array, ""]
+) -> Float[Array, "*n"]:
+    """Return f = |B(1)| / (rss^2 |B(rss)|) of flux tubes (Wang & Sheeley 1990, ApJ 355, 726), from |B| at both ends."""
+    smallest = jnp.finfo(at_source_surface.dtype).tiny
+    return at_surface / (rss**2 * jnp.maximum(at_source_surface, smallest))
+
+
+def boundary_distance(grid: Grid, is_open: Bool[Array, "lat lon"]) -> Float[Array, "lat lon"]:
+    """Return how far each open cell is from closed field in degrees; 0 where closed, the farthest where nothing is.
+
+    It is the angle to the middle of the nearest closed cell less half a cell, which is where the boundary is on
+    average. Exact for the cells: along each row the nearest closed column, then the nearest over the rows.
+    """
+    dtype = jnp.result_type(float)
+    across = _columns_to_nearest(~is_open) * (360 / grid.columns)
+    half_sine = jnp.sin(jnp.deg2rad(across.astype(dtype)) / 2) ** 2
+    half_sine = jnp.where((~is_open).any(axis=1, keepdims=True), half_sine, jnp.inf)
+    phi = jnp.deg2rad(jnp.asarray(grid.latitudes, dtype))
+    along = jnp.sin((phi[:, None] - phi[None]) / 2) ** 2
+    haversine = along[:, :, None] + (jnp.cos(phi)[:, None] * jnp.cos(phi)[None])[:, :, None] * half_sine[None]
+    angle = jnp.rad2deg(2 * jnp.arcsin(jnp.sqrt(jnp.minimum(haversine.min(axis=1), 1))))
+    return jnp.where(is_open, jnp.maximum(angle - 90 / grid.rows, 0), 0)
+
+
+def _columns_to_nearest(marked: Bool[Array, "lat lon"]) -> Float[Array, "lat lon"]:
+    """Return the columns to the nearest marked one of the row, either way around."""
+    columns = marked.shape[1]
+    number = jnp.arange(3 * columns)[None]
+    thrice = jnp.where(jnp.tile(marked, (1, 3)), number, -3 * columns)
+    last = jax.lax.cummax(thrice, axis=1)
+    behind = (number - last)[:, columns : 2 * columns]
+    thrice = jnp.where(jnp.tile(marked, (1, 3)), number, 6 * columns)
+    ahead = (jax.lax.cummin(thrice, axis=1, reverse=True) - number)[:, columns : 2 * columns]
+    return jnp.minimum(behind, ahead).astype(jnp.result_type(float))
+
+
+def current_sheet(
+    transform: Transform,
+    surface: Float[Array, "lat lon"],
+    rss: float | Float[Array, ""] = SOURCE_SURFACE,
+    outer: float = CURRENT_SHEET_END,
+) -> FieldGrid:
+    """Return the field beyond the source surface with all lines turned outward.
+
+    Schatten 1971, Cosmic Electrodyn. 2, 232: the potential field outside of rss whose radial part there is |B_r|. The
+    sign is that of the line's foot at rss: the current sheet is where it changes.
+
+    Args:
+        transform: the tables.
+        surface: B_r at the source surface in gauss.
+        rss: its radius.
+        outer: to which radius.
+    """
+    radii = shell_radii(jnp.asarray(rss, surface.dtype), outer, CURRENT_SHEET_SHELLS)
+    coefficients = analysis(transform, jnp.abs(surface))
+    degree = degrees(transform)
+
+    def shell(r: Float[Array, ""]) -> tuple[Complex[Array, "m l"], Complex[Array, "m l"]]:
+        decay = (r / rss) ** -(degree + 2)
+        return scaled(coefficients, decay), scaled(coefficients, -decay / (degree + 1))
+
+    radial, tangential = jax.vmap(shell)(radii)
+    return field_grid(transform.grid, vector_field(transform, radial, tangential), radii)

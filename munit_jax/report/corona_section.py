@@ -1,0 +1,205 @@
+"""The corona in an evaluation: what is measured of a run, metrics.json's part of it, and its section of the report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from munit_jax.data.last_seen import Past
+from munit_jax.data.pipeline import SCORED_GAP, Frames, format_time, geometry_of, spaced
+from munit_jax.metrics.corona import SCORES, corona_of
+from munit_jax.pfss.boundary import INSERTIONS
+from munit_jax.report import corona_frames, corona_pictures, far_side, html
+from munit_jax.report.backgrounds import SURFACE, Background
+from munit_jax.report.corona_frames import SINGLES, CoronaSettings, Translate, frame_boundaries, measure_coronae
+from munit_jax.report.far_side import Sun, measure_far_side
+from munit_jax.report.html import Cell, Section
+from munit_jax.report.parts import Parts
+from munit_jax.report.results import number_text
+
+
+@dataclass(frozen=True)
+class CoronaPart:
+    """What an evaluation says of the corona.
+
+    Attributes:
+        json: by the name in metrics.json.
+        sections: of the report.
+        sentences: what it comes to.
+    """
+
+    json: dict[str, Any]
+    sections: list[Section]
+    sentences: list[str]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the corona is measured of.
+
+    Attributes:
+        frames: the split, with `SURFACE` where the dataset has it.
+        translate: makes realisations of an EUV image.
+        past: earlier magnetograms of the dataset, None where the networks take none.
+        settings: how.
+        background: the rest of the Sun.
+    """
+
+    frames: Frames
+    translate: Translate
+    past: Past | None
+    settings: CoronaSettings
+    background: Background
+
+
+def measure_corona(looked: Looked, folder: Path, identity: Mapping[str, Any]) -> CoronaPart:
+    """Measure the coronae of a split, and the far side where the Sun is synthetic.
+
+    Args:
+        looked: what.
+        folder: of the parts that are kept while it goes on.
+        identity: what the magnetograms depend on.
+    """
+    frames, settings = looked.frames, looked.settings
+    numbers = list(spaced(len(frames), settings.frames))
+    others = [(i + len(frames) // 2) % len(frames) for i in numbers]
+    about = {**identity, "settings": repr(settings), "background": looked.background.name, "numbers": numbers}
+    parts = Parts(folder, {**about, "what": "corona"})
+    measured = measure_coronae(
+        frames, numbers, others, looked.translate, looked.past, looked.background, settings, parts
+    )
+    json = {"corona": corona_frames.corona_json(measured, settings, looked.background.name)}
+    sections = [_corona_section(looked, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
+    sentences = findings(json["corona"])
+    if SURFACE in frames.domains:
+        config, times = frames.config, measured["time"].tolist()
+        sun = Sun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
+        far = measure_far_side(
+            sun, times, looked.translate, settings, Parts(folder, {**about, "what": "far side", "of": far_side.COLUMNS})
+        )
+        json["far_side"] = far_side.far_side_json(far)
+        sections.append(_far_side_section(looked, sun, times[len(times) // 2], json["far_side"]))
+        sentences += far_side_findings(json["far_side"])
+    return CoronaPart(json, sections, sentences)
+
+
+def findings(corona: Mapping[str, Any]) -> list[str]:
+    """Say in words what the corona of the generated disks comes to."""
+    row = corona["as_is"]
+    flux, jaccard, line = (
+        _values(row[name]) for name in ("open_flux_error", "signed_jaccard", "neutral_line_distance")
+    )
+    return [
+        f"Error of the open flux with the disk generated (median of {corona['frames']} frames): {flux['model']}, by "
+        f"the mean of the realisations {flux['model_mean']}; with an empty disk {flux['zero']}, with another day's "
+        f"{flux['another_day']}, with all signs changed {flux['flipped']}.",
+        f"Open field of the right sign, Jaccard: {jaccard['model']}, by the mean {jaccard['model_mean']}; empty disk "
+        f"{jaccard['zero']}, signs changed {jaccard['flipped']}. Neutral line off by {line['model']} degrees, by the "
+        f"mean {line['model_mean']}; empty disk {line['zero']}, signs changed {line['flipped']}.",
+    ]
+
+
+def far_side_findings(far: Mapping[str, Any]) -> list[str]:
+    """Say in words what the far side comes to."""
+    flux, line = _values(far["open_flux_error"]), _values(far["neutral_line_distance"])
+    parts = [
+        f"{called} {flux[column]} and {line[column]} degrees"
+        for column, called in (
+            ("model", "three generated views"),
+            ("model_mean", "the mean of their realisations"),
+            ("front_true", "the front true, the rest generated"),
+            ("front_true_mean", "with the mean of its realisations"),
+            ("rotation", "no far side, the last rotation from the Earth"),
+            ("with_rotation", "these two together"),
+            ("true_views", "three true views"),
+        )
+    ]
+    return [f"The whole Sun, error of the open flux and of the neutral line (medians): {'; '.join(parts)}."]
+
+
+def _values(row: Mapping[str, float | None]) -> dict[str, str]:
+    return {column: number_text(value) for column, value in row.items()}
+
+
+def _corona_section(
+    looked: Looked, frame: Mapping[str, np.ndarray], measured: Mapping[str, Any], corona: Mapping[str, Any]
+) -> Section:
+    settings, transform = looked.settings, looked.settings.transform
+    made = looked.translate(frame["euv"], geometry_of(frame), int(frame["time"]), looked.past, SCORED_GAP)
+    boundaries = frame_boundaries(transform, frame, made, looked.background.of(frame))
+    shown = boundaries.as_is[[0, *range(len(SINGLES), len(SINGLES) + settings.samples)]]
+    true, *others = (corona_of(transform, one, settings.model) for one in shown)
+    flux = measured["open_flux"]
+    note = (
+        f"The magnetogram of the disk is put into a map of the whole Sun ({corona['background']}), as it is or "
+        f"flux-matched (the map keeps its net flux). Medians over {corona['frames']} frames and {corona['samples']} "
+        f"realisations; the true corona is that with the true magnetogram put in as it is. {corona['grid'][0]} x "
+        f"{corona['grid'][1]} cells, lmax {corona['lmax']}, source surface at {corona['rss']:g} solar radii, lines "
+        f"from {corona['seed_radius']:g}. Self-check, flux through the open area against the open flux: "
+        f"{100 * corona['self_check']:+.2f} % at worst, within 1 % in {100 * corona['self_checks_passed']:.0f} % of "
+        "the models."
+    )
+    tables = "".join(
+        html.paragraph("As it is:" if insertion == "as_is" else "Flux-matched:")
+        + _table(corona[insertion], (*corona_frames.COLUMNS, "spread", "defined"))
+        for insertion in INSERTIONS
+    )
+    when = format_time(frame["time"])[:16]
+    body = (
+        html.paragraph(note)
+        + tables
+        + html.picture(
+            corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"]),
+            "Open flux of each frame, all realisations.",
+        )
+        + html.picture(
+            corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1]),
+            f"{when}: black, the true neutral line; brown, those of the realisations.",
+        )
+        + html.picture(
+            corona_pictures.field_line_figure(
+                transform,
+                {"true": shown[0], "generated": shown[1]},
+                geometry_of(frame),
+                settings.model,
+            ),
+            f"{when}: field lines, open ones in red (outward) and blue (inward).",
+        )
+    )
+    return Section("Corona", body)
+
+
+def _far_side_section(looked: Looked, sun: Sun, time: int, far: Mapping[str, Any]) -> Section:
+    settings = looked.settings
+    transform = settings.transform
+    made = far_side.boundaries(transform, sun, time, looked.translate, settings.samples)
+    true = corona_of(transform, made["true"][0], settings.model)
+    note = (
+        "The synthetic Sun seen from the Earth and from 120 degrees on both sides of it at one time: what the EUV "
+        "images of all three become, put together to the whole Sun, against the true sphere. Medians over "
+        f"{far['dates']} dates. Beside it: the front from a true magnetogram; all three true, the bound of the "
+        "method; what is done without a far side, the magnetograms of the last 27 days from the Earth; and the mean of "
+        "that and of the front true with the mean of the rest."
+    )
+    pictures = []
+    for column, name in (("model", "three generated views"), ("rotation", "the last rotation from the Earth")):
+        coronae = [corona_of(transform, one, settings.model) for one in made[column]]
+        figure = corona_pictures.corona_figure(
+            transform.grid, true, coronae, np.asarray(made["true"][0]), np.asarray(made[column][0]), name
+        )
+        pictures.append(html.picture(figure, f"{format_time(time)[:16]}: the true Sun, and {name}."))
+    return Section("Far side", html.paragraph(note) + _table(far, far_side.COLUMNS) + "".join(pictures))
+
+
+def _table(scores: Mapping[str, Mapping[str, float | None]], columns: Sequence[str]) -> str:
+    rows = [
+        [
+            Cell(name.replace("_", " ") + (f" ({score.unit})" if score.unit else "")),
+            *(Cell(number_text(scores[name][column])) for column in columns),
+            Cell(score.meaning, "text"),
+        ]
+        for name, score in SCORES.items()
+    ]
+    return html.table(["score", *(column.replace("_", " ") for column in columns), "meaning"], rows)

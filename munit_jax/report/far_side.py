@@ -1,0 +1,162 @@
+"""The far side end to end, on known truth: the synthetic Sun seen from three vantage points at one time.
+
+Its EUV images become magnetograms, those are put together to the whole Sun, and the corona of that is held against the
+corona of the true sphere. Beside it stand what three true magnetograms would give, which is the bound of the method,
+and what is done without a far side: the magnetograms of the last rotation from the Earth.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from tqdm import tqdm
+
+from munit_jax.data.last_seen import Magnetogram
+from munit_jax.data.pipeline import SCORED_GAP
+from munit_jax.metrics.corona import SCORES, CoronaOf, check_summary, corona_of, corona_scores, median, self_checks
+from munit_jax.pfss.boundary import insert, radial_views, without_monopole, zonal_background
+from munit_jax.pfss.harmonics import Transform
+from munit_jax.report.backgrounds import sphere_on_grid
+from munit_jax.report.corona_frames import CoronaSettings, Translate
+from munit_jax.report.parts import Parts
+from munit_jax.sun.disk import DiskGeometry, on_disk
+from munit_jax.sun.ephemeris import DAY
+from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
+from tfds_sdoml.synthetic_sun.observation import observe
+
+VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
+
+# model: all three views generated; front_true: the Earth's is the true one; both also by the mean of all realisations;
+# true_views: all three true; rotation: no far side, the last rotation from the Earth, a magnetogram a day;
+# with_rotation: that and front_true_mean put together, see `with_last_rotation`.
+COLUMNS = ("model", "model_mean", "front_true", "front_true_mean", "true_views", "rotation", "with_rotation")
+
+POLEWARD_OF = 45.0  # degrees of latitude: where regions do not emerge, and fields stay for months
+
+
+@dataclass(frozen=True)
+class Sun:
+    """A synthetic Sun to look at.
+
+    Attributes:
+        seed, size, channels: see `observe`.
+    """
+
+    seed: int
+    size: int
+    channels: tuple[str, ...]
+
+    def seen_from_earth(self, time: float) -> Magnetogram:
+        """Return the magnetogram of a time, as a `Past` does."""
+        frame = observe(self.seed, int(time), self.size, self.channels[:1])
+        return frame.magnetogram[..., 0], frame.geometry, time
+
+
+def true_boundary(transform: Transform, surface_field: Float[np.ndarray, "180 360"]) -> Float[Array, "lat lon"]:
+    """Return the true sphere of the synthetic Sun as a boundary without monopole."""
+    whole = sphere_on_grid(surface_field, transform.grid)
+    return without_monopole(transform, jnp.asarray(whole, transform.solid_angles.dtype))[0]
+
+
+def assembled(
+    transform: Transform,
+    geometries: Sequence[DiskGeometry],
+    magnetograms: Sequence[Float[np.ndarray, "#n _ _"]],
+) -> Float[Array, "n lat lon"]:
+    """Return the boundaries of several views of the disk; where none of them sees the Sun, means along the parallels.
+
+    Args:
+        transform: of the map.
+        geometries: one for each view.
+        magnetograms: realisations of each view in gauss, or a single one.
+    """
+    disks = [np.where(on_disk(geometry), images, 0) for geometry, images in zip(geometries, magnetograms, strict=True)]
+    patches, weight = radial_views(transform.grid, geometries, disks, transform.solid_angles.dtype.type)
+
+    def boundary(patch: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
+        return without_monopole(transform, insert(transform, zonal_background(patch, weight), patch, weight))[0]
+
+    return jax.vmap(boundary)(patches)
+
+
+def with_last_rotation(
+    transform: Transform, generated: Float[Array, "lat lon"], rotation: Float[Array, "lat lon"]
+) -> Float[Array, "lat lon"]:
+    """Return a boundary of generated views and that of the last rotation from the Earth as one.
+
+    Equatorward of 45 degrees their mean: their errors have little in common, one is wrong where the Sun has changed,
+    the other where the EUV image does not tell the field. Poleward of it the last rotation alone: the Earth sees both
+    poles every day, their field changes slowly, and it is weaker than the noise of the pixels that networks learn from.
+    """
+    polar = np.abs(transform.grid.latitudes)[:, None] > POLEWARD_OF
+    return without_monopole(transform, jnp.where(polar, rotation, (generated + rotation) / 2))[0]
+
+
+def boundaries(
+    transform: Transform, sun: Sun, time: int, translate: Translate, samples: int
+) -> dict[str, Float[Array, "n lat lon"]]:
+    """Return the boundaries of a time by COLUMNS, and the true one under `true`.
+
+    Realisation k has the same style in all views.
+    """
+    frames = [observe(sun.seed, time, sun.size, sun.channels, west) for west in VANTAGES]
+    geometries = [frame.geometry for frame in frames]
+    true = [frame.magnetogram[None, ..., 0] for frame in frames]
+    # The Earth sees now what the others see at their limbs; of its own view it has the magnetogram.
+    gaps = [SCORED_GAP if west == 0 else 0.0 for west in VANTAGES]
+    made = [
+        translate(frame.euv, frame.geometry, time, sun.seen_from_earth, gap)
+        for frame, gap in zip(frames, gaps, strict=True)
+    ]
+    single, mean = [m[:samples] for m in made], [m.mean(0, keepdims=True) for m in made]
+    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_ROTATION_DAYS)]
+    front_true_mean = assembled(transform, geometries, [true[0], *mean[1:]])
+    rotation = assembled(transform, [f.geometry for f in last], [f.magnetogram[None, ..., 0] for f in last])
+    return {
+        "true": true_boundary(transform, frames[0].surface_field)[None],
+        "model": assembled(transform, geometries, single),
+        "model_mean": assembled(transform, geometries, mean),
+        "front_true": assembled(transform, geometries, [true[0], *single[1:]]),
+        "front_true_mean": front_true_mean,
+        "true_views": assembled(transform, geometries, true),
+        "rotation": rotation,
+        "with_rotation": with_last_rotation(transform, front_true_mean[0], rotation[0])[None],
+    }
+
+
+def measure_far_side(
+    sun: Sun, times: Sequence[int], translate: Translate, settings: CoronaSettings, parts: Parts
+) -> dict[str, Any]:
+    """Return the scores at several times by column, (time, n, SCORES), and the self-checks."""
+    transform = settings.transform
+    for k, time in enumerate(tqdm(times, desc="far side", unit="date")):
+        if k not in parts:
+            made = boundaries(transform, sun, int(time), translate, settings.samples)
+            coronae = {
+                name: [corona_of(transform, one, settings.model) for one in of_column]
+                for name, of_column in made.items()
+            }
+            parts.keep(k, [_scores(transform, coronae)])
+    return parts.joined(len(times))
+
+
+def _scores(transform: Transform, coronae: Mapping[str, Sequence[CoronaOf]]) -> dict[str, Any]:
+    (true,) = coronae["true"]
+    scores = {
+        name: np.array([list(corona_scores(transform, one, true).values()) for one in coronae[name]])
+        for name in COLUMNS
+    }
+    return {"scores": scores, "self_checks": self_checks(one for of_column in coronae.values() for one in of_column)}
+
+
+def far_side_json(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what metrics.json has under `far_side`: {score: {column: median over the dates and realisations}}."""
+    scores = measured["scores"]
+    result: dict[str, Any] = {
+        name: {column: median(scores[column][..., k]) for column in COLUMNS} for k, name in enumerate(SCORES)
+    }
+    return result | {"dates": len(scores["model"]), **check_summary(measured["self_checks"])}

@@ -1,0 +1,194 @@
+"""The figures of an evaluation: metrics.json and frames.csv, out of the sums over frames."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from munit_jax.data.pipeline import format_time
+from munit_jax.metrics.bootstrap import blocks_of, intervals, paired_intervals
+from munit_jax.metrics.definitions import METRICS, PARTS, scores
+from munit_jax.metrics.disk import polarity_agreement, polarity_disagreement
+from munit_jax.metrics.ensemble import SIGNED_ABOVE, ensemble_scores
+from munit_jax.report.measurement import COLUMNS, Assessment
+
+# What a frame's row has of every column; of the model it has everything.
+OF_EVERY_COLUMN = ("rmse", "correlation", "abs_correlation", "unsigned_flux_bias", "polarity_50")
+OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defined for one
+
+# Of the table that a command ends with.
+SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
+SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
+
+RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that stand to the model in `findings`
+
+# Headlines, with what they are called in a sentence.
+HEADLINES = {
+    "rmse": "root mean square error",
+    "correlation": "signed correlation",
+    "abs_correlation": "correlation of |B|",
+    "unsigned_flux_error": "error of the total unsigned flux",
+    "polarity_50": "share of right signs above 50 G",
+    "crps": "CRPS",
+}
+
+
+def metrics_json(
+    assessment: Assessment, about: Mapping[str, Any], seed: int, compared: Assessment | None = None
+) -> dict[str, Any]:
+    """Return what metrics.json holds: {metric: {part: {column: value}}}, `ensemble` and `run`.
+
+    Beside the columns stand, for the model, `spread`, the standard deviation of the score among the realisations, each
+    pooled over the frames, and `interval`, 95 % by resampling blocks of time. A second run adds `compared`,
+    `difference` (the model less the other) and `difference_interval`. What is not defined is None.
+
+    Args:
+        assessment: of the run.
+        about: the run, for `run`.
+        seed: of the resampling.
+        compared: of another run on the same frames.
+    """
+    blocks = blocks_of(assessment.times)
+    model = assessment.of("model")
+    columns = {column: scores(pooled(assessment.of(column))) for column in COLUMNS}
+    spread = {name: _deviation(x) for name, x in scores({k: x.sum(axis=0) for k, x in model.items()}).items()}
+    spread["crps"][:] = np.nan  # it is of all realisations
+    beside: dict[str, dict[str, Any]] = {"spread": spread, "interval": intervals(model, blocks, seed)}
+    if compared is not None:
+        other = compared.of("model")
+        columns["compared"] = scores(pooled(other))
+        with np.errstate(invalid="ignore"):  # two perfect PSNR are both infinite
+            beside["difference"] = {name: columns["model"][name] - columns["compared"][name] for name in METRICS}
+        beside["difference_interval"] = paired_intervals(model, other, blocks, seed)
+    result: dict[str, Any] = {
+        name: {
+            part: {column: of[name][k] for column, of in (columns | beside).items()}
+            for k, part in enumerate(PARTS[metric.over])
+        }
+        for name, metric in METRICS.items()
+    }
+    result["ensemble"] = ensemble_of(assessment)
+    result["run"] = {
+        **about,
+        "frames": len(assessment.times),
+        "frames_with_persistence": int(assessment.available[:, COLUMNS.index("persistence") - 1].sum()),
+        "blocks_of_time": int(blocks.max()) + 1,
+    }
+    return without_nan(result)
+
+
+def pooled(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Add up the sums of frames and magnetograms, (frame, n, ...)."""
+    return {name: x.sum(axis=(0, 1)) for name, x in sums.items()}
+
+
+def ensemble_of(assessment: Assessment) -> dict[str, Any]:
+    """Return the scores of the realisations as an ensemble."""
+    sums = {name: x.sum(axis=0) for name, x in assessment.ensemble.items()}
+    model = assessment.of("model")
+    right, wrong = (share(model, SIGNED_ABOVE)[:, :, 0] for share in (polarity_agreement, polarity_disagreement))
+    own = polarity_agreement(pooled(assessment.of("model_own_style")), SIGNED_ABOVE)[0]
+    return ensemble_scores(sums, right, wrong, float(own))
+
+
+def per_frame(assessment: Assessment, column: str) -> dict[str, np.ndarray]:
+    """Return the scores of every frame over the scored disk, and by bands under names like power_ratio_2_to_4_px."""
+    of_frames = scores({name: x.sum(axis=1) for name, x in assessment.of(column).items()})
+    result = {}
+    for name, values in of_frames.items():
+        if name in OVER_FRAMES:
+            continue
+        if METRICS[name].over == "bands":
+            result |= {f"{name}_{band}": values[:, k] for k, band in enumerate(PARTS["bands"])}
+        else:
+            result[name] = values[:, 0]
+    return result
+
+
+def frames_csv(assessment: Assessment) -> str:
+    """Return what frames.csv holds: a line a frame: time, true unsigned flux and scores; empty where not defined."""
+    flux = assessment.of("model")["flux_moments"][:, 0, 0, 2]
+    table: dict[str, Sequence[Any]] = {
+        "time": [format_time(time) for time in assessment.times],
+        "true_unsigned_flux_mx": [f"{value:.6g}" for value in flux],
+    }
+    for column in COLUMNS:
+        for name, values in per_frame(assessment, column).items():
+            if column == "model" or name in OF_EVERY_COLUMN:
+                table[f"{column}_{name}"] = [f"{value:.6g}" if np.isfinite(value) else "" for value in values]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table)
+    writer.writerows(zip(*table.values(), strict=True))
+    return text.getvalue()
+
+
+def findings(assessment: Assessment, metrics: Mapping[str, Any], seed: int) -> list[str]:
+    """Say in words how the model stands to the best of the baselines in the main scores.
+
+    Persistence stands apart: it needs the magnetogram of a day before, which the far side has not.
+    """
+    model, blocks = assessment.of("model"), blocks_of(assessment.times)
+    differences = {rival: paired_intervals(model, assessment.of(rival), blocks, seed) for rival in RIVALS}
+    sentences = []
+    for name, called in HEADLINES.items():
+        metric, row = METRICS[name], metrics[name]["disk"]
+        rivals = {rival: row[rival] for rival in RIVALS if row[rival] is not None}
+        if row["model"] is None or not rivals:
+            continue
+        best = min(rivals, key=lambda rival: abs(rivals[rival] - metric.ideal))
+        better = abs(row["model"] - metric.ideal) < abs(rivals[best] - metric.ideal)
+        low, high = differences[best][name][0]
+        unit = f" {metric.unit}" if metric.unit else ""
+        certain = low > 0 or high < 0
+        doubt = "; too few dates to be sure." if np.isnan(low) else "; other dates might turn that round."
+        sentences.append(
+            f"{called[0].upper()}{called[1:]}: {row['model']:.3g}{unit}, {'better' if better else 'worse'} than the "
+            f"best baseline, {best.replace('_', ' ')}, with "
+            f"{rivals[best]:.3g}{unit}{'.' if certain else doubt}"
+        )
+    persistence = metrics["correlation"]["disk"]["persistence"]
+    if persistence is not None:
+        sentences.append(
+            f"For comparison, where there was a magnetogram a day before ({metrics['run']['frames_with_persistence']} "
+            f"of {metrics['run']['frames']} frames), that one, turned along with the Sun, has a signed correlation of "
+            f"{persistence:.3g}."
+        )
+    return sentences
+
+
+def without_nan(value: Any) -> Any:
+    """Return a tree as JSON can hold it: arrays as lists, what is not finite as None."""
+    if isinstance(value, Mapping):
+        return {name: without_nan(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _deviation(values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation over the realisations, NaN where a score is not defined for one of them."""
+    finite = np.isfinite(values).all(axis=0)
+    return np.where(finite, np.where(finite, values, 0.0).std(axis=0), np.nan)
+
+
+def number_text(value: float | None) -> str:
+    """Return a number as a table shows it; a dash for what is not defined."""
+    if value is None or not np.isfinite(value):
+        return "-"
+    return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
+
+
+def score_table(metrics: Mapping[str, Any]) -> str:
+    """Return the main scores of the disk beside the baselines, a line each."""
+    columns = [*SHOWN_COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
+    lines = [f"{'on the disk':<22}" + "".join(f"{column:>13}" for column in columns)]
+    for name in SHOWN:
+        row = metrics[name]["disk"]
+        cells = ("-" if row[column] is None else f"{row[column]:.3f}" for column in columns)
+        lines.append(f"{name:<22}" + "".join(f"{cell:>13}" for cell in cells))
+    return "\n".join(lines)

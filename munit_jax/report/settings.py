@@ -1,0 +1,52 @@
+"""What is evaluated, checked before any work is done."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from munit_jax.errors import ConfigError
+from munit_jax.report.corona_frames import CoronaSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is evaluated.
+
+    Attributes:
+        split: of the dataset of the training.
+        samples: realisations of each frame, at least 2.
+        limit: frames, evenly spaced; 0 for all.
+        seed: of the styles, the same for all frames, and of the resampling.
+        show: times of frames that are drawn, ISO 8601; the nearest are taken.
+        data_dir: the datasets' folder, None for that of the training.
+        corona: how coronae are compared, None for not at all.
+        background: files of synoptic maps; see `backgrounds.open_background`.
+
+    Raises:
+        ConfigError: a value that cannot be.
+    """
+
+    split: str = "test"
+    samples: int = 16
+    limit: int = 0
+    seed: int = 0
+    show: tuple[str, ...] = ()
+    data_dir: str | None = None
+    corona: CoronaSettings | None = None
+    background: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.samples < 2:
+            raise ConfigError(f"samples={self.samples}: give at least 2, an ensemble is scored")
+        if self.limit < 0:
+            raise ConfigError(f"limit={self.limit}: give a number of frames, or 0 for all")
+        if self.corona is not None and not 1 <= self.corona.samples <= self.samples:
+            raise ConfigError(f"corona_samples={self.corona.samples}: give 1 to samples={self.samples}")
+        if self.corona is not None and self.corona.frames < 0:
+            raise ConfigError(f"corona_frames={self.corona.frames}: give a number of frames, or 0 for all")
+        if self.background and self.corona is None:
+            raise ConfigError("background is for the corona: give --corona too")
+        for time in self.show:
+            try:
+                datetime.fromisoformat(time)
+            except ValueError:
+                raise ConfigError(f"show={time!r}: give a time such as 2012-11-03T12:00") from None

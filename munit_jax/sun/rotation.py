@@ -1,0 +1,59 @@
+"""The Sun's differential rotation, and magnetograms turned along with it."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.ndimage import map_coordinates
+
+from munit_jax.sun.disk import (
+    DiskGeometry,
+    angle_to_vertical,
+    heliographic,
+    heliographic_to_pixel,
+    mu,
+    radius_from_centre,
+)
+
+SNODGRASS = (14.38, -1.95, -2.17)  # degrees a day, sidereal, magnetic features (Snodgrass 1983): A + B sin^2 + C sin^4
+CARRINGTON_RATE = 360 / 25.38  # degrees a day, sidereal
+SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field tells too little of the radial one
+
+
+def rotation_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day."""
+    sine2 = np.sin(np.deg2rad(latitude)) ** 2
+    return SNODGRASS[0] + SNODGRASS[1] * sine2 + SNODGRASS[2] * sine2**2 - CARRINGTON_RATE
+
+
+def rotated(
+    field: Float[np.ndarray, "h w"], then: DiskGeometry, now: DiskGeometry, days: float
+) -> Float[np.ndarray, "h2 w2"]:
+    """Return a magnetogram as it would look `days` later if the surface did nothing but rotate.
+
+    The field is taken as radial: along the line of sight it changes with mu. It is 0 off the disk and where the surface
+    was hidden, or nearer to the limb than mu = 0.1, before.
+
+    Args:
+        field: along the line of sight, gauss.
+        then, now: from where it was seen, and is to be.
+        days: between the two; negative to turn back.
+    """
+    return rotated_and_seen(field, then, now, days)[0]
+
+
+def rotated_and_seen(
+    field: Float[np.ndarray, "h w"],
+    then: DiskGeometry,
+    now: DiskGeometry,
+    days: float,
+    least_mu: float = SMALLEST_MU,
+) -> tuple[Float[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"]]:
+    """Return a magnetogram as `rotated` does, and where its surface was seen before, with at least a certain mu."""
+    on_disk = radius_from_centre(now) < 1
+    latitude, longitude = (np.where(on_disk, x, 0.0) for x in heliographic(now))
+    x, y, visible = heliographic_to_pixel(then, latitude, longitude - rotation_rate(latitude) * days)
+    rho = np.hypot(x - then.centre[0], y - then.centre[1]) / then.solar_radius
+    mu_then = np.cos(angle_to_vertical(np.minimum(rho, 1.0), then.distance))
+    seen = on_disk & visible & (mu_then > least_mu)
+    sampled = map_coordinates(field.astype(np.float64), [y, x], order=1, mode="constant")
+    radial = sampled / np.where(seen, mu_then, 1.0)
+    return np.where(seen, radial * np.where(on_disk, mu(now), 0.0), 0.0).astype(field.dtype), seen

@@ -1,0 +1,154 @@
+"""The few scores of a generator that a run tells of while it trains and at its end, beside baselines.
+
+`python -m munit_jax.evaluate` has all the others.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context, spaced
+from munit_jax.metrics import disk
+from munit_jax.metrics.baselines import learn_climate, without_others
+from munit_jax.metrics.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio
+from munit_jax.metrics.strata import SCORED_RADIUS
+from munit_jax.networks.munit import Architecture, Params, StyleCode, draw_style, realisations
+from munit_jax.sun.disk import on_disk
+
+WITHOUT_TRUTH = ("rms", "spread")  # the scores that need no true magnetogram
+
+# (generator parameters, EUV image (h, w, c) in DN/s, styles (n, s), context (h, w, k) or None) -> magnetograms
+# (n, h, w) in gauss
+Translator = Callable[[Params, Float[np.ndarray, "h w c"], StyleCode, Float[np.ndarray, "h w k"] | None], Array]
+Scores = dict[str, float | None]
+
+
+def make_translator(architecture: Architecture, normalizations: Mapping[str, Normalization]) -> Translator:
+    """Return the compiled translation of one EUV image in DN/s into magnetograms in gauss, one for each style.
+
+    The content is encoded once.
+    """
+
+    @jax.jit
+    def translator(
+        generators: Params,
+        euv: Float[Array, "h w c"],
+        styles: Float[Array, "n s"],
+        context: Float[Array, "h w k"] | None,
+    ) -> Float[Array, "n h w"]:
+        image = normalize(normalizations["euv"], euv[None])
+        planes = None if context is None else context[None]
+        generated = realisations(architecture, generators, "euv", image, styles, len(styles), planes)
+        return denormalize(normalizations["magnetogram"], generated)[..., 0]
+
+    return translator
+
+
+def frame_styles(architecture: Architecture, seed: int, frame: int, count: int, spread: float = 1.0) -> StyleCode:
+    """Return the styles drawn for a held-out frame from N(0, `spread`^2 I): always the same for a seed, so that scores
+    compare.
+    """
+    return draw_style(architecture, jax.random.fold_in(jax.random.key(seed), frame), count, spread)
+
+
+def scored_mask(frame: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "h w"]:
+    """Return where a frame's disk is scored."""
+    return on_disk(geometry_of(frame), SCORED_RADIUS)
+
+
+def score_generator(
+    translator: Translator,
+    generators: Params,
+    architecture: Architecture,
+    frames: Frames,
+    limit: int,
+    styles: int,
+    seed: int,
+    watch: Watch = iter,
+    context: FrameContext = no_context,
+    style_spread: float = 1.0,
+) -> Scores:
+    """Score single realisations on evenly spaced held-out frames.
+
+    Every one of `styles` realisations of every frame counts for itself (their mean would score higher but is no
+    realisation); `style_spread` is the standard deviation of the styles. `limit` frames at most, 0 for all. Frames
+    without a true magnetogram have `WITHOUT_TRUTH` only. `context` makes that of a frame.
+    """
+    total, has_truth = None, True
+    for i in watch(spaced(len(frames), limit)):
+        frame = frames[i]
+        of_frame = frame_styles(architecture, seed, i, styles, style_spread)
+        generated = translator(generators, frame["euv"], of_frame, context(frame))
+        has_truth = "magnetogram" in frame
+        true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
+        total = _add(total, _frame_sums(generated, jnp.abs(generated), true, scored_mask(frame)))
+    assert total is not None
+    return {name: value for name, value in _scores(total).items() if has_truth or name in WITHOUT_TRUTH}
+
+
+def score_baselines(
+    train: Frames, held_out: Frames, euv: Normalization, limit: int, watch: Watch = iter
+) -> dict[str, Scores]:
+    """Score the baselines that need no other held-out frame on the same held-out frames; see `baselines`.
+
+    Args:
+        train, held_out: the splits, with both domains.
+        euv: scaling of the EUV images.
+        limit, watch: as for `score_generator`.
+    """
+    climate = learn_climate(train, euv, watch)
+    totals: dict[str, Any] = {}
+    for i in watch(spaced(len(held_out), limit)):
+        frame = held_out[i]
+        true, mask = frame["magnetogram"][..., 0], scored_mask(frame)
+        fields = without_others(climate, euv, frame)
+        for name, (signed, unsigned) in fields.items():
+            totals[name] = _add(totals.get(name), _frame_sums(signed[None], unsigned[None], true, mask))
+    return {name: _scores(total) for name, total in totals.items()}
+
+
+def _frame_sums(
+    generated: Float[Any, "n h w"],
+    unsigned: Float[Any, "n h w"],
+    true: Float[Any, "h w"],
+    mask: Bool[Any, "h w"],
+) -> dict[str, np.ndarray]:
+    no_euv = np.zeros((*true.shape, 0), np.float32)
+    of_each = in_double(jax.device_get(pixel_sums(generated, unsigned, true, no_euv, mask[None])))
+    sums = {name: x.sum(axis=0) for name, x in of_each.items()}
+    return sums | {"variance": np.asarray(_variance(generated, mask), np.float64), "disk": np.float64(mask.sum())}
+
+
+@jax.jit
+def _variance(generated: Float[Array, "n h w"], mask: Bool[Array, "h w"]) -> Float[Array, ""]:
+    return jnp.where(mask, generated.var(axis=0), 0.0).sum()
+
+
+def _add(total: Mapping[str, np.ndarray] | None, more: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: more[name] + (total[name] if total else 0.0) for name in more}
+
+
+def _scores(sums: Mapping[str, np.ndarray]) -> Scores:
+    """Return the scores of the summed frames, as `munit_jax.metrics.definitions` has them; None where not defined.
+
+    rms: root mean square of the generated field in gauss.
+    spread: standard deviation among a frame's realisations in gauss (root mean square over the pixels); 0 where they
+        are all equal.
+    """
+    moments = sums["moments"]
+    values = {
+        "rmse": np.sqrt(disk.mean_square_error(sums)),
+        "mae": ratio(sums["absolute_error"], disk.pixels(sums)),
+        "correlation": correlation(moments, B, T),
+        "abs_correlation": correlation(moments, ABS_B, ABS_T),
+        "unsigned_field_ratio": ratio(moments[..., 0, ABS_B], moments[..., 0, ABS_T]),
+        "polarity_50": disk.polarity_agreement(sums, 50.0),
+        "rms": np.sqrt(ratio(moments[..., B, B], disk.pixels(sums))),
+        "spread": np.sqrt(ratio(sums["variance"], sums["disk"])),
+    }
+    return {name: float(x.item()) if np.isfinite(x) else None for name, x in values.items()}

@@ -1,0 +1,273 @@
+"""A run taken over frames: what does not matter (batches, devices, order), what does, and stopping in between."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from munit_jax.data.pipeline import frame_context
+from munit_jax.inference import make_translate, random_styles
+from munit_jax.metrics.baselines import learn_climate
+from munit_jax.report import measurement
+from munit_jax.report.measurement import COLUMNS, SINGLES, Held, assess, look, make_fields, make_measure
+from munit_jax.report.parts import Parts
+from munit_jax.report.results import ensemble_of, metrics_json
+from munit_jax.sun.disk import sdoml_geometry
+from munit_jax.sun.ephemeris import DAY
+from munit_jax.training.objectives import Objective
+from tests.translation.suns import told_run
+
+SIZE, COUNT = 16, 6
+ONE_WAY = Objective(adversarial_weight=0.0, image_weight=0.0, content_weight=0.0, style_weight=0.0, ensemble_weight=1.0)
+
+
+class Frames(list):
+    """Frames in memory, with what an evaluation asks of a split."""
+
+    size = SIZE
+    name = "in memory"
+
+
+def made_frames(order=range(COUNT)) -> Frames:
+    """Return frames a day apart, the images of the days in an order."""
+    geometry = sdoml_geometry(SIZE)
+    rng = np.random.default_rng(5)
+    images = [
+        (rng.gamma(2, 100, (SIZE, SIZE, 1)).astype(np.float32), rng.normal(0, 150, (SIZE, SIZE, 1)).astype(np.float32))
+        for _ in range(COUNT)
+    ]
+    return Frames(
+        {
+            "euv": images[k][0],
+            "magnetogram": images[k][1],
+            "time": np.int64(day * DAY),
+            "solar_radius": np.float32(geometry.solar_radius),
+            "centre": np.array(geometry.centre, np.float32),
+            "b0": np.float32(3),
+            "l0": np.float32((100 - 13.2 * day) % 360),
+            "distance": np.float32(geometry.distance),
+        }
+        for day, k in enumerate(order)
+    )
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict:
+    """What was compiled for a number of devices."""
+    return {}
+
+
+@pytest.fixture
+def evaluate(run, tmp_path, compiled):
+    """Return the function that assesses the run on frames."""
+    climate = learn_climate(made_frames(), run.normalizations["euv"])
+
+    def assessed(frames, devices=1, together=1, numbers=range(COUNT), folder="parts", measure=None):
+        if measure is None:
+            if devices not in compiled:
+                styles = random_styles(run, 0, 4)
+                compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
+            measure = compiled[devices]
+        held = Held(frames, look(frames), climate, run.normalizations["euv"], list(numbers))
+        return assess(measure, held, together, Parts(tmp_path / folder, {"devices": devices}), "run")
+
+    return assessed
+
+
+def figures(assessment) -> dict:
+    return metrics_json(assessment, {}, 0)
+
+
+def flat(tree, path=()):
+    if isinstance(tree, dict):
+        return {key: value for name, item in tree.items() for key, value in flat(item, (*path, name)).items()}
+    if isinstance(tree, list):
+        return {key: value for k, item in enumerate(tree) for key, value in flat(item, (*path, k)).items()}
+    return {path: tree}
+
+
+def assert_same(one: dict, other: dict, leave=()):
+    first, second = flat(one), flat(other)
+    assert first.keys() == second.keys()
+    for place, value in first.items():
+        if not set(place) & set(leave):
+            expected = second[place]
+            same = value == expected if isinstance(value, str | None) else value == pytest.approx(expected, 2e-4, 2e-5)
+            assert same, (place, value, expected)
+
+
+def test_batches_do_not_matter(evaluate):
+    one = figures(evaluate(made_frames(), folder="a"))
+    assert_same(one, figures(evaluate(made_frames(), together=4, folder="b")))
+
+
+@pytest.mark.slow
+def test_devices_do_not_matter(evaluate):
+    one = figures(evaluate(made_frames(), folder="a"))
+    assert_same(one, figures(evaluate(made_frames(), devices=4, together=4, folder="b")))
+
+
+def test_the_order_of_the_frames_does_not_matter(evaluate):
+    frames = made_frames()
+    turned = Frames(reversed(frames))
+    one, other = (evaluate(f, folder=name) for f, name in ((frames, "a"), (turned, "b")))
+    np.testing.assert_array_equal(one.times, other.times)
+    assert_same(figures(one), figures(other))
+
+
+def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate):
+    """The image is that of another day, so the magnetogram of the day before is another; all else stays.
+
+    Intervals are by time, and so they move too.
+    """
+    one = figures(evaluate(made_frames(), folder="a"))
+    other = figures(evaluate(made_frames([2, 0, 4, 1, 5, 3]), folder="b"))
+    assert_same(one, other, leave=("persistence", "interval", "run"))
+    assert one["rmse"]["disk"]["persistence"] != pytest.approx(other["rmse"]["disk"]["persistence"], rel=1e-3)
+
+
+def test_each_frame_is_measured_with_its_own_context(tmp_path):
+    """Summed up by hand over translations with the context of each frame, which is seen in another place each time."""
+    told = told_run(("mu",))
+    frames: Any = made_frames()
+    for k, frame in enumerate(frames):
+        frame["centre"] = np.array([7.5 - k / 2, 7.5 + k / 3], np.float32)
+    styles, climate = random_styles(told, 0, 2), learn_climate(frames, told.normalizations["euv"])
+    held = Held(
+        frames, look(frames), climate, told.normalizations["euv"], range(COUNT), lambda f: frame_context(told.planes, f)
+    )
+    measure = make_measure(told, styles, jax.local_devices()[:1], 3)
+    assessment = assess(measure, held, 4, Parts(tmp_path, {}), "run")
+    translate = make_translate(told, "euv")
+
+    def translated(frame, seen_in):
+        context = frame_context(told.planes, seen_in)
+        assert context is not None
+        return np.asarray(translate(frame["euv"][None], styles, context[None]))[0, ..., 0]
+
+    for k, frame in enumerate(frames):
+        errors = np.abs(translated(frame, frame) - frame["magnetogram"][..., 0])
+        expected = errors[:, held[k]["places"][0]].sum(axis=1)
+        np.testing.assert_allclose(assessment.model["absolute_error"][k, :, 0], expected, rtol=1e-4)
+    assert np.abs(translated(frames[0], frames[5]) - translated(frames[0], frames[0])).max() > 1
+
+
+def test_a_generator_of_nothing_is_exposed(evaluate, run):
+    """With an empty field for every realisation, all scores of the model are those of the zero baseline."""
+    styles = random_styles(run, 0, 4)
+    fields = measurement.make_fields
+
+    def empty(run, at_once):
+        made = fields(run, at_once)
+        return lambda *arguments: 0.0 * made(*arguments)
+
+    measurement.make_fields = empty
+    try:
+        measure = make_measure(run, styles, jax.local_devices()[:1], 5)
+    finally:
+        measurement.make_fields = fields
+    result = figures(evaluate(made_frames(), measure=measure))
+    for name, parts in result.items():
+        if name not in ("ensemble", "run"):
+            for part, columns in parts.items():
+                for column in ("model", "model_mean"):
+                    got, expected = columns[column], columns["zero"]
+                    assert got == (expected if expected is None else pytest.approx(expected, rel=1e-9)), (name, part)
+    assert result["polarity_50"]["disk"]["model"] == 0
+    assert result["ensemble"]["spread"] == 0
+    polarity = result["ensemble"]["polarity"]
+    assert polarity["right"] == polarity["either_sign"] == polarity["best_of_realisations"] == 0
+    assert polarity["own_style"] == 0
+    assert polarity["majority"] == 0.5, "no realisation has a sign"
+    assert result["ensemble"]["verdict"][0].startswith("Overconfident")
+
+
+def test_a_run_that_cannot_tell_the_style_of_an_image_has_no_field_of_that_style(run):
+    one_way = replace(run, objective=ONE_WAY)
+    frame, styles = made_frames()[0], random_styles(run, 0, 3)
+    given = jnp.asarray(frame["euv"]), jnp.asarray(frame["magnetogram"][..., 0]), styles, None
+    made, without = (np.asarray(make_fields(one, 4)(one.generators, *given)) for one in (run, one_way))
+    np.testing.assert_array_equal(without[:-1], made[:-1])
+    assert np.isfinite(made).all()
+    assert np.isnan(without[-1]).all()
+
+
+def test_the_first_frame_has_no_day_before(evaluate):
+    assessment = evaluate(made_frames())
+    persistence = SINGLES.index("persistence")
+    assert assessment.available[:, persistence].tolist() == [False, *[True] * (COUNT - 1)]
+    assert figures(assessment)["run"]["frames_with_persistence"] == COUNT - 1
+    pixels = assessment.of("persistence")["moments"][:, 0, 0, 0, 0]
+    assert pixels[0] == 0
+    assert (pixels[1:] > 0).all()
+
+
+def test_parts_are_whole_batches(evaluate, monkeypatch):
+    """Of six frames in batches of four, parts of two would leave half of each batch empty."""
+    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_PART", 2)
+    parts = []
+    real = measurement._measured
+
+    def noted(measure, held, numbers, together):
+        parts.append(list(numbers))
+        return real(measure, held, numbers, together)
+
+    monkeypatch.setattr(measurement, "_measured", noted)
+    evaluate(made_frames(), together=4)
+    assert parts == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_dates_tell_frames_apart():
+    frames = made_frames()
+    assert look(frames).sha256 == look(frames).sha256
+    other = made_frames()
+    other[3]["magnetogram"] = other[3]["magnetogram"] + 1
+    later = made_frames()
+    later[0]["time"] = later[0]["time"] + 1
+    assert len({look(f).sha256 for f in (frames, other, later)}) == 3
+
+
+def test_a_stopped_evaluation_goes_on(evaluate, monkeypatch):
+    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_PART", 2)
+    measured = []
+    real = measurement._measured
+
+    def until_the_second_part(measure, held, numbers, together):
+        if len(measured) == 1:
+            raise KeyboardInterrupt
+        measured.append(list(numbers))
+        return real(measure, held, numbers, together)
+
+    monkeypatch.setattr(measurement, "_measured", until_the_second_part)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(made_frames())
+
+    def noted(measure, held, numbers, together):
+        measured.append(list(numbers))
+        return real(measure, held, numbers, together)
+
+    monkeypatch.setattr(measurement, "_measured", noted)
+    resumed = figures(evaluate(made_frames()))
+    assert measured == [[0, 1], [2, 3], [4, 5]], "the first part is not done again"
+    assert_same(resumed, figures(evaluate(made_frames(), folder="whole")))
+
+
+def test_parts_of_another_evaluation_are_not_taken(tmp_path):
+    one, other = Parts(tmp_path, {"seed": 0}), Parts(tmp_path, {"seed": 1})
+    one.keep(0, [{"a": {"b": np.arange(3)}}, {"a": {"b": np.arange(3)}}])
+    assert 0 in one
+    assert 0 not in other
+    assert 1 not in one
+    np.testing.assert_array_equal(one.joined(1)["a"]["b"], [[0, 1, 2], [0, 1, 2]])
+
+
+def test_crps_is_of_all_realisations_and_the_error_of_a_single_field(evaluate):
+    assessment = evaluate(made_frames())
+    result = figures(assessment)
+    assert result["crps"]["disk"]["model"] == pytest.approx(ensemble_of(assessment)["crps"])
+    for column in COLUMNS[1:]:
+        assert result["crps"]["disk"][column] == result["mae"]["disk"][column]
+    assert result["crps"]["disk"]["model"] <= result["mae"]["disk"]["model"]
