@@ -26,12 +26,10 @@ import jax
 import numpy as np
 
 from configs import aia193
-from munit_jax import configuration
+from munit_jax.config import parse
 from munit_jax.networks.munit import DOMAINS
-from munit_jax.training.checkpoints import Checkpoints
-from munit_jax.training.checksum import sha256
-from munit_jax.training.compilation import StepFunction, compile_step
-from munit_jax.training.parallel import make_parallel_step, replicate, split_batch, to_devices
+from munit_jax.training.checkpoints import Checkpoints, sha256
+from munit_jax.training.parallel import Step, compile_step, make_parallel_step, replicate, split_batch, to_devices
 from munit_jax.training.state import TrainState, init_state, make_optimizers
 from munit_jax.training.step import Batch
 
@@ -39,10 +37,10 @@ ROOT = Path(__file__).parents[1]
 TEN_MINUTES = 600.0
 
 
-def prepare(size: int) -> tuple[StepFunction, TrainState, Batch]:
+def prepare(size: int) -> tuple[Step, TrainState, Batch]:
     """Return the poster's step at full width, compiled, with a state and a random batch of one image."""
-    config = configuration.with_convolution(aia193.get_config(), jax.devices()[0].platform)
-    recipe, devices = configuration.recipe(config), jax.devices()[:1]
+    devices = jax.devices()[:1]
+    recipe = parse(aia193.get_config().to_dict(), platform=devices[0].platform).recipe
     state = replicate(init_state(recipe.architecture, make_optimizers(recipe.optimizer), 0), devices)
     rng = np.random.default_rng(0)
     images = {domain: rng.uniform(-1, 1, (1, size, size, 1)).astype(np.float32) for domain in DOMAINS}
@@ -51,7 +49,7 @@ def prepare(size: int) -> tuple[StepFunction, TrainState, Batch]:
     return step, state, to_devices(batch, devices)
 
 
-def take(step: StepFunction, state: TrainState, batch: Batch, count: int) -> TrainState:
+def take(step: Step, state: TrainState, batch: Batch, count: int) -> TrainState:
     """Take so many steps and wait for the last."""
     for _ in range(count):
         state, _ = step(state, batch)

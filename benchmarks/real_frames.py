@@ -19,11 +19,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
-from munit_jax.configuration import data_settings
 from munit_jax.data.pipeline import Frames, format_time, geometry_of
 from munit_jax.figures import draw_euv, draw_magnetogram
-from munit_jax.inference import TrainedRun, make_translate, open_run, random_styles
 from munit_jax.metrics.structure import BANDS, power_ratio, structure_sums
+from munit_jax.trained_run import TrainedRun, open_run
 from munit_jax.training.held_out import scored_mask
 
 STRENGTHS = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, np.inf)  # gauss: edges of the histogram's bins
@@ -90,8 +89,7 @@ def realisations_of(run: TrainedRun, frame: Mapping[str, np.ndarray], samples: i
     """Return realisations of an EUV frame in gauss."""
     context = run.context(geometry_of(frame), float(frame["time"]))
     contexts = None if context is None else context[None]
-    styles = random_styles(run, 0, samples)
-    return np.asarray(make_translate(run, "euv")(frame["euv"][None], styles, contexts))[0, ..., 0]
+    return np.asarray(run.translate(frame["euv"][None], run.random_styles(0, samples), contexts))[0, ..., 0]
 
 
 def main() -> None:
@@ -103,7 +101,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=None, help="draw the first frame into this file")
     options = parser.parse_args()
     run = open_run(options.workdir)
-    settings = data_settings(run.config)
+    settings = run.config.data
     data_dir = options.data_dir or settings.data_dir
     held_out = Frames(settings.euv, "test", ("euv",), settings.channels, data_dir)
     splits = (

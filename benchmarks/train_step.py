@@ -28,11 +28,11 @@ import jax.numpy as jnp
 import numpy as np
 from children import Answer, Child, cost, peak_rss_mib, serve
 from flops import flops_of_realisations, flops_per_step
+from munit_jax.training.compilation import return_freed_memory
 
 from munit_jax.networks.blocks import Recompute
 from munit_jax.networks.convolution import Algorithm
 from munit_jax.networks.munit import DOMAINS, Architecture, Params, init_generators, realisations
-from munit_jax.training.compilation import return_freed_memory
 from munit_jax.training.objectives import Objective
 from munit_jax.training.state import OptimizerSettings, init_state, make_optimizers
 from munit_jax.training.step import Batch, Recipe, make_train_step

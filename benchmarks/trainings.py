@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from munit_jax import configuration
+from munit_jax.config import parse
+from munit_jax.training.workdir import differing_keys
 from tfds_sdoml.build import build
 
 ROOT = Path(__file__).parents[1]
@@ -61,7 +62,7 @@ class Run:
         config = importlib.import_module(file.removesuffix(".py").replace("/", ".")).get_config(variant)
         config.update_from_flattened_dict(dict(self.changes))
         there = json.loads((self.folder / "config.json").read_text())
-        if keys := configuration.differing_keys(there, configuration.to_json(config)):
+        if keys := differing_keys(there, parse(config.to_dict()).source):
             raise SystemExit(f"{self.folder} is a run with another config ({', '.join(keys)}): take another --workdir")
         return json.loads(path.read_text())
 

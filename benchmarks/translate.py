@@ -30,11 +30,11 @@ from astropy.io import fits
 from train_step import processor, spread
 
 from configs import aia193
-from munit_jax.configuration import architecture, to_json
-from munit_jax.inference import TrainedRun, make_translate, open_run, random_styles, together
+from munit_jax.config import parse
+from munit_jax.files import write_json
 from munit_jax.networks.munit import init_generators
+from munit_jax.trained_run import TrainedRun, open_run
 from munit_jax.training.checkpoints import Checkpoints
-from munit_jax.training.writers import write_json
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
@@ -48,11 +48,11 @@ def make_run(folder: Path, width: int) -> Path:
     config = aia193.base(CHANNEL)
     config.model.update({"width": width, "mlp_width": 4 * width, "discriminator_width": width})
     folder.mkdir()
-    write_json(folder / "config.json", to_json(config))
+    parsed = parse(config.to_dict())
+    write_json(folder / "config.json", parsed.source)
     write_json(folder / "images.json", {"size": 512, "disk_percentiles": {}})
-    config.convolution = "direct"
-    with Checkpoints(folder, to_json(config)) as checkpoints:
-        checkpoints.keep_if_best(1, init_generators(architecture(config), 0), 0.0)
+    with Checkpoints(folder, parsed.source) as checkpoints:
+        checkpoints.keep_if_best(1, init_generators(parsed.recipe.architecture, 0), 0.0, "lowest")
     return folder
 
 
@@ -100,20 +100,18 @@ def resident_mib() -> float:
 def measure_rate(run: TrainedRun, counts: list[int], rounds: int) -> None:
     """Print the time of n realisations of one image, together and one by one."""
     image = np.random.default_rng(0).uniform(0, 500, (1, run.size, run.size, 1)).astype(np.float32)
-    single = make_translate(run, "euv")
     print(
         f"{'realisations':>12}{'seconds':>26}{'images/s':>10}{'one by one, seconds':>28}{'together / one by one':>28}"
     )
     for count in counts:
-        styles = random_styles(run, 0, count)
-        many = make_translate(run, "euv", together(run, count)[1])
+        styles, a_pass = run.random_styles(0, count), run.batch_and_pass(count)[1]
 
-        def at_once(many: Any = many, styles: Any = styles) -> None:
-            jax.block_until_ready(many(image, styles))
+        def at_once(a_pass: int = a_pass, styles: Any = styles) -> None:
+            jax.block_until_ready(run.translate(image, styles, a_pass=a_pass))
 
         def one_by_one(styles: Any = styles) -> None:
             for style in styles:
-                jax.block_until_ready(single(image, style[None]))
+                jax.block_until_ready(run.translate(image, style[None]))
 
         at_once(), one_by_one()
         pairs = [(seconds(at_once), seconds(one_by_one)) for _ in range(rounds)]

@@ -27,11 +27,12 @@ What it changes of the poster's recipe, and why:
 - Four images a step: CPUs do them faster together.
 """
 
+from ml_collections import ConfigDict
+
 from configs import aia193
-from munit_jax.configuration import Config
 
 
-def get_config(variant: str = "") -> Config:
+def get_config(variant: str = "") -> ConfigDict:
     """Return the config of the run or of a variant of it."""
     if variant not in ("", "1024", "embedded"):
         raise ValueError(f"unknown variant {variant!r} of configs/aia193_best.py: choose 1024, embedded or none")

@@ -8,10 +8,11 @@
 Cost as configs/aia193.py. Not yet run at full size by us: no result to expect.
 """
 
+from ml_collections import ConfigDict
+
 from configs import aia193
-from munit_jax.configuration import Config
 
 
-def get_config(variant: str = "") -> Config:
+def get_config(variant: str = "") -> ConfigDict:
     """Return the config of the run or of a variant of it."""
     return aia193.with_variant("0304", variant, "configs/aia304.py")

@@ -11,13 +11,14 @@ differ in their first layer alone. `translate` then needs an image of each chann
 Not yet run at full size by us.
 """
 
+from ml_collections import ConfigDict
+
 from configs import aia193, aia193_best
-from munit_jax.configuration import Config
 
 CHANNELS = ("0171", "0193", "0304")
 
 
-def get_config(variant: str = "") -> Config:
+def get_config(variant: str = "") -> ConfigDict:
     """Return the config of the run or of a variant of it."""
     if variant not in ("", "embedded"):
         raise ValueError(f"unknown variant {variant!r} of configs/multichannel.py: choose embedded or none")

@@ -12,11 +12,12 @@ no truth to score against, so the summary's held_out is null; look at samples/. 
 GPU.
 """
 
+from ml_collections import ConfigDict
+
 from configs import aia193
-from munit_jax.configuration import Config
 
 
-def get_config(variant: str = "") -> Config:
+def get_config(variant: str = "") -> ConfigDict:
     """Return the config; it has no variants."""
     if variant:
         raise ValueError(f"unknown variant {variant!r} of configs/unpaired.py: it has none")

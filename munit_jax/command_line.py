@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import NoReturn
 
@@ -86,10 +86,18 @@ def _with_our_config(argument: str) -> str:
     match = OUR_CONFIG.fullmatch(argument)
     if match is None or Path(match["file"]).exists():
         return argument
-    spec = find_spec("configs")
-    folders = [] if spec is None else list(spec.submodule_search_locations or ())
-    ours = [path for folder in folders if (path := Path(folder) / Path(match["file"]).name).is_file()]
-    return f"{match['flag'] or ''}{ours[0]}{match['variant']}" if ours else argument
+    ours = _our_configs() / Path(match["file"]).name
+    return f"{match['flag'] or ''}{ours}{match['variant']}" if ours.is_file() else argument
+
+
+def _our_configs() -> Path:
+    """Return the folder of our configs, in a wheel inside the package, in a checkout beside it, importable by name."""
+    package = Path(__file__).parent
+    folder = package / "configs" if (package / "configs").is_dir() else package.parent / "configs"
+    spec = spec_from_file_location("configs", folder / "__init__.py", submodule_search_locations=[str(folder)])
+    if spec is not None:
+        sys.modules.setdefault("configs", module_from_spec(spec))
+    return folder
 
 
 def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> None:

@@ -146,10 +146,10 @@ def _write(
     date: str,
 ) -> None:
     """Model an ensemble and write what comes of it."""
+    from munit_jax.files import write_json
     from munit_jax.pfss.figures import save_figures
     from munit_jax.pfss.fits_output import write_maps
     from munit_jax.pfss.model_ensemble import model_ensemble, summary
-    from munit_jax.training.writers import write_json
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -78,9 +78,9 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.inference import open_run
     from munit_jax.report.evaluation import FOLDER, Settings, evaluate
     from munit_jax.report.results import score_table
+    from munit_jax.trained_run import open_run
 
     settings = Settings(
         SPLIT.value,

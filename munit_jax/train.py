@@ -41,39 +41,52 @@ COORDINATOR = flags.DEFINE_string(
 NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.", flag_values=FLAGS)
 PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", flag_values=FLAGS)
 
-LAST_WORDS = (
-    "This process has died before its end: it was killed, or another process of the run has died (its own messages, "
-    "and those above, say more). What was saved stands: start all processes again with the same command."
-)
-
 
 def main(_: Sequence[str]) -> None:
     """Train as the flags say."""
     if CONFIG.value is None:
         raise UserError("no config: give --config=configs/aia193.py:quickstart, or another file of configs/")
     if DISTRIBUTED.value:
-        _join_the_others()
+        _join_other_processes()
     elif (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value) != (None, None, None):
         raise UserError(
             "--coordinator_address, --num_processes and --process_id are for --distributed runs: give it too"
         )
-    # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
-    from munit_jax.training.loop import train_and_evaluate
-
     command_line.keep_compiled(COMPILATION_CACHE.value)
 
     workdir = (
         Path(WORKDIR.value) if WORKDIR.value else default_workdir(config_flags.get_config_filename(FLAGS["config"]))
     )
-    summary = train_and_evaluate(CONFIG.value, workdir)
+    summary = train(CONFIG.value.to_dict(), workdir)
     if summary is not None:
         command_line.logger.info("%s\nsummary.json and samples/ are in %s", score_table(summary), workdir)
 
 
-def _join_the_others() -> None:
-    from munit_jax.training import last_words
+def train(source: Mapping[str, Any], workdir: Path) -> dict[str, Any] | None:
+    """Train as a config says; see `munit_jax.training.loop.train_and_evaluate`.
 
-    last_words.leave(LAST_WORDS)
+    Args:
+        source: the config as a dictionary.
+        workdir: the run's folder.
+
+    Raises:
+        ConfigError: see `munit_jax.config.parse`.
+    """
+    # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
+    import jax
+
+    from munit_jax.config import parse
+    from munit_jax.training.hosts import this_host
+    from munit_jax.training.loop import train_and_evaluate
+
+    host = this_host()
+    with host.ends_alone():
+        with host.first_alone("config"):  # it may have to make the synthetic Sun
+            config = parse(source, jax.device_count(), jax.devices()[0].platform)
+        return train_and_evaluate(config, workdir)
+
+
+def _join_other_processes() -> None:
     from munit_jax.training import hosts
 
     try:

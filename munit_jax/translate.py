@@ -115,7 +115,7 @@ def main(_: Sequence[str]) -> None:
 
 
 def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
-    from munit_jax.inference import open_run
+    from munit_jax.trained_run import open_run
     from munit_jax.translation.instruments import observe
     from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translator import Translation

@@ -158,8 +158,7 @@ def small_sun(small_sun_builder, monkeypatch):
 @pytest.fixture
 def trained(small_sun, made_once):
     """The folder of a run on AIA 171 of the small synthetic Sun, trained once, without discriminators: it is quick."""
-    from munit_jax.training.loop import train_and_evaluate
-    from tests.training.test_loop import tiny_config
+    from tests.training.test_loop import tiny_config, train_and_evaluate
 
     changes = {"data.channels": ("0171",), "loss.adversarial_weight": 0.0, "steps": 2, "checkpoint_every": 1}
     return made_once("trained_on_171", lambda workdir: train_and_evaluate(tiny_config(**changes), workdir))
@@ -168,6 +167,6 @@ def trained(small_sun, made_once):
 @pytest.fixture
 def run(trained):
     """That run, ready to translate."""
-    from munit_jax.inference import open_run
+    from munit_jax.trained_run import open_run
 
     return open_run(trained, "latest")

@@ -27,7 +27,6 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "pip install": "the gate",
     "--ntasks-per-node": "nowhere: it needs SLURM",
     "HOST0": "tests/training/test_hosts.py, with two processes",
-    "munit_jax.replay": "tests/training/test_diagnosis.py, which has a step to replay",
     "benchmarks/": "by hand, in hours; tests/test_documentation.py looks at the flags",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
 }

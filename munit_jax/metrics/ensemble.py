@@ -25,6 +25,21 @@ JOINT_EDGES = 20.0 * np.sinh(np.linspace(-np.arcsinh(250.0), np.arcsinh(250.0), 
 CALIBRATED = (0.8, 1.25)  # spread over error that passes for right
 
 
+def pixel_crps(
+    x: Float[Array, "n pixels"], t: Float[Array, " pixels"]
+) -> tuple[Float[Array, " pixels"], Float[Array, " pixels"]]:
+    """Return the CRPS of n realisations at each pixel, in their unit, and the fair one, without bias from a finite n.
+
+    E|x - t| - E|x - x'| / 2 (Gneiting and Raftery 2007, J. Am. Stat. Assoc. 102, equation 20). A single realisation
+    has its absolute error as both.
+    """
+    n = len(x)
+    distance = jnp.abs(x - t[None]).mean(axis=0)
+    weights = jnp.arange(n)[:, None] * 2.0 - n + 1
+    half_spacing = (weights * jnp.sort(x, axis=0)).sum(axis=0)  # half of |x_i - x_j| over all pairs
+    return distance - half_spacing / n**2, distance - half_spacing / max(n * (n - 1), 1)
+
+
 @jax.jit
 def ensemble_sums(
     realisations: Float[Array, "n h w"], true: Float[Array, "h w"], masks: Bool[Array, "s h w"]
@@ -45,10 +60,7 @@ def ensemble_sums(
     variance = x.var(axis=0, ddof=1)
     squared_error = (x.mean(axis=0) - t) ** 2
 
-    # E|x - t| - E|x - x'| / 2 (Gneiting and Raftery 2007, equation 20); the fair one has no bias from n being finite.
-    distance = jnp.abs(x - t[None]).mean(axis=0)
-    half_spacing = ((jnp.arange(n)[:, None] * 2.0 - n + 1) * ordered).sum(axis=0)  # half of |x_i - x_j| over all pairs
-    crps, fair_crps = distance - half_spacing / n**2, distance - half_spacing / (n * (n - 1))
+    crps, fair_crps = pixel_crps(x, t)
     inside = [(low <= t) & (t <= high) for low, high in (_interval(ordered, level) for level in LEVELS)]
     sums = over_strata(flat, jnp.stack([jnp.ones_like(t), crps, fair_crps, variance, squared_error, *inside]))
     strong = disk.ravel() & (jnp.abs(t) >= SIGNED_ABOVE)

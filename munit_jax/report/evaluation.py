@@ -4,6 +4,7 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 import munit_jax
-from munit_jax import configuration
 from munit_jax.data.last_seen import Past
 from munit_jax.data.pipeline import (
     SCORED_GAP,
@@ -28,7 +28,7 @@ from munit_jax.data.pipeline import (
     spaced,
 )
 from munit_jax.errors import DataError, WorkdirError
-from munit_jax.inference import TrainedRun, make_translate, random_styles, together
+from munit_jax.files import write_json, write_text
 from munit_jax.metrics.baselines import Climate, learn_climate
 from munit_jax.report.backgrounds import SURFACE, Background, open_background
 from munit_jax.report.corona_frames import Translate
@@ -41,7 +41,7 @@ from munit_jax.report.results import findings, frames_csv, metrics_json, per_fra
 from munit_jax.report.settings import Settings
 from munit_jax.sun.disk import DiskGeometry
 from munit_jax.sun.ephemeris import DAY
-from munit_jax.training.writers import write_json, write_text
+from munit_jax.trained_run import TrainedRun
 
 FOLDER = "evaluation"  # of a run's folder
 PARTS = "parts"  # of that
@@ -87,7 +87,7 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
     write_json(folder / "metrics.json", metrics)
     write_text(folder / "frames.csv", frames_csv(assessment))
     shown = _shown(run, held, settings, assessment)
-    write_text(folder / "report.html", report(metrics, assessment, sentences, shown, run.config.to_dict(), sections))
+    write_text(folder / "report.html", report(metrics, assessment, sentences, shown, run.config.source, sections))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     for sentence in (*sentences, *metrics["ensemble"]["verdict"]):
         logger.info("%s", sentence)
@@ -102,10 +102,8 @@ def _make(folder: Path) -> None:
 
 
 def _data(run: TrainedRun, settings: Settings) -> DataSettings:
-    config = run.config.copy_and_resolve_references()
-    if settings.data_dir is not None:
-        config.data.data_dir = settings.data_dir
-    return configuration.data_settings(config)
+    data = run.config.data
+    return data if settings.data_dir is None else replace(data, data_dir=settings.data_dir)
 
 
 def _frames(data: DataSettings, split: str, *more: str) -> Frames:
@@ -183,24 +181,25 @@ def _climate_sha256(climate: Climate) -> str:
 
 def _assess(run: TrainedRun, held: Held, settings: Settings, folder: Path) -> Assessment:
     devices, every = jax.local_devices(), settings.samples + 1
-    images, at_once = together(run, every)
+    images, a_pass = run.batch_and_pass(every)
     batch = images * len(devices)
-    styles = random_styles(run, settings.seed, settings.samples)
-    measure = make_measure(run, styles, devices, every if run.size <= SMALL else at_once)
+    styles = run.random_styles(settings.seed, settings.samples)
+    measure = make_measure(run, styles, devices, every if run.size <= SMALL else a_pass)
     identity = _identity(run, held, settings) | {"times": held.times.tolist(), "together": batch}
     return assess(measure, held, batch, Parts(folder, identity), run.name)
 
 
 def _realisations(run: TrainedRun, settings: Settings) -> Translate:
     """Return the translation of an EUV image in DN/s into realisations in gauss, with the styles of the evaluation."""
-    translate = make_translate(run, "euv", settings.samples if run.size <= SMALL else 1)
-    styles = random_styles(run, settings.seed, settings.samples)
+    a_pass = settings.samples if run.size <= SMALL else 1
+    styles = run.random_styles(settings.seed, settings.samples)
 
     def of_image(
         euv: Float[np.ndarray, "h w c"], geometry: DiskGeometry, time: int, past: Past | None, gap_days: float
     ) -> Float[np.ndarray, "n h w"]:
         context = run.context(geometry, float(time), past, gap_days)
-        return np.asarray(translate(euv[None], styles, None if context is None else context[None]))[0, ..., 0]
+        contexts = None if context is None else context[None]
+        return np.asarray(run.translate(euv[None], styles, contexts, a_pass=a_pass))[0, ..., 0]
 
     return of_image
 

@@ -19,9 +19,8 @@ from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
 
 from munit_jax.data.last_seen import Past
-from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context
-from munit_jax.inference import TrainedRun
 from munit_jax.metrics.baselines import (
     BASELINES,
     Climate,
@@ -35,9 +34,10 @@ from munit_jax.metrics.disk import flux_sums, in_double, pixel_sums
 from munit_jax.metrics.ensemble import ensemble_sums
 from munit_jax.metrics.strata import strata_by_place, with_strata_by_field
 from munit_jax.metrics.structure import structure_sums
-from munit_jax.networks.munit import Params, encode_style, realisations
+from munit_jax.networks.munit import Params
 from munit_jax.report.parts import Parts
 from munit_jax.sun.disk import SOLAR_RADIUS_CM
+from munit_jax.trained_run import TrainedRun
 
 # Single magnetograms beside the realisations. `model_mean`: their mean; `model_own_style`: the translation with the
 # style of the true magnetogram, a bound for what a style can do, not a prediction.
@@ -182,43 +182,39 @@ def _is_missing(signed: Float[np.ndarray, "h w"], unsigned: Float[np.ndarray, "h
     return bool(np.isnan(signed).all() and np.isnan(unsigned).all())
 
 
-def make_fields(run: TrainedRun, at_once: int) -> Callable[..., Float[Array, "n h w"]]:
-    """Return the translation of an EUV image in DN/s, in gauss, with n styles and last that of the true magnetogram.
+def translate_with_own_style(
+    run: TrainedRun,
+    generators: Params,
+    euv: Float[Array, "h w c"],
+    true: Float[Array, "h w"],
+    styles: Float[Array, "n s"],
+    context: Float[Array, "h w k"] | None,
+    a_pass: int,
+) -> Float[Array, "n+1 h w"]:
+    """Return the magnetograms of an EUV image with n styles and, last, with that of the true magnetogram, in gauss.
 
     The last is NaN for a run that cannot tell the style of an image.
     """
-
-    def fields(
-        generators: Params,
-        euv: Float[Array, "h w c"],
-        true: Float[Array, "h w"],
-        styles: Float[Array, "n s"],
-        context: Float[Array, "h w k"] | None,
-    ) -> Float[Array, "n+1 h w"]:
-        scaled = normalize(run.normalizations["magnetogram"], true[None, ..., None])
-        if run.objective.teaches_styles:
-            own = encode_style(run.architecture, generators, "magnetogram", scaled)
-        else:
-            own = jnp.full_like(styles[:1], jnp.nan)
-        image = normalize(run.normalizations["euv"], euv[None])
-        every = jnp.concatenate([styles, own])
-        planes = None if context is None else context[None]
-        made = realisations(run.architecture, generators, "euv", image, every, min(at_once, len(every)), planes)
-        return denormalize(run.normalizations["magnetogram"], made)[..., 0]
-
-    return fields
+    if run.objective.teaches_styles:
+        own = run.translator.style_of(generators, "magnetogram", true[None, ..., None])
+    else:
+        own = jnp.full_like(styles[:1], jnp.nan)
+    every = jnp.concatenate([styles, own])
+    contexts = None if context is None else context[None]
+    made = run.translator.translate(generators, euv[None], every, contexts, a_pass=min(a_pass, len(every)))
+    return made[0, ..., 0]
 
 
-def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence[Any], at_once: int) -> Measure:
+def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence[Any], a_pass: int) -> Measure:
     """Return the compiled function from a batch of `Held`'s frames to their sums, shared out over devices.
 
     The batch must divide by the number of devices.
     """
-    fields = make_fields(run, at_once)
     mesh = Mesh(np.array(devices), ("frames",))
 
     def frame_sums(generators: Params, styles: Float[Array, "n s"], frame: Mapping[str, Array]) -> Tree:
-        made = fields(generators, frame["euv"], frame["true"], styles, frame.get("context"))
+        images = frame["euv"], frame["true"]
+        made = translate_with_own_style(run, generators, *images, styles, frame.get("context"), a_pass)
         model, own = made[:-1], made[-1:]
         signed = jnp.concatenate([model.mean(axis=0)[None], own, frame["signed"]])
         unsigned = jnp.concatenate([jnp.abs(model).mean(axis=0)[None], jnp.abs(own), frame["unsigned"]])

@@ -1,24 +1,26 @@
-"""Checkpoints: the one file that imports orbax.
+"""Checkpoints of a run, in the one file that imports orbax.
 
-A run's folder keeps the latest whole states in `checkpoints/`, so that it can go on, and in `best/` the generators
-(their moving average) that scored best on held-out frames, for inference. Each has its own folder, so that keeping one
-never costs the other.
+`checkpoints/` keeps the latest whole states (`TrainState`, config, checksum), from which a run resumes; `best/` the
+generators (their moving average) with the best validation score, for inference.
 """
 
+import errno
+import hashlib
 import json
 import logging
+import os
 import shutil
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from munit_jax.errors import WorkdirError
 from munit_jax.networks.munit import Params
-from munit_jax.training.checksum import sha256
-from munit_jax.training.damage import UnreadableError, put_aside, read_quietly, reason_of
 from munit_jax.training.hosts import ALONE, Host
 from munit_jax.training.state import TrainState
 
@@ -103,11 +105,13 @@ class Checkpoints:
             )
         return None
 
-    def keep_if_best(self, step: int, ema: Params, score: float) -> bool:
-        """Keep the generators if their score is the highest so far; they are written when this returns."""
+    def keep_if_best(self, step: int, ema: Params, score: float, wanted: Literal["lowest", "highest"]) -> bool:
+        """Keep the generators if their score is the best so far; they are written when this returns."""
         best = self._best.latest_step()
-        if best is not None and (best >= step or score <= self._score(best)):
-            return False
+        if best is not None:
+            gain = score - self._score(best)
+            if best >= step or (gain if wanted == "highest" else -gain) <= 0:
+                return False
         items = ocp.args.Composite(
             generators=tree_save(ema),
             config=json_save(self._config),
@@ -146,11 +150,13 @@ class Checkpoints:
         items = ocp.args.Composite(state=tree_restore(abstract), checksum=json_restore())
         restored, reason = None, ""
         try:
-            restored = read_quietly(lambda: self._latest.restore(step, args=items))
+            restored = self._latest.restore(step, args=items)
             if sha256(restored["state"]) != restored["checksum"]["sha256"]:
                 reason = OTHER_NUMBERS
-        except UnreadableError as error:
-            reason = str(error)
+        except (jax.errors.JaxRuntimeError, TimeoutError):
+            raise  # of what the processes do in common, or of the device: not of the disk
+        except Exception as error:  # orbax and tensorstore raise errors of many kinds for damaged files
+            reason = reason_of(error)
         agreed = self._host.all_say(not reason)
         if restored is None or not agreed:
             return reason or "another process cannot read it"
@@ -166,7 +172,7 @@ class Checkpoints:
                 good,
             )
             if self._host.writes:
-                put_aside(self._workdir / "checkpoints" / f"step_{step}", self._workdir / DAMAGED)
+                _put_aside(self._workdir / "checkpoints" / f"step_{step}", self._workdir / DAMAGED)
         if failures:
             self._host.wait("put aside")
             self._latest.reload()
@@ -183,8 +189,8 @@ class Checkpoints:
         try:
             write()
         except (jax.errors.JaxRuntimeError, TimeoutError):
-            raise  # of what the processes do in common, or of the device: not of the disk
-        except Exception as error:  # tensorstore and orbax wrap what the system says in errors of many kinds
+            raise  # as in `_read`
+        except Exception as error:  # as in `_read`
             raise self._cannot_write(reason_of(error)) from error
 
     def _cannot_write(self, reason: str) -> WorkdirError:
@@ -206,7 +212,7 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
 
     Args:
         workdir: the run's folder.
-        which: `best`, the highest held-out score, or where a run has no scores, the latest; `latest`; or a step.
+        which: `best` by the validation score, or where a run has none, the latest; `latest`; or a step.
         abstract: shapes and dtypes of the generators' parameters, of the config's architecture. They come on the first
             device, whatever they were trained on.
 
@@ -216,7 +222,7 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
     place = workdir / ("best" if which == "best" else "checkpoints")
     if which == "best" and not _steps(place):
         logger.warning(
-            "the run in %s has no best checkpoint, since it has no held-out scores: using the latest", workdir
+            "the run in %s has no best checkpoint, since it has no validation scores: using the latest", workdir
         )
         place = workdir / "checkpoints"
     steps = _steps(place)
@@ -227,28 +233,18 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
         raise WorkdirError(f"{workdir} has no checkpoint {which}: choose best, latest, {', '.join(map(str, steps))}")
     folder = place / f"step_{step}"
 
-    def read() -> Params:
+    try:
         if place.name == "best":
             generators = load_tree(folder / "generators", abstract)
         else:
             generators = _load_part(folder / "state", {"ema": abstract})["ema"]
         if sha256(generators) != json.loads((folder / "checksum" / "metadata").read_text())["ema_sha256"]:
             raise ValueError(OTHER_NUMBERS)
-        return generators
-
-    try:
-        generators = read_quietly(read)
-    except UnreadableError as error:
+    except Exception as error:  # orbax and tensorstore raise errors of many kinds for damaged files
         raise WorkdirError(
-            f"cannot read checkpoint {step} of {workdir}: {error}; choose another with --checkpoint"
+            f"cannot read checkpoint {step} of {workdir}: {reason_of(error)}; choose another with --checkpoint"
         ) from None
     return LoadedGenerators(int(step), generators)
-
-
-def save_tree(folder: Path, tree: Any) -> None:
-    """Write a tree of arrays into a folder of its own, in place of what is there."""
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(folder.absolute(), tree, force=True)
 
 
 def load_tree(folder: Path, abstract: Any) -> Any:
@@ -295,3 +291,32 @@ def _load_part(folder: Path, abstract: dict[str, Any]) -> dict[str, Any]:
 def _steps(folder: Path) -> list[int]:
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return sorted(int(name.removeprefix("step_")) for name in names if name.removeprefix("step_").isdigit())
+
+
+def sha256(tree: Any) -> str:
+    """Return a checksum of a tree's names, dtypes, shapes and bits, whatever file or device they are on."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.asarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in a line what went wrong: what the system said, if it is in there."""
+    text = str(error)
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO):
+        if os.strerror(number) in text:
+            return os.strerror(number)
+    line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    return textwrap.shorten(line.partition(" [")[0], 200)  # the libraries put their whole settings into brackets
+
+
+def _put_aside(path: Path, folder: Path) -> None:
+    """Move a folder into another one, under a name that is free there."""
+    folder.mkdir(exist_ok=True)
+    target, number = folder / path.name, 1
+    while target.exists():
+        target, number = folder / f"{path.name}.{number}", number + 1
+    path.rename(target)

@@ -1,52 +1,36 @@
-"""The few scores of a generator that a run tells of while it trains and at its end, beside baselines.
+"""Scores of a generator on held-out frames while it trains and at its end, with baselines."""
 
-`python -m munit_jax.evaluate` has all the others.
-"""
-
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.data.normalization import Normalization
 from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context, spaced
 from munit_jax.metrics import disk
 from munit_jax.metrics.baselines import learn_climate, without_others
 from munit_jax.metrics.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio
+from munit_jax.metrics.ensemble import pixel_crps
 from munit_jax.metrics.strata import SCORED_RADIUS
-from munit_jax.networks.munit import Architecture, Params, StyleCode, draw_style, realisations
+from munit_jax.networks.munit import Architecture, Params, StyleCode, draw_style
 from munit_jax.sun.disk import on_disk
+from munit_jax.translator import Translator
 
 WITHOUT_TRUTH = ("rms", "spread")  # the scores that need no true magnetogram
+# Scores that can choose the best checkpoint, and whether it is the lowest or the highest that is best.
+BEST_BY: Mapping[str, Literal["lowest", "highest"]] = {
+    "fair_crps": "lowest",
+    "rmse": "lowest",
+    "mae": "lowest",
+    "correlation": "highest",
+    "abs_correlation": "highest",
+    "polarity_50": "highest",
+}
 
-# (generator parameters, EUV image (h, w, c) in DN/s, styles (n, s), context (h, w, k) or None) -> magnetograms
-# (n, h, w) in gauss
-Translator = Callable[[Params, Float[np.ndarray, "h w c"], StyleCode, Float[np.ndarray, "h w k"] | None], Array]
 Scores = dict[str, float | None]
-
-
-def make_translator(architecture: Architecture, normalizations: Mapping[str, Normalization]) -> Translator:
-    """Return the compiled translation of one EUV image in DN/s into magnetograms in gauss, one for each style.
-
-    The content is encoded once.
-    """
-
-    @jax.jit
-    def translator(
-        generators: Params,
-        euv: Float[Array, "h w c"],
-        styles: Float[Array, "n s"],
-        context: Float[Array, "h w k"] | None,
-    ) -> Float[Array, "n h w"]:
-        image = normalize(normalizations["euv"], euv[None])
-        planes = None if context is None else context[None]
-        generated = realisations(architecture, generators, "euv", image, styles, len(styles), planes)
-        return denormalize(normalizations["magnetogram"], generated)[..., 0]
-
-    return translator
 
 
 def frame_styles(architecture: Architecture, seed: int, frame: int, count: int, spread: float = 1.0) -> StyleCode:
@@ -54,6 +38,18 @@ def frame_styles(architecture: Architecture, seed: int, frame: int, count: int, 
     compare.
     """
     return draw_style(architecture, jax.random.fold_in(jax.random.key(seed), frame), count, spread)
+
+
+def translate_frame(
+    translator: Translator,
+    generators: Params,
+    frame: Mapping[str, np.ndarray],
+    styles: StyleCode,
+    context: Float[np.ndarray, "h w k"] | None,
+) -> Float[Array, "n h w"]:
+    """Return the magnetograms of a frame's EUV image in gauss, one for each style, all decoded in one pass."""
+    contexts = None if context is None else context[None]
+    return translator.translate(generators, frame["euv"][None], styles, contexts, a_pass=len(styles))[0, ..., 0]
 
 
 def scored_mask(frame: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "h w"]:
@@ -64,7 +60,6 @@ def scored_mask(frame: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "h w"]:
 def score_generator(
     translator: Translator,
     generators: Params,
-    architecture: Architecture,
     frames: Frames,
     limit: int,
     styles: int,
@@ -82,8 +77,8 @@ def score_generator(
     total, has_truth = None, True
     for i in watch(spaced(len(frames), limit)):
         frame = frames[i]
-        of_frame = frame_styles(architecture, seed, i, styles, style_spread)
-        generated = translator(generators, frame["euv"], of_frame, context(frame))
+        of_frame = frame_styles(translator.architecture, seed, i, styles, style_spread)
+        generated = translate_frame(translator, generators, frame, of_frame, context(frame))
         has_truth = "magnetogram" in frame
         true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
         total = _add(total, _frame_sums(generated, jnp.abs(generated), true, scored_mask(frame)))
@@ -121,12 +116,18 @@ def _frame_sums(
     no_euv = np.zeros((*true.shape, 0), np.float32)
     of_each = in_double(jax.device_get(pixel_sums(generated, unsigned, true, no_euv, mask[None])))
     sums = {name: x.sum(axis=0) for name, x in of_each.items()}
-    return sums | {"variance": np.asarray(_variance(generated, mask), np.float64), "disk": np.float64(mask.sum())}
+    sums |= in_double(jax.device_get(_sums_of_all(generated, true, mask)))
+    sums["disk"] = np.asarray(mask.sum(), np.float64)
+    return sums
 
 
 @jax.jit
-def _variance(generated: Float[Array, "n h w"], mask: Bool[Array, "h w"]) -> Float[Array, ""]:
-    return jnp.where(mask, generated.var(axis=0), 0.0).sum()
+def _sums_of_all(
+    generated: Float[Array, "n h w"], true: Float[Array, "h w"], mask: Bool[Array, "h w"]
+) -> dict[str, Float[Array, ""]]:
+    fair_crps = pixel_crps(generated.reshape(len(generated), -1), true.ravel())[1]
+    pixels = {"variance": generated.var(axis=0), "fair_crps": fair_crps.reshape(true.shape)}
+    return {name: jnp.where(mask, x, 0.0).sum() for name, x in pixels.items()}
 
 
 def _add(total: Mapping[str, np.ndarray] | None, more: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -136,6 +137,7 @@ def _add(total: Mapping[str, np.ndarray] | None, more: dict[str, np.ndarray]) ->
 def _scores(sums: Mapping[str, np.ndarray]) -> Scores:
     """Return the scores of the summed frames, as `munit_jax.metrics.definitions` has them; None where not defined.
 
+    fair_crps: of a frame's realisations together, in gauss; that of a single one is its absolute error.
     rms: root mean square of the generated field in gauss.
     spread: standard deviation among a frame's realisations in gauss (root mean square over the pixels); 0 where they
         are all equal.
@@ -144,6 +146,7 @@ def _scores(sums: Mapping[str, np.ndarray]) -> Scores:
     values = {
         "rmse": np.sqrt(disk.mean_square_error(sums)),
         "mae": ratio(sums["absolute_error"], disk.pixels(sums)),
+        "fair_crps": ratio(sums["fair_crps"], sums["disk"]),
         "correlation": correlation(moments, B, T),
         "abs_correlation": correlation(moments, ABS_B, ABS_T),
         "unsigned_field_ratio": ratio(moments[..., 0, ABS_B], moments[..., 0, ABS_T]),

@@ -1,4 +1,4 @@
-"""A training run from its config to its summary."""
+"""The training loop: from a config to checkpoints, logs and a summary in a run's folder."""
 
 import logging
 import time
@@ -10,37 +10,40 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from clu import parameter_overview
 from tqdm import tqdm
 
-from munit_jax import configuration
-from munit_jax.configuration import Config
-from munit_jax.data.pipeline import DataSettings, describe_images, format_time, training_batches
+from munit_jax.data.pipeline import describe_images, format_time, training_batches
 from munit_jax.errors import ConfigError, TrainingError
-from munit_jax.training import diagnosis
-from munit_jax.training.checkpoints import Checkpoints, bytes_kept
-from munit_jax.training.checksum import sha256
-from munit_jax.training.compilation import compile_step
+from munit_jax.files import write_json
+from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
 from munit_jax.training.health import Health
+from munit_jax.training.held_out import BEST_BY
 from munit_jax.training.hosts import Host, this_host
+from munit_jax.training.logs import ScalarWriter
 from munit_jax.training.monitor import Monitor
-from munit_jax.training.parallel import Device, local_copy, make_parallel_step, replicate, split_batch, to_devices
-from munit_jax.training.record import add_session, session
+from munit_jax.training.parallel import (
+    Device,
+    compile_step,
+    local_copy,
+    make_parallel_step,
+    replicate,
+    split_batch,
+    to_devices,
+)
+from munit_jax.training.sessions import add_session, session
+from munit_jax.training.settings import RunConfig, check_image_size
 from munit_jax.training.state import TrainState, init_state, make_optimizers, with_generators
-from munit_jax.training.step import Batch, Metrics, Recipe
+from munit_jax.training.step import Batch, Metrics
 from munit_jax.training.stopping import Stopped, StopRequest
-from munit_jax.training.transfer import generators_of
-from munit_jax.training.workdir import check_space, claimed, full_disk_told
-from munit_jax.training.writers import ScalarWriter, write_json
+from munit_jax.training.workdir import check_space, claimed, full_disk_explained, generators_of
 
 logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 2  # the first step compiles; they do not count in images per second
 BYTES_LOGGED = 3000  # a step, in metrics.jsonl and for TensorBoard
-BEST_BY = "abs_correlation"  # the held-out score of the checkpoint that is kept as the best; higher is better
 
 
-def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
+def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
     """Train as the config says, or go on where the run in `workdir` stopped; return the summary that is left there.
 
     None if the process was asked to stop before the end; the same call then goes on. With several processes, joined
@@ -54,50 +57,46 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
             a disk that fills up when that happens.
         TrainingError: the numbers went wrong for good.
     """
-    host, devices = this_host(), jax.devices()
+    host, devices, recipe = this_host(), jax.devices(), config.recipe
     local = len(jax.local_devices())
     if local * host.count != len(devices):
         raise ConfigError(f"every process needs the same number of devices, this has {local} of {len(devices)}")
-    configuration.validate(config, len(devices))
     stop = StopRequest(host.count)
-    with host.ends_alone():
-        with host.first_alone("data"):  # it may have to make the synthetic Sun
-            config = configuration.with_numbers(configuration.with_convolution(config, devices[0].platform))
-            recipe, settings = configuration.recipe(config), configuration.data_settings(config)
-            monitor = Monitor(config, settings, recipe.architecture, stop.until_asked)
-        if not config.data.crop:
-            configuration.check_image_size(config, monitor.frames.size, f"image size of {settings.euv}")
-        config_json = configuration.to_json(config)
-        with claimed(workdir, config_json, host.writes), full_disk_told(workdir), stop:
-            beginning = init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.seed)
-            state = replicate(beginning, devices)
-            check_space(workdir, bytes_kept(state) + BYTES_LOGGED * config.steps)
-            with Checkpoints(workdir, config_json, host) as checkpoints:
-                if restored := checkpoints.restore(state):
-                    state = restored
-                elif start_from := config.get("start_from"):
-                    generators = generators_of(start_from, recipe.architecture)
-                    state = replicate(with_generators(beginning, generators), devices)
-                first = int(state.step)
-                if host.writes:
-                    write_json(workdir / "config.json", config_json)
-                    write_json(workdir / "images.json", describe_images(settings))
-                    _tell(state, workdir)
-                with ScalarWriter(workdir, first, host.writes) as writer:
-                    run = Run(config, recipe, settings, workdir, host, devices, checkpoints, monitor, writer, stop)
-                    try:
-                        stop.begin(first)
-                        return Training(run)(state)
-                    except Stopped:
-                        checkpoints.wait()
-                        saved = checkpoints.latest_step() or 0
-                        logger.info("stopped at step %d of %d: run the same command to go on", saved, config.steps)
-                        return None
+    with host.first_alone("data"):  # it may have to make the synthetic Sun
+        monitor = Monitor(config, stop.until_asked)
+    if not config.data.crop:
+        check_image_size(recipe.architecture, monitor.size, f"image size of {config.data.euv}")
+    with claimed(workdir, config.source, host.writes), full_disk_explained(workdir), stop:
+        random = init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.run.seed)
+        state = replicate(random, devices)
+        check_space(workdir, bytes_kept(state) + BYTES_LOGGED * config.run.steps)
+        with Checkpoints(workdir, config.source, host) as checkpoints:
+            if restored := checkpoints.restore(state):
+                state = restored
+            elif start_from := config.run.start_from:
+                generators = generators_of(start_from, recipe.architecture, config.source)
+                state = replicate(with_generators(random, generators), devices)
+            first = int(state.step)
+            if host.writes:
+                write_json(workdir / "config.json", config.source)
+                write_json(workdir / "images.json", describe_images(config.data))
+                _log_start(state, workdir)
+            with ScalarWriter(workdir, first, host.writes) as writer:
+                run = Run(config, workdir, host, devices, checkpoints, monitor, writer, stop)
+                try:
+                    stop.begin(first)
+                    return Training(run)(state)
+                except Stopped:
+                    checkpoints.wait()
+                    saved = checkpoints.latest_step() or 0
+                    logger.info("stopped at step %d of %d: run the same command to go on", saved, config.run.steps)
+                    return None
 
 
-def _tell(state: TrainState, workdir: Path) -> None:
-    parameters = {"generators": state.generators, "discriminators": state.discriminators}
-    logger.info("parameters:\n%s", parameter_overview.get_parameter_overview(parameters, include_stats=False))
+def _log_start(state: TrainState, workdir: Path) -> None:
+    for side, params in (("generators", state.generators), ("discriminators", state.discriminators)):
+        count = sum(leaf.size for leaf in jax.tree.leaves(params))
+        logger.info("%s: %.2f million parameters", side, count / 1e6)
     names = ", ".join(f"{d.device_kind} {d.id}" for d in jax.devices())
     logger.info("%d devices in %d processes: %s", jax.device_count(), jax.process_count(), names)
     first = int(state.step)
@@ -111,9 +110,7 @@ def _tell(state: TrainState, workdir: Path) -> None:
 class Run:
     """What a run works with."""
 
-    config: Config
-    recipe: Recipe
-    settings: DataSettings
+    config: RunConfig
     workdir: Path
     host: Host
     devices: Sequence[Device]
@@ -123,17 +120,16 @@ class Run:
     stop: StopRequest
 
 
-class Taken(NamedTuple):
-    """A step that was given to the devices, whose scalars are still to be fetched."""
+class Pending(NamedTuple):
+    """A dispatched step with metrics still to be fetched."""
 
     step: int
     metrics: Metrics
-    batch: Batch  # this host's part
     times: Mapping[str, np.ndarray]  # of its examples, seconds since 1970, by domain
 
 
 class Training:
-    """The loop over steps, with all that it reports to. `train(state)` goes from a state to the summary."""
+    """The loop over steps with its logs, checkpoints and scores: `Training(run)(state)` returns the summary."""
 
     def __init__(self, run: Run):
         self.run, self.health = run, Health()
@@ -158,44 +154,41 @@ class Training:
 
     def images_per_second(self) -> float | None:
         """Return the mean rate of the steps of this session, without compilation, evaluation and saving."""
-        return self.steps_timed * self.run.config.batch_size / self.seconds if self.steps_timed > 0 else None
+        return self.steps_timed * self.run.config.run.batch_size / self.seconds if self.steps_timed > 0 else None
 
     def _evaluated(self, step: int) -> bool:
-        return step == self.run.config.steps or step % self.run.config.eval_every == 0
+        settings = self.run.config.run
+        return step == settings.steps or step % settings.eval_every == 0
 
     def _take_steps(self, state: TrainState, first: int) -> TrainState:
-        run, config = self.run, self.run.config
-        if first >= config.steps:
+        run, config, settings = self.run, self.run.config, self.run.config.run
+        if first >= settings.steps:
             return state
-        examples = training_batches(run.settings, config.batch_size, config.seed, run.host.index, run.host.count, first)
+        host, seed = run.host, settings.seed
+        examples = training_batches(config.data, settings.batch_size, seed, host.index, host.count, first)
         one = next(examples)
-        step_function = make_parallel_step(run.recipe, config.seed, run.devices)
-        take_step = compile_step(step_function, state, self._share(one))
+        take_step = compile_step(make_parallel_step(config.recipe, seed, run.devices), state, self._share(one))
         run.stop.check()
-        pending: Taken | None = None
-        with tqdm(
-            total=config.steps, initial=first, unit="step", dynamic_ncols=True, disable=not run.host.writes
-        ) as bar:
-            for step, example in zip(range(first + 1, config.steps + 1), chain([one], examples), strict=False):
-                begin = time.perf_counter()
-                batch = self._share(example)
-                state, metrics = take_step(state, to_devices(batch, run.devices))
-                # The scalars of the step before are fetched while this one is computed: the device never waits.
-                before, pending = pending, Taken(step, metrics, batch, example["time"])
-                if before is not None and self._report(before, bar) > config.max_skipped_in_a_row:
-                    self._give_up_if_stuck(pending, state)
+        pending: Pending | None = None
+        with tqdm(total=settings.steps, initial=first, unit="step", dynamic_ncols=True, disable=not host.writes) as bar:
+            for step, example in zip(range(first + 1, settings.steps + 1), chain([one], examples), strict=False):
+                start = time.perf_counter()
+                state, metrics = take_step(state, to_devices(self._share(example), run.devices))
+                # The metrics of the step before are fetched while this one is computed: the device never waits.
+                before, pending = pending, Pending(step, metrics, example["time"])
+                if before is not None:
+                    self._report(before, bar)
                 # Read once: a request that comes while this step is saved waits for the next.
                 stopping = run.stop.asked(step)
-                save = stopping or self._evaluated(step) or step % config.checkpoint_every == 0
+                save = stopping or self._evaluated(step) or step % settings.checkpoint_every == 0
                 if save:
                     jax.block_until_ready(state)
-                self._clock(time.perf_counter() - begin)
+                self._clock(time.perf_counter() - start)
                 bar.update()
                 if not save:
                     run.checkpoints.check()
                     continue
-                if self._report(pending, bar) > config.max_skipped_in_a_row:
-                    self._give_up_if_stuck(pending, state)
+                self._report(pending, bar)
                 pending = None
                 run.writer.flush()
                 run.checkpoints.save(step, state)
@@ -219,58 +212,54 @@ class Training:
             run.monitor.picture(ema, run.workdir / "samples" / f"step_{step:07d}.png", step)
             scores = {name: value for name, value in run.monitor.validation_scores(ema).items() if value is not None}
             self.health.watch_scores(step, scores)
-        best_by = run.host.agree(scores.get(BEST_BY, np.nan))
-        if np.isfinite(best_by):
-            run.checkpoints.keep_if_best(step, state.ema, best_by)
+        best_by = run.config.run.best_by
+        score = run.host.agree(scores.get(best_by, np.nan))
+        if np.isfinite(score):
+            run.checkpoints.keep_if_best(step, state.ema, score, BEST_BY[best_by])
         run.writer.write_scores(step, scores)
 
-    def _report(self, taken: Taken, bar: tqdm) -> int:
-        """Tell of a step, and return how many in a row were not applied, this one the last."""
-        scalars = {name: float(value) for name, value in jax.device_get(taken.metrics).items()}
+    def _report(self, pending: Pending, bar: tqdm) -> None:
+        """Log a step.
+
+        Raises:
+            TrainingError: it is one too many in a row with non-finite numbers.
+        """
+        scalars = {name: float(value) for name, value in jax.device_get(pending.metrics).items()}
         speed = self.images_per_second()
         if speed is not None:
             scalars["images_per_second"] = speed
-        self.run.writer.write(taken.step, scalars)
-        if scalars["skipped_in_a_row"]:
-            logger.warning(
-                "step %d is not applied, since these are not finite: %s (%d in a row, %d in all); examples of %s",
-                taken.step,
-                ", ".join(diagnosis.not_finite(scalars)),
-                scalars["skipped_in_a_row"],
-                scalars["skipped"],
-                ", ".join(_times(taken)),
-            )
+        self.run.writer.write(pending.step, scalars)
+        if in_a_row := int(scalars["skipped_in_a_row"]):
+            self._report_skipped(pending, scalars, in_a_row)
         elif self.run.host.writes:
-            self.health.watch_step(taken.step, scalars)
+            self.health.watch_step(pending.step, scalars)
         totals = {side[0].upper(): scalars.get(f"{side}_total") for side in ("generator", "discriminator")}
         described = " ".join(f"{side} {total:.3f}" for side, total in totals.items() if total is not None)
         bar.set_description(described, refresh=False)
         bar.set_postfix_str(f"{speed:.1f} images/s" if speed else "", refresh=False)
-        return int(scalars["skipped_in_a_row"])
 
-    def _give_up_if_stuck(self, newest: Taken, state: TrainState) -> None:
-        """Stop a run that no longer gets ahead, with what is needed to see why.
-
-        The state can be kept for it, since a step that is not applied leaves it as it was. So it is the newest step
-        that must have failed, not only the one whose scalars have come.
-        """
-        run = self.run
-        if state.skipped_in_a_row <= run.config.max_skipped_in_a_row:
-            return
-        metrics = {name: float(value) for name, value in jax.device_get(newest.metrics).items()}
-        folder = run.workdir / "diagnostics" / f"step_{newest.step:07d}"
-        report = {"step": newest.step, "times": _times(newest), "not_finite": diagnosis.not_finite(metrics)}
-        config_json = configuration.to_json(run.config)
-        diagnosis.save_case(folder, config_json, state, newest.batch, run.host.index, report)
-        raise TrainingError(
-            f"{int(metrics['skipped_in_a_row'])} steps in a row were not finite, the last of them {newest.step}: it is "
-            f"kept in {folder}, and `python -m munit_jax.replay --case={folder}` says where it goes wrong; "
-            f"{run.checkpoints.standing()}"
+    def _report_skipped(self, pending: Pending, scalars: Mapping[str, float], in_a_row: int) -> None:
+        names = ", ".join(sorted(name for name, value in scalars.items() if not np.isfinite(value)))
+        times = ", ".join(sorted({format_time(time) for times in pending.times.values() for time in times}))
+        logger.warning(
+            "step %d is not applied, since these are not finite: %s (%d in a row, %d in all); examples of %s",
+            pending.step,
+            names,
+            in_a_row,
+            scalars["skipped"],
+            times,
         )
+        if in_a_row > self.run.config.run.max_skipped_in_a_row:
+            self.run.writer.flush()
+            raise TrainingError(
+                f"{in_a_row} steps in a row were not finite, the last of them {pending.step} ({names}; examples of "
+                f"{times}); {self.run.checkpoints.standing()}: lower optimizer.learning_rate, or set "
+                "optimizer.clip_norm, in another --workdir"
+            )
 
     def _summary(self, state: TrainState) -> dict[str, Any]:
         run = self.run
-        logger.info("scoring the held-out frames")
+        logger.info("scoring the test split")
         ema = local_copy(state.ema)
         metrics = run.writer.metrics.last
         summary = {
@@ -278,7 +267,7 @@ class Training:
             # A run that had nothing left to do keeps the rate it was logged with.
             "images_per_second": self.images_per_second() or metrics.get("images_per_second"),
             "losses": metrics,
-            "held_out": run.monitor.scores(ema),
+            "held_out": run.monitor.test_scores(ema),
             "baselines": run.monitor.baselines(),
             "params_sha256": sha256(
                 {"generators": state.generators, "discriminators": state.discriminators, "ema": state.ema}
@@ -291,8 +280,3 @@ class Training:
         self.steps_timed += 1
         if self.steps_timed > 0:
             self.seconds += seconds
-
-
-def _times(taken: Taken) -> list[str]:
-    """Return the times of a step's examples, each once."""
-    return sorted({format_time(time) for times in taken.times.values() for time in times})

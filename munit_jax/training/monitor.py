@@ -1,95 +1,103 @@
-"""What a run shows of itself while it trains: held-out scores beside their baselines, and pictures."""
+"""What a run shows of itself while it trains: validation scores and pictures; at its end, test scores and baselines."""
 
 from pathlib import Path
 
 import numpy as np
 
-from munit_jax.configuration import Config, style_spread
-from munit_jax.data.pipeline import DataSettings, Frames, Watch, archive_of, context_of_scored, format_time, spaced
-from munit_jax.networks.munit import DOMAINS, Architecture, Params
+from munit_jax.data.pipeline import Frames, Watch, archive_of, context_of_scored, format_time, spaced
+from munit_jax.networks.munit import DOMAINS, Params
 from munit_jax.training.held_out import (
+    WITHOUT_TRUTH,
     Scores,
-    Translator,
     frame_styles,
-    make_translator,
     score_baselines,
     score_generator,
+    translate_frame,
 )
+from munit_jax.training.settings import RunConfig
+from munit_jax.translator import Translator
 
 SAMPLE_FRAMES = 3
 SAMPLE_REALISATIONS = 4
 
 
 class Monitor:
-    """The held-out frames of a run: scores where they have a truth, pictures in any case.
+    """The held-out frames of a run.
 
-    While a run trains it is scored on the validation split, which also tells the best checkpoint; the test split is for
-    the end. A dataset of a handful of frames may lack the first or both: the test split then stands for the first, and
-    training frames for both.
+    The validation split is scored while the run trains and chooses the best checkpoint; the test split is read once,
+    at the end. Where a dataset has no validation split, training frames are drawn and watched for collapse, and no
+    checkpoint is the best.
     """
 
-    def __init__(self, config: Config, settings: DataSettings, architecture: Architecture, watch: Watch = iter):
-        self.config, self.settings, self.architecture, self.watch = config, settings, architecture, watch
-        self.translator: Translator = make_translator(architecture, settings.normalization)
-        self.context = context_of_scored(settings, archive_of(settings))
-        self.domains = DOMAINS if settings.paired else ("euv",)
-        self.frames = self._frames("test") or self._frames("train")
-        self.validation = self._frames("validation") or self.frames
+    def __init__(self, config: RunConfig, watch: Watch = iter):
+        self.run, self.data, self.watch = config.run, config.data, watch
+        self.translator = Translator(config.recipe.architecture, **config.data.normalization)
+        self.context = context_of_scored(self.data, archive_of(self.data))
+        self.domains = DOMAINS if self.data.paired else ("euv",)
+        self.test = self._frames("test")
+        self.watched = self._frames("validation") or self._frames("train")
 
     @property
-    def has_truth(self) -> bool:
-        """Whether there are held-out frames with a simultaneous magnetogram."""
-        return self.settings.paired and self.frames.split == "test"
+    def size(self) -> int:
+        """Width and height of the frames in pixels."""
+        return self.watched.size
 
-    def validation_scores(self, ema: Params) -> Scores:
-        """Return the scores of the generator while it trains; without truth, those that need none."""
-        return self._score(ema, self.validation, self.config.evaluation.limit_during_training)
+    def validation_scores(self, generators: Params) -> Scores:
+        """Return the scores while the run trains; of frames that are not held-out, those that need no truth."""
+        scores = self._score(generators, self.watched, self.run.evaluation.limit_during_training)
+        if self.watched.split == "validation":
+            return scores
+        return {name: scores[name] for name in WITHOUT_TRUTH}
 
-    def scores(self, ema: Params) -> Scores | None:
-        """Return the scores of the generator on the held-out frames, None where they have no truth."""
-        return self._score(ema, self.frames, self.config.evaluation.limit) if self.has_truth else None
+    def test_scores(self, generators: Params) -> Scores | None:
+        """Return the scores on the test split, None where it has no magnetograms."""
+        return self._score(generators, self.test, self.run.evaluation.limit) if self._has_truth else None
 
     def baselines(self) -> dict[str, Scores] | None:
-        """Return the scores of the baselines on all held-out frames, None where they have no truth."""
-        if not self.has_truth:
+        """Return the scores of the baselines on the test split, None where it has no magnetograms."""
+        if not self._has_truth:
             return None
-        euv = self.settings.normalization["euv"]
-        return score_baselines(self._frames("train"), self.frames, euv, self.config.evaluation.limit, self.watch)
+        euv = self.data.normalization["euv"]
+        return score_baselines(self._frames("train"), self.test, euv, self.run.evaluation.limit, self.watch)
 
-    def picture(self, ema: Params, path: Path, step: int) -> None:
+    def picture(self, generators: Params, path: Path, step: int) -> None:
         """Save a picture of a few frames and their realisations."""
         from munit_jax.figures import sample_figure  # matplotlib takes a second: not before the first step
 
         rows = []
-        for i in self.watch(spaced(len(self.frames), SAMPLE_FRAMES)):
-            frame = self.frames[i]
-            spread = style_spread(self.config)
-            styles = frame_styles(self.architecture, self.config.seed, i, SAMPLE_REALISATIONS, spread)
+        for i in self.watch(spaced(len(self.watched), SAMPLE_FRAMES)):
+            frame = self.watched[i]
+            spread = self.run.style_spread
+            styles = frame_styles(self.translator.architecture, self.run.seed, i, SAMPLE_REALISATIONS, spread)
+            generated = translate_frame(self.translator, generators, frame, styles, self.context(frame))
             rows.append(
                 {
                     "euv": frame["euv"][..., 0],
-                    "true": frame["magnetogram"][..., 0] if self.settings.paired else None,
-                    "generated": np.asarray(self.translator(ema, frame["euv"], styles, self.context(frame))),
+                    "true": frame["magnetogram"][..., 0] if self.data.paired else None,
+                    "generated": np.asarray(generated),
                     "label": format_time(frame["time"])[:16],
                 }
             )
-        title = f"{self.frames.name}, {self.frames.split} split, step {step}"
-        sample_figure(path, rows, self.settings.channels[0], title, SAMPLE_REALISATIONS)
+        title = f"{self.watched.name}, {self.watched.split} split, step {step}"
+        sample_figure(path, rows, self.data.channels[0], title, SAMPLE_REALISATIONS)
+
+    @property
+    def _has_truth(self) -> bool:
+        return self.data.paired and len(self.test) > 0
 
     def _frames(self, split: str) -> Frames:
-        return Frames(self.settings.euv, split, self.domains, self.settings.channels, self.settings.data_dir)
+        return Frames(self.data.euv, split, self.domains, self.data.channels, self.data.data_dir)
 
-    def _score(self, ema: Params, frames: Frames, limit: int) -> Scores:
-        evaluation = self.config.evaluation
+    def _score(self, generators: Params, frames: Frames, limit: int) -> Scores:
+        run = self.run
         return score_generator(
             self.translator,
-            ema,
-            self.architecture,
+            generators,
             frames,
             limit,
-            evaluation.styles,
-            self.config.seed,
+            run.evaluation.styles,
+            run.seed,
             self.watch,
             self.context,
-            style_spread(self.config),
+            run.style_spread,
         )

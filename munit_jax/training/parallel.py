@@ -1,10 +1,12 @@
-"""Data parallelism over the devices of all hosts: the one file that names pmap.
+"""Data parallelism over the devices of all hosts, in the one file that names pmap.
 
 The state is replicated by annotation, not stacked; a batch is split along its first axis, one share a device. `devices`
 are always those of all hosts.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,10 +14,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from munit_jax.training.state import TrainState
-from munit_jax.training.step import Batch, Recipe, make_train_step
+from munit_jax.training.step import Batch, Metrics, Recipe, make_train_step
 
 AXIS = "devices"
 Device = Any  # jax.Device is no static type
+Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+
+logger = logging.getLogger(__name__)
 
 
 def make_parallel_step(recipe: Recipe, seed: int, devices: Sequence[Device]) -> jax.stages.Wrapped:
@@ -27,6 +32,24 @@ def make_parallel_step(recipe: Recipe, seed: int, devices: Sequence[Device]) -> 
     return jax.pmap(
         step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), devices=list(devices), donate_argnums=(0,)
     )
+
+
+def compile_step(step: jax.stages.Wrapped, state: TrainState, batch: Batch) -> Step:
+    """Return the step compiled for such a state and batch, and for no other shapes, and log time and memory."""
+    start = time.perf_counter()
+    logger.info("compiling the training step")
+    lowered = step.lower(state, batch)
+    traced = time.perf_counter()
+    compiled = lowered.compile()
+    logger.info(
+        "the training step: traced in %.1f s, compiled or read from the cache in %.1f s",
+        traced - start,
+        time.perf_counter() - traced,
+    )
+    if (memory := compiled.memory_analysis()) is not None:  # some backends have none
+        kept, temporary = memory.argument_size_in_bytes / 1e9, memory.temp_size_in_bytes / 1e9
+        logger.info("memory a device: %.2f GB, %.2f of it within a step only", kept + temporary, temporary)
+    return compiled
 
 
 def replicate(state: TrainState, devices: Sequence[Device]) -> TrainState:

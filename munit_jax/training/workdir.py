@@ -1,4 +1,4 @@
-"""A run's folder: made, checked, and kept from a second run."""
+"""A run's folder: locked, and checked against the config and the disk."""
 
 import errno
 import json
@@ -10,11 +10,28 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from munit_jax import configuration
-from munit_jax.errors import WorkdirError
-from tfds_sdoml.locking import sole_holder
+from filelock import FileLock, Timeout
 
-LOCK = ".lock"
+from munit_jax.errors import ConfigError, WorkdirError
+from munit_jax.networks.munit import Architecture, Params, generator_shapes
+from munit_jax.training.checkpoints import load_generators
+
+LOCK, HOLDER = ".lock", ".holder"
+
+# Keys that may change when a run goes on: they steer the run, or how it computes what it computes.
+STEERING = (
+    "steps",
+    "checkpoint_every",
+    "eval_every",
+    "max_skipped_in_a_row",
+    "data.data_dir",
+    "evaluation",
+    "style_spread",
+    "convolution",
+    "recompute",
+)
+# The keys that the shapes of the generators' parameters depend on.
+SHAPES = ("model.width", "model.style_size", "model.mlp_width", "model.downsamplings", "model.residual_blocks")
 
 
 @contextmanager
@@ -34,11 +51,13 @@ def claimed(workdir: Path, config: Mapping[str, Any], writes: bool = True) -> It
         try:
             workdir.mkdir(parents=True, exist_ok=True)
             if writes:
-                stack.enter_context(sole_holder(workdir / LOCK, f"process {os.getpid()} on {socket.gethostname()}"))
-        except BlockingIOError as error:
+                stack.enter_context(FileLock(workdir / LOCK, timeout=0))
+                (workdir / HOLDER).write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        except Timeout:
+            holder = workdir / HOLDER
             raise WorkdirError(
-                f"another run is at work in {workdir} ({error.strerror}): wait for it or stop it, or give another "
-                "--workdir; for one run of several processes give --distributed"
+                f"another run is at work in {workdir} ({holder.read_text() if holder.exists() else 'unknown'}): wait "
+                "for it or stop it, or give another --workdir; for one run of several processes give --distributed"
             ) from None
         except OSError as error:
             raise WorkdirError(
@@ -63,11 +82,58 @@ def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
         raise WorkdirError(
             f"{path} cannot be read ({error}): put a good copy there, or choose another --workdir"
         ) from None
-    if keys := configuration.differing_keys(there, config):
+    if keys := differing_keys(there, config):
         raise WorkdirError(
             f"{workdir} holds a run with another config, differing in {', '.join(keys)}: "
             "use the same config to go on with it, or another --workdir"
         )
+
+
+def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the dotted names of the keys in which two configs differ, but for those that only steer a run."""
+    a, b = _flatten(one), _flatten(other)
+    missing = object()
+    return sorted(
+        key
+        for key in a.keys() | b.keys()
+        if a.get(key, missing) != b.get(key, missing) and key not in STEERING and key.split(".")[0] not in STEERING
+    )
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in tree.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def generators_of(start_from: str, architecture: Architecture, config: Mapping[str, Any]) -> Params:
+    """Return the generators of another run, the moving average of its best checkpoint, to start a new run with.
+
+    Args:
+        start_from: the folder of that run, which is only read.
+        architecture: of the new run.
+        config: of the new run, as JSON holds it.
+
+    Raises:
+        ConfigError: no run there, or its generators have other shapes; the keys that make them so are named.
+        WorkdirError: it has no checkpoint, or that cannot be read.
+    """
+    try:
+        theirs = _flatten(json.loads((Path(start_from) / "config.json").read_text()))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"start_from: no run in {start_from}: config.json: {reason}; give its --workdir") from None
+    ours = _flatten(config)
+    differing = [key for key in (*SHAPES, "data.context") if ours[key] != theirs.get(key)]
+    if len(ours["data.channels"]) != len(theirs.get("data.channels", ())):
+        differing.append("data.channels")
+    if differing:
+        raise ConfigError(
+            f"start_from: the generators of {start_from} have other shapes, by {', '.join(differing)}: "
+            "set them as they are in its config.json, or start from another run"
+        )
+    return load_generators(Path(start_from), "best", generator_shapes(architecture)).generators
 
 
 def check_space(workdir: Path, needed: int) -> None:
@@ -91,8 +157,8 @@ def check_space(workdir: Path, needed: int) -> None:
 
 
 @contextmanager
-def full_disk_told(workdir: Path) -> Iterator[None]:
-    """Tell a disk that fills up while a run writes into its folder.
+def full_disk_explained(workdir: Path) -> Iterator[None]:
+    """Explain an error of a disk that fills up while a run writes into its folder.
 
     Raises:
         WorkdirError: in place of the system's error.

@@ -11,8 +11,8 @@ import jax
 from jaxtyping import Float
 
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.inference import TrainedRun, mean_style, random_styles, style_of
 from munit_jax.networks.munit import OTHER, Domain, StyleCode
+from munit_jax.trained_run import TrainedRun
 from munit_jax.translation.fits_output import MAGNETOGRAM, Product, euv_product
 from munit_jax.translation.instruments import Card, Observation, Preparation, observe, prepare
 from munit_jax.translation.intensity import Reference, quartiles, reference_of_training
@@ -30,8 +30,8 @@ class Settings:
 
     Attributes:
         direction: from what to what.
-        style: `random` (see `random_styles`), `mean` (the prior's mean, one realisation), or `image:FILE` (the style
-            of a real image of the target, one realisation).
+        style: `random` (see `TrainedRun.random_styles`), `mean` (the prior's mean, one realisation), or `image:FILE`
+            (the style of a real image of the target, one realisation).
         samples: realisations of each input, with random styles.
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
         last_seen: files of earlier magnetograms, for a run that takes them as context.
@@ -109,9 +109,9 @@ def styles(run: TrainedRun, settings: Settings, how: Preparation) -> StyleCode:
         DataError: an image of a style that cannot be read or is of something else.
     """
     if settings.style == "random":
-        return random_styles(run, settings.seed, settings.samples)
+        return run.random_styles(settings.seed, settings.samples)
     if settings.style == "mean":
-        return mean_style(run)
+        return run.mean_style()
     path, target = settings.style_image, OTHER[settings.source]
     assert path is not None
     needed = "bz" if target == "magnetogram" else run.channels[0]
@@ -124,7 +124,7 @@ def styles(run: TrainedRun, settings: Settings, how: Preparation) -> StyleCode:
         image = prepare(seen, how).image
     except FrameError as error:
         raise DataError(f"style image {path}: {error}") from None
-    return style_of(run, target, image[None, ..., None])
+    return run.translator.style_of(run.generators, target, image[None, ..., None])
 
 
 def reference_of(seen: Observation, how: Preparation) -> Reference:

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from munit_jax.data.context import LAST_SEEN
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.inference import TrainedRun, make_translate, together
 from munit_jax.networks.munit import StyleCode
+from munit_jax.trained_run import TrainedRun
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
 from munit_jax.translation.instruments import Card, Observation, Preparation, prepare
@@ -66,9 +66,8 @@ class Translation:
         self.past = past_of(settings.last_seen, how) if settings.last_seen else None
         self.past_files: Inputs = tuple((path.name, file_sha256(path)) for path in settings.last_seen)
         self.styles: StyleCode = styles(run, settings, how)
-        self.batch, at_once = together(run, len(self.styles))
+        self.batch, self.a_pass = run.batch_and_pass(len(self.styles))
         self.products = products(run, settings)
-        self._translate = make_translate(run, settings.source, at_once)
 
     def recipe(self, inputs: Inputs) -> str:
         """Return the checksum of all that an output depends on."""
@@ -122,8 +121,9 @@ class Translation:
         padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # one shape: another would be compiled anew
         contexts = [source.context for source in padded if source.context is not None]
         images = np.stack([source.image for source in padded])
-        translated = np.asarray(self._translate(images, self.styles, np.stack(contexts) if contexts else None))
-        translated = translated[: len(sources)]
+        planes = np.stack(contexts) if contexts else None
+        every = self.run.translate(images, self.styles, planes, self.settings.source, self.a_pass)
+        translated = np.asarray(every)[: len(sources)]
         if not np.isfinite(translated).all():
             raise DataError(
                 f"step {self.run.step} of {self.run.name} makes values that are not finite: see --checkpoint"

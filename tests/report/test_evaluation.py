@@ -12,7 +12,6 @@ import pytest
 from munit_jax.data.context import context_of
 from munit_jax.data.pipeline import frame_context
 from munit_jax.errors import ConfigError, DataError, WorkdirError
-from munit_jax.inference import make_translate, open_run, random_styles
 from munit_jax.metrics.corona import SCORES
 from munit_jax.metrics.definitions import METRICS, PARTS
 from munit_jax.report import evaluation, far_side
@@ -22,7 +21,8 @@ from munit_jax.report.measurement import COLUMNS
 from munit_jax.report.report import _leakage
 from munit_jax.report.settings import Settings
 from munit_jax.sun.disk import sdoml_geometry
-from tests.translation.suns import told_run
+from munit_jax.trained_run import TrainedRun, open_run
+from tests.translation.suns import conditioned_run
 
 CORONA = CoronaSettings(frames=1, samples=2, rows=18, lmax=8)
 SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"))
@@ -147,24 +147,28 @@ def test_a_folder_that_cannot_be_made(run, tmp_path):
         evaluate(run, Settings(limit=2, samples=2), tmp_path / "file" / "out")
 
 
+def with_data(run: TrainedRun, **changes) -> TrainedRun:
+    """The run as if it had been trained on other data."""
+    return replace(run, config=replace(run.config, data=replace(run.config.data, **changes)))
+
+
 def test_realisations_have_the_context_of_their_image():
-    """As `make_translate` with the context of the place and the time makes them; seen from elsewhere they differ."""
-    told, settings = told_run(("hale_latitude", "mu")), Settings(samples=3, seed=2)
+    """As `translate` with the context of the place and the time makes them; seen from elsewhere they differ."""
+    told, settings = conditioned_run(("hale_latitude", "mu")), Settings(samples=3, seed=2)
     euv = np.random.default_rng(0).uniform(0, 500, (16, 16, 1)).astype(np.float32)
     realisations = evaluation._realisations(told, settings)
     geometry, time = sdoml_geometry(16, 7.0), int(datetime(2012, 11, 20, tzinfo=UTC).timestamp())
     made = realisations(euv, geometry, time, None, 0.0)
     context = context_of(told.planes, geometry, float(time))
     assert context is not None
-    expected = make_translate(told, "euv")(euv[None], random_styles(told, 2, 3), context[None])[0, ..., 0]
+    expected = told.translate(euv[None], told.random_styles(2, 3), context[None])[0, ..., 0]
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-3)
     assert np.abs(made - realisations(euv, sdoml_geometry(16, -7.0), time, None, 0.0)).max() > 1
 
 
 def test_frames_are_held_with_the_planes_of_the_run(run):
     assert "context" not in evaluation._held(run, Settings(samples=2, limit=2))[0]
-    run.config.data.context = ("mu", "hale_latitude")
-    held = evaluation._held(run, Settings(samples=2, limit=2))
+    held = evaluation._held(with_data(run, context=("mu", "hale_latitude")), Settings(samples=2, limit=2))
     for k, i in enumerate(held.numbers):
         np.testing.assert_array_equal(held[k]["context"], frame_context(("mu", "hale_latitude"), held.frames[i]))
 
@@ -186,9 +190,8 @@ def test_settings_that_cannot_be(changes, message):
 
 
 def test_without_simultaneous_magnetograms_there_is_nothing_to_compare_with(run, tmp_path):
-    run.config.data.paired = False
     with pytest.raises(DataError, match="not simultaneous: there is no true magnetogram"):
-        evaluate(run, SETTINGS, tmp_path / "out")
+        evaluate(with_data(run, paired=False), SETTINGS, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -198,8 +201,7 @@ def test_a_split_without_frames(run, tmp_path):
 
 
 def test_runs_on_other_data_are_not_compared(run, trained, tmp_path):
-    other = open_run(trained, "latest")
-    other.config.data.euv = other.config.data.magnetogram = "sdoml/other"
+    other = with_data(open_run(trained, "latest"), euv="sdoml/other", magnetogram="sdoml/other")
     with pytest.raises(DataError, match="trained_on_171 was trained on sdoml/other, the other run on sdoml/small"):
         evaluate(run, SETTINGS, tmp_path / "out", other)
     assert not (tmp_path / "out").exists(), "it is told before any work"

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 
 from munit_jax.data.pipeline import frame_context
-from munit_jax.inference import make_translate, random_styles
 from munit_jax.metrics.baselines import learn_climate
 from munit_jax.report import measurement
-from munit_jax.report.measurement import COLUMNS, SINGLES, Held, assess, look, make_fields, make_measure
+from munit_jax.report.measurement import COLUMNS, SINGLES, Held, assess, look, make_measure, translate_with_own_style
 from munit_jax.report.parts import Parts
 from munit_jax.report.results import ensemble_of, metrics_json
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.sun.ephemeris import DAY
 from munit_jax.training.objectives import Objective
-from tests.translation.suns import told_run
+from tests.translation.suns import conditioned_run
 
 SIZE, COUNT = 16, 6
 ONE_WAY = Objective(adversarial_weight=0.0, image_weight=0.0, content_weight=0.0, style_weight=0.0, ensemble_weight=1.0)
@@ -68,7 +67,7 @@ def evaluate(run, tmp_path, compiled):
     def assessed(frames, devices=1, together=1, numbers=range(COUNT), folder="parts", measure=None):
         if measure is None:
             if devices not in compiled:
-                styles = random_styles(run, 0, 4)
+                styles = run.random_styles(0, 4)
                 compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
             measure = compiled[devices]
         held = Held(frames, look(frames), climate, run.normalizations["euv"], list(numbers))
@@ -131,22 +130,21 @@ def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate
 
 def test_each_frame_is_measured_with_its_own_context(tmp_path):
     """Summed up by hand over translations with the context of each frame, which is seen in another place each time."""
-    told = told_run(("mu",))
+    told = conditioned_run(("mu",))
     frames: Any = made_frames()
     for k, frame in enumerate(frames):
         frame["centre"] = np.array([7.5 - k / 2, 7.5 + k / 3], np.float32)
-    styles, climate = random_styles(told, 0, 2), learn_climate(frames, told.normalizations["euv"])
+    styles, climate = told.random_styles(0, 2), learn_climate(frames, told.normalizations["euv"])
     held = Held(
         frames, look(frames), climate, told.normalizations["euv"], range(COUNT), lambda f: frame_context(told.planes, f)
     )
     measure = make_measure(told, styles, jax.local_devices()[:1], 3)
     assessment = assess(measure, held, 4, Parts(tmp_path, {}), "run")
-    translate = make_translate(told, "euv")
 
     def translated(frame, seen_in):
         context = frame_context(told.planes, seen_in)
         assert context is not None
-        return np.asarray(translate(frame["euv"][None], styles, context[None]))[0, ..., 0]
+        return np.asarray(told.translate(frame["euv"][None], styles, context[None]))[0, ..., 0]
 
     for k, frame in enumerate(frames):
         errors = np.abs(translated(frame, frame) - frame["magnetogram"][..., 0])
@@ -155,20 +153,12 @@ def test_each_frame_is_measured_with_its_own_context(tmp_path):
     assert np.abs(translated(frames[0], frames[5]) - translated(frames[0], frames[0])).max() > 1
 
 
-def test_a_generator_of_nothing_is_exposed(evaluate, run):
+def test_a_generator_of_nothing_is_exposed(evaluate, run, monkeypatch):
     """With an empty field for every realisation, all scores of the model are those of the zero baseline."""
-    styles = random_styles(run, 0, 4)
-    fields = measurement.make_fields
-
-    def empty(run, at_once):
-        made = fields(run, at_once)
-        return lambda *arguments: 0.0 * made(*arguments)
-
-    measurement.make_fields = empty
-    try:
-        measure = make_measure(run, styles, jax.local_devices()[:1], 5)
-    finally:
-        measurement.make_fields = fields
+    styles = run.random_styles(0, 4)
+    usual = translate_with_own_style
+    monkeypatch.setattr(measurement, "translate_with_own_style", lambda *arguments: 0.0 * usual(*arguments))
+    measure = make_measure(run, styles, jax.local_devices()[:1], 5)
     result = figures(evaluate(made_frames(), measure=measure))
     for name, parts in result.items():
         if name not in ("ensemble", "run"):
@@ -186,10 +176,11 @@ def test_a_generator_of_nothing_is_exposed(evaluate, run):
 
 
 def test_a_run_that_cannot_tell_the_style_of_an_image_has_no_field_of_that_style(run):
-    one_way = replace(run, objective=ONE_WAY)
-    frame, styles = made_frames()[0], random_styles(run, 0, 3)
-    given = jnp.asarray(frame["euv"]), jnp.asarray(frame["magnetogram"][..., 0]), styles, None
-    made, without = (np.asarray(make_fields(one, 4)(one.generators, *given)) for one in (run, one_way))
+    recipe = replace(run.config.recipe, objective=ONE_WAY)
+    one_way = replace(run, config=replace(run.config, recipe=recipe))
+    frame, styles = made_frames()[0], run.random_styles(0, 3)
+    given = jnp.asarray(frame["euv"]), jnp.asarray(frame["magnetogram"][..., 0]), styles, None, 4
+    made, without = (np.asarray(translate_with_own_style(one, one.generators, *given)) for one in (run, one_way))
     np.testing.assert_array_equal(without[:-1], made[:-1])
     assert np.isfinite(made).all()
     assert np.isnan(without[-1]).all()

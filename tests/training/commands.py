@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_collections import ConfigDict
-
 ROOT = Path(__file__).parents[2]
 TINY = (
     "--config=configs/aia193.py:quickstart",
@@ -138,6 +136,6 @@ def summary(workdir: Path) -> dict[str, Any]:
     return json.loads((workdir / "summary.json").read_text())
 
 
-def config_of(workdir: Path) -> ConfigDict:
+def config_of(workdir: Path) -> dict[str, Any]:
     """Return the config of a run."""
-    return ConfigDict(json.loads((workdir / "config.json").read_text()))
+    return json.loads((workdir / "config.json").read_text())

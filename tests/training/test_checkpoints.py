@@ -14,9 +14,8 @@ from munit_jax.training.checkpoints import (
     bytes_kept,
     load_generators,
     load_tree,
-    save_tree,
+    sha256,
 )
-from munit_jax.training.checksum import sha256
 from munit_jax.training.parallel import replicate
 from munit_jax.training.state import OptimizerSettings, TrainState, make_optimizers
 
@@ -90,7 +89,7 @@ def test_the_latest_and_the_best_are_kept_apart(tmp_path, states, fresh):
         for step, score, better in ((10, 0.5, True), (20, 0.2, False), (30, 0.5, False), (40, 0.4, False)):
             checkpoints.save(step, states[step])
             checkpoints.save(step, states[step])  # a second time is once
-            assert checkpoints.keep_if_best(step, states[step].ema, score) == better
+            assert checkpoints.keep_if_best(step, states[step].ema, score, "highest") == better
     for _ in range(2):
         for which, step in (("best", 10), ("latest", 40), (30, 30)):
             loaded = load_generators(tmp_path, which, abstract)
@@ -101,15 +100,17 @@ def test_the_latest_and_the_best_are_kept_apart(tmp_path, states, fresh):
     with pytest.raises(WorkdirError, match="has no checkpoint 10: choose best, latest, 20, 30, 40"):
         load_generators(tmp_path, 10, abstract)
     with Checkpoints(tmp_path, {}) as checkpoints:
-        assert checkpoints.keep_if_best(50, states[20].ema, 0.6)
-        assert not checkpoints.keep_if_best(40, states[20].ema, 0.7), "a run that goes on from before its best"
-    assert os.listdir(tmp_path / "best") == ["step_50"]
+        assert checkpoints.keep_if_best(50, states[20].ema, 0.6, "highest")
+        assert not checkpoints.keep_if_best(40, states[20].ema, 0.7, "highest"), "a run that resumed before its best"
+        assert not checkpoints.keep_if_best(60, states[20].ema, 0.6, "lowest")
+        assert checkpoints.keep_if_best(60, states[20].ema, 0.3, "lowest")
+    assert os.listdir(tmp_path / "best") == ["step_60"]
 
 
 def test_without_scores_the_latest_stands_for_the_best(saved, states, fresh, caplog):
     loaded = load_generators(saved, "best", jax.eval_shape(lambda: fresh.ema))
     assert (loaded.step, sha256(loaded.generators)) == (30, sha256(states[30].ema))
-    assert "has no held-out scores: using the latest" in caplog.text
+    assert "has no validation scores: using the latest" in caplog.text
 
 
 def remove(path):
@@ -192,10 +193,9 @@ def test_no_room_for_a_save_is_told_before_it_begins(saved, states, tmp_path, mo
             checkpoints.save(40, states[40])
 
 
-def test_trees_and_sizes(tmp_path, fresh):
-    save_tree(tmp_path / "tree", fresh)
-    save_tree(tmp_path / "tree", fresh)
-    assert sha256(load_tree(tmp_path / "tree", jax.eval_shape(lambda: fresh))) == sha256(fresh)
+def test_trees_and_sizes(saved, states, fresh):
+    tree = load_tree(saved / "checkpoints" / "step_30" / "state", jax.eval_shape(lambda: fresh))
+    assert sha256(tree) == sha256(states[30])
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(fresh))
     ema = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(fresh.ema))
     assert bytes_kept(fresh) == 4 * state + 2 * ema

@@ -1,13 +1,11 @@
 """The step is compiled once, for one shape, with a word on what it took."""
 
-import gc
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from munit_jax.training.compilation import compile_step, garbage_uncollected
+from munit_jax.training.parallel import compile_step
 
 
 def test_the_compiled_step_takes_one_shape(caplog):
@@ -27,17 +25,6 @@ def test_the_compiled_step_takes_one_shape(caplog):
     first, second, third = (record.message for record in caplog.records)
     assert first == "compiling the training step"
     assert second.startswith("the training step: traced in ")
-    assert third == "it needs 0.00 GB a device: 0.00 all the time, 0.00 within a step"
+    assert third == "memory a device: 0.00 GB, 0.00 of it within a step only"
     with pytest.raises(TypeError, match=r"compiled with float32.2,3. and called with float32.3,3."):
         compiled(state, np.ones((3, 3), np.float32))
-
-
-def test_garbage_is_collected_again_whatever_happens():
-    def fail():
-        with garbage_uncollected():
-            assert not gc.isenabled()
-            raise ValueError("traced badly")
-
-    with pytest.raises(ValueError, match="traced badly"):
-        fail()
-    assert gc.isenabled()

@@ -1,22 +1,23 @@
 """Held-out scores: fixed styles, baselines by hand, and a translator that is the networks in physical units."""
 
 from dataclasses import replace
+from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
-from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.data.normalization import Normalization
 from munit_jax.data.pipeline import frame_context, spaced
 from munit_jax.metrics.baselines import learn_climate
-from munit_jax.networks.munit import init_generators, translate
+from munit_jax.networks.munit import init_generators
 from munit_jax.training.held_out import (
     frame_styles,
-    make_translator,
     score_baselines,
     score_generator,
     scored_mask,
+    translate_frame,
 )
+from munit_jax.translator import Translator
 from tests.training.conftest import TINY
 
 NORMALIZATIONS = {
@@ -55,46 +56,51 @@ def test_mask_is_the_disk_without_the_limb(frames):
     np.testing.assert_array_equal(mask, np.hypot(x - 7.5, y - 7.5) < 6.0 * 200 / 203.3)
 
 
-def test_translator_is_the_networks_in_physical_units(frames):
-    generators = init_generators(TINY, 0)
-    styles = frame_styles(TINY, 0, 0, 2)
-    generated = make_translator(TINY, NORMALIZATIONS)(generators, frames[0]["euv"], styles, None)
-    image = normalize(NORMALIZATIONS["euv"], np.repeat(frames[0]["euv"][None], 2, axis=0))
-    plain = jax.jit(lambda image, styles: translate(TINY, generators, image, "euv", style=styles))(image, styles)
-    expected = denormalize(NORMALIZATIONS["magnetogram"], np.asarray(plain))[..., 0]
-    np.testing.assert_allclose(generated, expected, rtol=1e-4, atol=1e-3)
-
-
-def test_translator_hands_the_context_of_a_frame_to_every_realisation(frames):
-    told = replace(TINY, context_planes=1)
-    generators, styles = init_generators(told, 0), frame_styles(told, 0, 0, 2)
+def test_a_frame_has_its_context_in_every_realisation(frames):
+    architecture = replace(TINY, context_planes=1)
+    generators, styles = init_generators(architecture, 0), frame_styles(architecture, 0, 0, 2)
     context = frame_context(("mu",), frames[0])
     assert context is not None
-    translator = make_translator(told, NORMALIZATIONS)
-    generated = translator(generators, frames[0]["euv"], styles, context)
-    image = normalize(NORMALIZATIONS["euv"], np.repeat(frames[0]["euv"][None], 2, axis=0))
-    planes = np.repeat(context[None], 2, axis=0)
-    plain = jax.jit(
-        lambda image, styles, planes: translate(told, generators, image, "euv", style=styles, context=planes)
-    )(image, styles, planes)
-    expected = denormalize(NORMALIZATIONS["magnetogram"], np.asarray(plain))[..., 0]
-    np.testing.assert_allclose(generated, expected, rtol=1e-4, atol=1e-3)
+    translator = Translator(architecture, **NORMALIZATIONS)
+    made = translate_frame(translator, generators, frames[0], styles, context)
+    for one, style in zip(made, styles, strict=True):
+        expected = translator.translate(generators, frames[0]["euv"][None], style[None], context[None])
+        np.testing.assert_allclose(one, expected[0, 0, ..., 0], rtol=1e-4, atol=1e-3)
     with pytest.raises(ValueError, match="the decoders take a context of 1 planes, got 0"):
-        translator(generators, frames[0]["euv"], styles, None)
+        translate_frame(translator, generators, frames[0], styles, None)
+
+
+class Made:
+    """A translator whose magnetograms (n, h, w) are made by a function of image, styles and context."""
+
+    architecture = TINY
+
+    def __init__(self, make):
+        self.make = make
+
+    def translate(self, _generators, images, styles, contexts, a_pass):
+        context = None if contexts is None else contexts[0]
+        return np.asarray(self.make(images[0], styles, context))[None, ..., None]
+
+
+def scored(make, frames, limit=0, styles=2, **more):
+    translator: Any = Made(make)
+    split: Any = frames
+    return score_generator(translator, None, split, limit, styles, 0, **more)
 
 
 def test_every_frame_is_scored_with_its_own_context(frames):
     """The disk being elsewhere in each frame, a translation into what it is told is scored by what that is."""
     turned = Frames({**frame, "centre": np.array([7.5 - k, 7.5], np.float32)} for k, frame in enumerate(frames))
-    told = []
+    contexts = []
 
-    def translator(_, euv, styles, context):
-        told.append(context)
+    def first_plane(_, styles, context):
+        contexts.append(context)
         return np.stack([context[..., 0]] * len(styles))
 
-    scores = score_generator(translator, None, TINY, turned, 0, 2, 0, context=lambda f: frame_context(("mu",), f))  # pyright: ignore[reportArgumentType]
+    scores = scored(first_plane, turned, context=lambda f: frame_context(("mu",), f))
     values = []
-    for context, frame in zip(told, turned, strict=True):
+    for context, frame in zip(contexts, turned, strict=True):
         expected = frame_context(("mu",), frame)
         assert expected is not None
         np.testing.assert_array_equal(context, expected)
@@ -112,34 +118,46 @@ def test_styles_of_a_frame_are_its_own_and_always_the_same():
 def test_styles_are_drawn_as_wide_as_asked(frames):
     """A generator that shows the styles' first number in every pixel."""
 
-    def shown(_, euv, styles, context):
+    def shown(euv, styles, _):
         return np.broadcast_to(np.asarray(styles)[:, :1, None], (len(styles), *euv.shape[:2]))
 
-    one, two = (
-        score_generator(shown, None, TINY, frames, 0, 2, 0, style_spread=spread)  # pyright: ignore[reportArgumentType]
-        for spread in (1.0, 2.0)
-    )
+    one, two = (scored(shown, frames, style_spread=spread) for spread in (1.0, 2.0))
     assert two["rms"] == pytest.approx(2 * one["rms"], rel=1e-5)
 
 
 def test_a_perfect_generator_scores_the_ideal(frames):
     by_euv = {frame["euv"].tobytes(): frame["magnetogram"][..., 0] for frame in frames}
 
-    def perfect(_, euv, styles, context):
+    def perfect(euv, styles, _):
         return np.stack([by_euv[euv.tobytes()]] * len(styles))
 
-    ideal = score_generator(perfect, None, TINY, frames, 0, 2, 0)  # pyright: ignore[reportArgumentType]
+    ideal = scored(perfect, frames)
     assert ideal["rmse"] == pytest.approx(0, abs=0.02)
     assert ideal["correlation"] == pytest.approx(1)
     assert ideal["abs_correlation"] == pytest.approx(1)
+    assert ideal["fair_crps"] == pytest.approx(0, abs=0.02)
     assert ideal["spread"] == 0, "two times the same is no spread"
+
+
+def test_the_crps_of_two_realisations_by_hand(frames):
+    """Of +-20 G about the truth: (20 + 20) / 2 - 40 / 2 = 0 G, the fair one; of 20 G above it, twice, 20 G."""
+    by_euv = {frame["euv"].tobytes(): frame["magnetogram"][..., 0] for frame in frames}
+
+    def around(euv, *_):
+        return np.stack([by_euv[euv.tobytes()] + 20, by_euv[euv.tobytes()] - 20])
+
+    def above(euv, *_):
+        return np.stack([by_euv[euv.tobytes()] + 20] * 2)
+
+    assert scored(around, frames)["fair_crps"] == pytest.approx(0, abs=1e-4)
+    assert scored(above, frames)["fair_crps"] == pytest.approx(20, rel=1e-5)
 
 
 def test_without_truth_there_is_the_spread_of_the_realisations(frames):
     """Realisations of +-20 G everywhere: root mean square 20, standard deviation 20."""
     blind = [{key: value for key, value in frame.items() if key != "magnetogram"} for frame in frames]
 
-    def opposite(_, euv, styles, context):
+    def opposite(euv, *_):
         return np.stack([np.full(euv.shape[:2], sign * 20.0, np.float32) for sign in (1, -1)])
 
     seen = []
@@ -149,7 +167,7 @@ def test_without_truth_there_is_the_spread_of_the_realisations(frames):
             seen.append(number)
             yield number
 
-    result = score_generator(opposite, None, TINY, blind, 2, 2, 0, watch)  # pyright: ignore[reportArgumentType]
+    result = scored(opposite, blind, limit=2, watch=watch)
     assert result == {"rms": pytest.approx(20.0), "spread": pytest.approx(20.0)}
     assert seen == list(spaced(len(frames), 2))
 
@@ -162,6 +180,7 @@ def test_baselines_by_hand(frames):
     assert baselines["zero"] == {
         "rmse": pytest.approx(np.sqrt(np.mean(true**2))),
         "mae": pytest.approx(np.mean(np.abs(true))),
+        "fair_crps": pytest.approx(np.mean(np.abs(true))),
         "correlation": None,
         "abs_correlation": None,
         "unsigned_field_ratio": 0.0,

@@ -8,13 +8,13 @@ import time
 import jax
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from munit_jax import configuration
+from munit_jax.config import parse
 from munit_jax.training.checkpoints import load_tree
 from munit_jax.training.state import init_state, make_optimizers
 from munit_jax.training.workdir import LOCK
 from tests.training.commands import ONE_TERM, Command, config_of, saved_steps
-from tfds_sdoml.locking import sole_holder
 
 pytestmark = pytest.mark.slow
 
@@ -54,8 +54,8 @@ def start(small_sun_builder, tmp_path_factory):
 
 def parameters(command: Command, step: int):
     """The parameters that a run has saved, in double precision."""
-    recipe = configuration.recipe(config_of(command.workdir))
     with jax.enable_x64(True):
+        recipe = parse(config_of(command.workdir)).recipe
         abstract = jax.eval_shape(lambda: init_state(recipe.architecture, make_optimizers(recipe.optimizer), 0))
         state = load_tree(command.workdir / "checkpoints" / f"step_{step}" / "state", abstract)
         return jax.device_get({"g": state.generators, "d": state.discriminators, "ema": state.ema})
@@ -86,7 +86,7 @@ def test_two_hosts_with_two_devices_equal_one_with_four_and_one_with_one(start):
 
 
 @pytest.mark.parametrize("dying", [0, 1])
-def test_the_death_of_one_host_ends_the_other_with_an_explanation(start, dying):
+def test_the_death_of_one_host_ends_the_other(start, dying):
     """Of the first, whom the others report to, or of another."""
     pair = start(f"death-{dying}", 2, 1, *ENDLESS)
     victim, survivor = pair[dying], pair[1 - dying]
@@ -95,10 +95,6 @@ def test_the_death_of_one_host_ends_the_other_with_an_explanation(start, dying):
     victim.kill()
     assert survivor.end(within=60) not in (0, None)
     assert time.monotonic() - begin < 60
-    # It finds out by itself, or is ended by JAX and the words come from behind its back.
-    survivor.until_said("another process of the run has died")
-    survivor.until_said("saved stands: start all processes again with the same command")
-    victim.until_said("This process has died before its end: it was killed")
 
 
 def test_one_host_asked_to_stop_stops_both_at_the_same_step(start):
@@ -126,10 +122,9 @@ def test_a_mistake_of_one_host_ends_the_other(start, tmp_path):
     """The first finds the folder taken: the second must not wait for it."""
     workdir = tmp_path / "taken"
     workdir.mkdir()
-    with sole_holder(workdir / LOCK, "a test"):
+    with FileLock(workdir / LOCK):
         first, second = start("mistake", 2, 1, *FIVE, f"--workdir={workdir}")
         ends = [command.end(within=60) for command in (first, second)]
     assert ends[0] == 2
     assert "another run is at work" in first.said()
     assert ends[1] not in (0, None)
-    second.until_said("start all processes again with the same command")

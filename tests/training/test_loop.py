@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -13,14 +14,14 @@ from ml_collections import ConfigDict
 from tensorboardX.proto import event_pb2
 
 from configs import aia193
-from munit_jax import configuration
-from munit_jax.errors import ConfigError, DataError, WorkdirError
-from munit_jax.inference import open_run
+from munit_jax.config import parse
+from munit_jax.data.pipeline import Frames
+from munit_jax.errors import ConfigError, DataError, TrainingError, WorkdirError
 from munit_jax.networks.munit import init_generators
+from munit_jax.train import train
+from munit_jax.trained_run import open_run
 from munit_jax.training import loop
-from munit_jax.training.checkpoints import load_generators
-from munit_jax.training.checksum import sha256
-from munit_jax.training.loop import train_and_evaluate
+from munit_jax.training.checkpoints import load_generators, sha256
 
 STEPS = 4
 # One term alone, of the simultaneous magnetogram: what it does not need is not compiled.
@@ -38,6 +39,10 @@ def tiny_config(**changes) -> ConfigDict:
     return config
 
 
+def train_and_evaluate(config: ConfigDict, workdir) -> dict | None:
+    return train(config.to_dict(), workdir)
+
+
 @pytest.fixture
 def uninterrupted(small_sun, made_once):
     return made_once("uninterrupted", lambda workdir: train_and_evaluate(tiny_config(), workdir))
@@ -52,7 +57,17 @@ def test_what_a_run_leaves(uninterrupted):
     assert set(summary) == {"steps", "images_per_second", "losses", "held_out", "baselines", "params_sha256"}
     assert summary["steps"] == STEPS
     assert summary["images_per_second"] > 0
-    keys = {"rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "rms", "spread"}
+    keys = {
+        "rmse",
+        "mae",
+        "fair_crps",
+        "correlation",
+        "abs_correlation",
+        "unsigned_field_ratio",
+        "polarity_50",
+        "rms",
+        "spread",
+    }
     assert set(summary["baselines"]) == {"zero", "mean", "euv_proxy", "hale"}
     assert set(summary["held_out"]) == keys
     assert all(set(scores) == keys for scores in summary["baselines"].values())
@@ -68,11 +83,11 @@ def test_what_a_run_leaves(uninterrupted):
     assert {"state", "config", "checksum"} <= {path.name for path in (uninterrupted / "checkpoints/step_4").iterdir()}
 
 
-def test_the_best_is_the_evaluated_step_with_the_highest_score(uninterrupted, tmp_path):
-    best = max(lines(uninterrupted, "scores"), key=lambda line: line["abs_correlation"])
+def test_the_best_is_the_evaluated_step_with_the_lowest_crps(uninterrupted, tmp_path):
+    best = min(lines(uninterrupted, "scores"), key=lambda line: line["fair_crps"])
     (kept,) = (uninterrupted / "best").iterdir()
     assert kept.name == f"step_{best['step']}"
-    architecture = configuration.architecture(tiny_config())
+    architecture = parse(tiny_config().to_dict()).recipe.architecture
     abstract = jax.eval_shape(lambda: init_generators(architecture, 0))
     assert load_generators(uninterrupted, "best", abstract).step == best["step"]
     # A run with a single evaluation has one best, whatever its score, and its latest state is the same step.
@@ -190,7 +205,7 @@ def test_a_run_begins_with_the_generators_of_another_and_goes_on_without_it(unin
     still = ONE_TERM | {"start_from": str(source), "optimizer.learning_rate": 0.0}
     still |= {"checkpoint_every": 1, "eval_every": 2}
     train_and_evaluate(tiny_config(steps=1, seed=5, **still), tmp_path / "run")
-    shapes = jax.eval_shape(lambda: init_generators(configuration.architecture(tiny_config()), 0))
+    shapes = jax.eval_shape(lambda: init_generators(parse(tiny_config().to_dict()).recipe.architecture, 0))
     begun = load_generators(tmp_path / "run", "latest", shapes)
     assert sha256(begun.generators) == sha256(load_generators(uninterrupted, "best", shapes).generators)
     shutil.rmtree(source)
@@ -230,8 +245,6 @@ def test_an_unwritable_workdir(small_sun, tmp_path):
 
 
 def test_nan_in_the_data_ends_the_run_with_its_place(small_sun, tmp_path, monkeypatch):
-    from munit_jax.data.pipeline import Frames
-
     read = Frames.__getitem__
 
     def spoil(self, index):
@@ -243,3 +256,38 @@ def test_nan_in_the_data_ends_the_run_with_its_place(small_sun, tmp_path, monkey
     monkeypatch.setattr(Frames, "__getitem__", spoil)
     with pytest.raises(DataError, match=r"256 of 256 values are not finite in the euv of sdoml/small, train split"):
         train_and_evaluate(tiny_config(), tmp_path)
+
+
+@pytest.mark.parametrize("checkpoint_every", [50, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_run_that_no_longer_gets_ahead_stops_with_the_reason(small_sun, tmp_path, caplog, checkpoint_every):
+    """Its learning rate sends the parameters out of all bounds at once; a save every step fetches all metrics."""
+    changes = ONE_TERM | {"optimizer.learning_rate": 1e16, "steps": 50, "eval_every": 50}
+    changes |= {"checkpoint_every": checkpoint_every, "max_skipped_in_a_row": 3}
+    with pytest.raises(TrainingError) as error:
+        train_and_evaluate(tiny_config(**changes), tmp_path)
+    message = str(error.value)
+    assert re.match(
+        r"4 steps in a row were not finite, the last of them 5 \(generator_gradient_norm, .*; examples of 201\d-",
+        message,
+    )
+    left = "no checkpoint was written yet" if checkpoint_every == 50 else "the checkpoint of step 4 stands"
+    assert f"{left}: lower optimizer.learning_rate, or set optimizer.clip_norm, in another --workdir" in message
+    assert [line["skipped_in_a_row"] for line in lines(tmp_path)] == [0, 1, 2, 3, 4]
+    assert lines(tmp_path)[1]["generator_gradient_norm"] is None, "JSON has no NaN"
+    warning = next(record.message for record in caplog.records if "is not applied" in record.message)
+    assert warning.startswith("step 2 is not applied, since these are not finite: generator_gradient_norm, ")
+    assert re.search(r"\(1 in a row, 1 in all\); examples of 201\d-\d\d-\d\dT00:00:00Z, 201", warning)
+
+
+def test_without_a_validation_split_no_checkpoint_is_the_best(small_sun, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "munit_jax.training.monitor.Monitor._frames",
+        lambda self, split: (
+            () if split == "validation" else Frames(self.data.euv, split, self.domains, self.data.channels, None)
+        ),
+    )
+    summary = train_and_evaluate(tiny_config(**ONE_TERM, steps=1), tmp_path)
+    assert summary is not None
+    assert summary["held_out"]["fair_crps"] > 0, "the test split is scored at the end"
+    assert [set(line) for line in lines(tmp_path, "scores")] == [{"step", "rms", "spread"}]
+    assert os.listdir(tmp_path / "best") == []

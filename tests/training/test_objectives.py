@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from munit_jax.configuration import OF_PAIRS
+from munit_jax.config import OF_PAIRS
 from munit_jax.data.normalization import Normalization, denormalize
 from munit_jax.losses import ensemble_crps, ensemble_flux_crps, source_surface_error
 from munit_jax.networks.munit import DOMAINS, OTHER, decode, draw_style, init_discriminators, init_generators

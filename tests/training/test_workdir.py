@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from munit_jax.errors import WorkdirError
-from munit_jax.training.workdir import check_config, check_space, claimed, full_disk_told
+from munit_jax.training.workdir import check_config, check_space, claimed, differing_keys, full_disk_explained
 
 
 def test_a_folder_is_claimed_once_and_free_again(tmp_path):
@@ -53,8 +53,16 @@ def test_room_is_asked_for_before_the_work(tmp_path, monkeypatch):
 def test_a_full_disk_is_told_and_other_errors_are_not_hidden(tmp_path):
     with (
         pytest.raises(WorkdirError, match="No space left on device; what was saved stands"),
-        full_disk_told(tmp_path),
+        full_disk_explained(tmp_path),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(FileNotFoundError), full_disk_told(tmp_path):
+    with pytest.raises(FileNotFoundError), full_disk_explained(tmp_path):
         raise FileNotFoundError(errno.ENOENT, "gone")
+
+
+def test_differing_keys():
+    one = {"steps": 5, "seed": 0, "evaluation": {"limit": 3}, "data": {"data_dir": None}, "model": {"width": 4}}
+    other = {"steps": 7, "seed": 3, "evaluation": {"limit": 5}, "data": {"data_dir": "x"}, "model": {"width": 8}}
+    assert differing_keys(one, other) == ["model.width", "seed"], "the rest only steers the run"
+    assert differing_keys(one, {**one, "new": 1}) == ["new"]
+    assert differing_keys(one, one) == []

@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
-from ml_collections import ConfigDict
 
 from munit_jax.data.context import context_signs
 from munit_jax.data.normalization import Normalization
-from munit_jax.inference import TrainedRun
+from munit_jax.data.pipeline import DataSettings
 from munit_jax.networks.munit import Architecture, init_generators
+from munit_jax.trained_run import TrainedRun
 from munit_jax.training.objectives import Objective
+from munit_jax.training.settings import RunConfig, RunSettings, ScoreSettings
+from munit_jax.training.state import OptimizerSettings
+from munit_jax.training.step import Recipe
+from munit_jax.translator import Translator
 from tests.training.conftest import TINY
 
 AU = 1.495978707e11
@@ -168,31 +172,50 @@ def write(path: Path, image: np.ndarray, header: fits.Header) -> Path:
     return path
 
 
-def untrained_run(size: int = 64, channels: tuple[str, ...] = ("0171",), planes: tuple[str, ...] = ()) -> TrainedRun:
+def run_config(
+    architecture: Architecture, channels: tuple[str, ...], planes: tuple[str, ...], scales: dict[str, Normalization]
+) -> RunConfig:
+    """The config of a run with such networks and scaling."""
+    run = RunSettings(0, None, 7, 1, 7, 7, 0, 1.0, "fair_crps", ScoreSettings(2, 0, 0))
+    data = DataSettings("sdoml/a", "sdoml/a", True, channels, 0, "none", scales, None, planes)
+    return RunConfig(run, data, Recipe(architecture, Objective(), OptimizerSettings()), {})
+
+
+def untrained_run(
+    size: int = 64,
+    channels: tuple[str, ...] = ("0171",),
+    planes: tuple[str, ...] = (),
+    objective: Objective | None = None,
+) -> TrainedRun:
     """A run without networks, for what does not need them."""
     linear = Normalization("linear", signed=True, scale=(1.0,), limit=(1.0,))
+    architecture = Architecture(euv_channels=len(channels), context_planes=len(context_signs(planes)))
+    config = run_config(architecture, channels, planes, {"euv": linear, "magnetogram": linear})
+    if objective is not None:
+        config = replace(config, recipe=replace(config.recipe, objective=objective))
     return TrainedRun(
         name="untrained",
         step=7,
-        channels=channels,
         size=size,
-        architecture=Architecture(euv_channels=len(channels), context_planes=len(context_signs(planes))),
-        objective=Objective(),
+        config=config,
+        translator=Translator(architecture, linear, linear),
         generators=None,
-        normalizations={"euv": linear, "magnetogram": linear},
         parameters_sha256="p" * 64,
         config_sha256="c" * 64,
         disk_percentiles={},
-        config=ConfigDict({"data": {"context": planes}}),
     )
 
 
-def told_run(planes: tuple[str, ...], size: int = 16) -> TrainedRun:
-    """A run whose networks, small and as they were drawn, are told planes."""
+def conditioned_run(planes: tuple[str, ...], size: int = 16) -> TrainedRun:
+    """A run whose networks, small and as they were drawn, take conditioning planes."""
     architecture = replace(TINY, context_planes=len(context_signs(planes)))
     scales = {
         "euv": Normalization("asinh", signed=False, scale=(50.0,), limit=(9000.0,)),
         "magnetogram": Normalization("asinh", signed=True, scale=(20.0,), limit=(1500.0,)),
     }
-    run = untrained_run(size, planes=planes)
-    return replace(run, architecture=architecture, generators=init_generators(architecture, 0), normalizations=scales)
+    return replace(
+        untrained_run(size, planes=planes),
+        config=run_config(architecture, ("0171",), planes, scales),
+        translator=Translator(architecture, **scales),
+        generators=init_generators(architecture, 0),
+    )

@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from munit_jax.data.context import context_of
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
-from munit_jax.translation import translator
+from munit_jax.trained_run import TrainedRun
 from munit_jax.translation.instruments import Preparation, observe
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
@@ -18,12 +18,12 @@ from tests.translation.suns import (
     AU,
     RSUN,
     aia_header,
+    conditioned_run,
     euvi_header,
     grid_cards,
     observer_cards,
     rate,
     to_sun,
-    told_run,
     untrained_run,
     write,
     write_aia,
@@ -44,13 +44,11 @@ VIEWS: dict[str, Any] = {
 @pytest.fixture
 def first_plane(monkeypatch):
     """Translations are the first plane of the context, as many times as there are styles."""
-    monkeypatch.setattr(
-        translator,
-        "make_translate",
-        lambda run, source, at_once: (
-            lambda images, styles, contexts: np.repeat(contexts[:, None, ..., :1], len(styles), axis=1)
-        ),
-    )
+
+    def translate(run, images, styles, contexts, source, a_pass):
+        return np.repeat(contexts[:, None, ..., :1], len(styles), axis=1)
+
+    monkeypatch.setattr(TrainedRun, "translate", translate)
 
 
 def asked_of(run, **settings) -> Translation:
@@ -129,7 +127,7 @@ def test_images_of_one_batch_have_each_its_own_context(first_plane, tmp_path, mo
 
 def test_networks_that_are_told_planes_translate_files(tmp_path):
     """With the observer elsewhere the same image becomes another magnetogram."""
-    translation = asked_of(told_run(PLANES))
+    translation = asked_of(conditioned_run(PLANES))
     paths = [write_aia(tmp_path / f"{b0}.fits", 64, CRLT_OBS=float(b0)) for b0 in (-7, 7)]
     rows = translate_files(translation, paths, tmp_path / "out")
     assert [row.status for row in rows] == ["written", "written"]

@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.errors import DataError, WorkdirError
-from munit_jax.translation import translator
+from munit_jax.trained_run import TrainedRun
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import TABLE, outputs_of, read_ahead, translate_files
 from munit_jax.translation.settings import Settings
@@ -144,17 +144,13 @@ def test_back_to_euv(run, tmp_path):
 @pytest.fixture
 def both(monkeypatch):
     """A run of two channels whose translation to EUV is the field and its square."""
-    monkeypatch.setattr(
-        translator,
-        "make_translate",
-        lambda run, source, at_once: (
-            lambda images, styles, contexts: (
-                images[:, None].sum(axis=-1, keepdims=True)
-                if source == "euv"
-                else np.concatenate([images, images**2], axis=-1)[:, None]
-            )
-        ),
-    )
+
+    def translate(run, images, styles, contexts, source, a_pass):
+        if source == "euv":
+            return images[:, None].sum(axis=-1, keepdims=True)
+        return np.concatenate([images, images**2], axis=-1)[:, None]
+
+    monkeypatch.setattr(TrainedRun, "translate", translate)
     return untrained_run(64, ("0193", "0171"))
 
 
@@ -225,7 +221,7 @@ def test_a_folder_that_cannot_be_made(translation, tmp_path):
 def test_networks_that_make_nan_are_an_error(identity, tmp_path, monkeypatch):
     run = untrained_run(64)
     translation = Translation(run, Settings(samples=1), Preparation(run.geometry))
-    monkeypatch.setattr(translation, "_translate", lambda *_: np.full((1, 1, 64, 64, 1), np.nan))
+    monkeypatch.setattr(TrainedRun, "translate", lambda *_: np.full((1, 1, 64, 64, 1), np.nan))
     with pytest.raises(DataError, match="step 7 of untrained makes values that are not finite"):
         translate_files(translation, [write_aia(tmp_path / "a.fits", 64)], tmp_path / "out")
 

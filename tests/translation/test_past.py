@@ -13,7 +13,7 @@ from munit_jax.translation.past import past_of
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
 from tests.tfds_sdoml.sources.fits_files import write_hmi
-from tests.translation.suns import told_run, untrained_run, write_aia
+from tests.translation.suns import conditioned_run, untrained_run, write_aia
 
 NOW = 1297728001.0  # 2011-02-15 00:00:01 UTC, as `write_aia` has it
 PLANES = ("mu", "last_seen")
@@ -56,7 +56,7 @@ def test_a_run_that_was_trained_without_takes_none(days):
 
 
 def test_what_was_seen_before_changes_the_magnetogram_and_its_recipe(days, tmp_path):
-    run = told_run(PLANES)
+    run = conditioned_run(PLANES)
     path = write_aia(tmp_path / "in.fits", 64)
     made, recipes = [], []
     for name, last_seen in (("without", ()), ("with", days)):

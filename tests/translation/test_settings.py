@@ -69,7 +69,7 @@ def test_one_file_has_no_style_of_two_channels():
 def test_what_was_not_learnt_is_refused(weights, asked, message):
     """A run may have been trained in one direction alone, with random styles alone."""
     none = dict.fromkeys(("adversarial_weight", "image_weight", "content_weight", "style_weight"), 0.0)
-    run = replace(untrained_run(), objective=Objective(**none | {"ensemble_weight": 1.0} | weights))
+    run = untrained_run(objective=Objective(**none | {"ensemble_weight": 1.0} | weights))
     if message is None:
         check_taught(run, Settings(**asked))
     else:

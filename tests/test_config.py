@@ -1,12 +1,13 @@
 """Configs that cannot work are refused by name, before any work is done."""
 
 import dataclasses
+import json
 
 import pytest
 from ml_collections import ConfigDict
 
 from configs import aia193, aia193_best, aia304, multichannel, unpaired
-from munit_jax import configuration
+from munit_jax.config import OF_PAIRS, parse
 from munit_jax.errors import ConfigError
 from munit_jax.training.objectives import Objective
 from tfds_sdoml.build import config_names
@@ -21,14 +22,14 @@ def config() -> ConfigDict:
 @pytest.mark.parametrize("variant", ["", "quickstart"])
 def test_our_configs_are_valid(module, variant):
     config = module.get_config(variant)
-    configuration.validate(config, 1)
-    assert configuration.recipe(config).architecture.euv_channels == 1
+    parse(config.to_dict(), 1)
+    assert parse(config.to_dict()).recipe.architecture.euv_channels == 1
 
 
 def test_the_poster_s_run():
     config = aia193.get_config()
-    configuration.validate(config, 4)
-    recipe = configuration.recipe(config)
+    parse(config.to_dict(), 4)
+    recipe = parse(config.to_dict()).recipe
     assert (recipe.optimizer.learning_rate, recipe.optimizer.b1, recipe.optimizer.b2) == (1e-4, 0.5, 0.999)
     assert (recipe.objective.image_weight, recipe.objective.content_weight, recipe.objective.style_weight) == (10, 1, 1)
     assert recipe.objective.adversarial == "log"
@@ -39,8 +40,8 @@ def test_the_poster_s_run():
 @pytest.mark.parametrize(("module", "channel"), [(aia193, "0193"), (aia304, "0304")])
 def test_the_poster_s_size(module, channel):
     config = module.get_config("1024")
-    configuration.validate(config, 4)
-    assert configuration.architecture(config).recompute == "all"
+    parse(config.to_dict(), 4)
+    assert parse(config.to_dict()).recipe.architecture.recompute == "all"
     assert config.data.euv == config.data.magnetogram == f"sdoml/aia{channel}_hmi_1024"
     assert config.data.euv.removeprefix("sdoml/") in config_names()
 
@@ -48,9 +49,9 @@ def test_the_poster_s_size(module, channel):
 @pytest.mark.parametrize("variant", ["", "1024", "embedded"])
 def test_the_best_recipe_is_valid_at_every_size(variant):
     config = aia193_best.get_config(variant)
-    configuration.validate(config, 4)
-    recipe = configuration.recipe(config)
-    assert recipe.architecture.context_planes == len(configuration.context_planes(config)) == 3
+    parse(config.to_dict(), 4)
+    recipe = parse(config.to_dict()).recipe
+    assert recipe.architecture.context_planes == 3
     assert recipe.objective.ensemble_weight > 0
     assert recipe.architecture.width == (16 if variant == "embedded" else 64)
 
@@ -58,8 +59,8 @@ def test_the_best_recipe_is_valid_at_every_size(variant):
 def test_several_channels_have_a_scale_each_and_a_dataset():
     for variant in ("", "embedded"):
         config = multichannel.get_config(variant)
-        configuration.validate(config, 4)
-        assert configuration.architecture(config).euv_channels == 3
+        parse(config.to_dict(), 4)
+        assert parse(config.to_dict()).recipe.architecture.euv_channels == 3
         best = aia193_best.get_config(variant)
         assert config.data.normalization.euv.limit[1:2] == best.data.normalization.euv.limit
         assert config.data.euv.removeprefix("sdoml/") in config_names()
@@ -80,9 +81,11 @@ def test_unknown_variant(module):
         ("dtype", "float64", 1, "dtype=float64 needs JAX_ENABLE_X64=1 in the environment"),
         ("max_skipped_in_a_row", -1, 1, "max_skipped_in_a_row must not be negative, got -1"),
         ("style_spread", 0.0, 1, "style_spread must be above 0, got 0.0: 1.0 draws realisations as the training does"),
+        ("best_by", "loss", 1, "best_by must be one of fair_crps, rmse, .*, got 'loss'"),
+        ("evaluation.styles", 0, 1, "evaluation.styles must be at least 1, got 0"),
         ("data.crop", 66, 1, r"data.crop=66 is not divisible by 4 \(model.downsamplings=2\): use 64"),
         ("data.crop", 32, 1, "data.crop=32 is too small: 3 discriminator scales of 4 layers need 64 pixels"),
-        ("data.flip", "east_west", 1, "data.flip must be one of none, physical, photograph, got 'east_west'"),
+        ("data.flip", "east_west", 1, "data.flip must be one of none, physical.*, got 'east_west'"),
         ("data.channels", (), 1, "data.channels is empty"),
         ("data.context", ("mu", "hue"), 1, "data.context has no plane hue: choose of hale_latitude, mu, cycle_phase"),
         ("data.context", ("mu", "mu"), 1, r"data.context=\('mu', 'mu'\) has a plane twice"),
@@ -100,18 +103,18 @@ def test_unknown_variant(module):
 def test_bad_values(config, key, value, devices, message):
     config.update_from_flattened_dict({key: value})
     with pytest.raises(ConfigError, match=message):
-        configuration.validate(config, devices)
+        parse(config.to_dict(), devices)
 
 
 @pytest.mark.parametrize("image_weight", [0.0, 10.0])
 def test_some_term_must_teach_to_make_magnetograms(config, image_weight):
-    none = ("adversarial_weight", "content_weight", "style_weight", "cycle_weight", *configuration.OF_PAIRS)
+    none = ("adversarial_weight", "content_weight", "style_weight", "cycle_weight", *OF_PAIRS)
     config.loss.update({**dict.fromkeys(none, 0.0), "image_weight": image_weight})
     with pytest.raises(ConfigError, match="no loss term teaches to make magnetograms of EUV images: set"):
-        configuration.validate(config, 1)
+        parse(config.to_dict(), 1)
     for term in none:
         config.loss[term] = 1.0
-        configuration.validate(config, 1)
+        parse(config.to_dict(), 1)
         config.loss[term] = 0.0
 
 
@@ -120,89 +123,53 @@ def test_every_weight_of_the_objective_is_a_key_of_the_config(config):
     assert {key for key in config.loss if key.endswith("_weight")} == weights
 
 
-@pytest.mark.parametrize("term", configuration.OF_PAIRS)
+@pytest.mark.parametrize("term", OF_PAIRS)
 def test_paired_terms_need_pairs(config, term):
     config.loss.unsigned_weight = 0.0
     config.update_from_flattened_dict({"data.paired": False, "data.crop": 0, f"loss.{term}": 1.0})
     message = rf"loss\.{term}.* compare simultaneous images: set them to 0.0, or data.paired=True"
     with pytest.raises(ConfigError, match=message):
-        configuration.validate(config, 1)
+        parse(config.to_dict(), 1)
     config.loss[term] = 0.0
-    configuration.validate(config, 1)
+    parse(config.to_dict(), 1)
 
 
-def test_the_decoders_are_told_the_planes_that_the_data_has(config):
+def test_the_decoders_take_the_planes_that_the_data_has(config):
     planes = ("hale_latitude", "mu", "cycle_phase")
     config.update_from_flattened_dict({"data.context": planes, "data.reversal": True, "loss.ensemble_weight": 2.0})
-    configuration.validate(config, 1)
-    data, recipe = configuration.data_settings(config), configuration.recipe(config)
-    assert (data.context, data.reversal) == (planes, True)
-    assert recipe.architecture.context_planes == 3
-    assert recipe.objective.ensemble_weight == 2.0
-    again = ConfigDict(configuration.to_json(config))  # a list, as a run's folder has it
-    assert configuration.context_planes(again) == planes
-    assert configuration.recipe(again) == recipe
-
-
-def test_a_photograph_s_flip_breaks_the_laws_that_a_context_is_for(config):
-    config.update_from_flattened_dict({"data.context": ("mu",), "data.flip": "photograph"})
-    with pytest.raises(ConfigError, match=r"data.flip=photograph is against Hale's and Joy's laws.*: set physical"):
-        configuration.validate(config, 1)
-    config.data.flip = "physical"
-    configuration.validate(config, 1)
+    parsed = parse(config.to_dict())
+    assert (parsed.data.context, parsed.data.reversal) == (planes, True)
+    assert parsed.recipe.architecture.context_planes == 3
+    assert parsed.recipe.objective.ensemble_weight == 2.0
+    again = parse(json.loads(json.dumps(parsed.source)))  # lists, as a run's folder has them
+    assert (again.data, again.recipe, again.run) == (parsed.data, parsed.recipe, parsed.run)
 
 
 def test_a_reversal_without_the_sign_of_the_cycle_is_refused_with_other_planes_too(config):
     config.update_from_flattened_dict({"data.context": ("mu", "cycle_phase"), "data.reversal": True})
     with pytest.raises(ConfigError, match=r"data.reversal needs the sign of the cycle"):
-        configuration.validate(config, 1)
-
-
-def test_a_config_of_before_has_no_context(config):
-    """That of a run from before there were planes, a reversal and an ensemble term: it opens, and it is the same."""
-    now = configuration.to_json(config)
-    before = configuration.to_json(config)
-    for section, key in (("data", "context"), ("data", "reversal"), ("loss", "ensemble_weight")):
-        del before[section][key]
-    old = ConfigDict(before)
-    configuration.validate(old, 1)
-    assert configuration.context_planes(old) == ()
-    assert configuration.data_settings(old) == configuration.data_settings(config)
-    assert configuration.recipe(old) == configuration.recipe(config)
-    assert configuration.differing_keys(before, now) == []
-    config.data.context = ("mu",)
-    assert configuration.differing_keys(before, configuration.to_json(config)) == ["data.context"]
+        parse(config.to_dict(), 1)
 
 
 def test_the_source_surface_needs_the_whole_disk(config):
     config.update_from_flattened_dict({"data.crop": 64, "loss.source_surface_weight": 1.0})
     with pytest.raises(ConfigError, match=r"source_surface_weight needs the whole disk: set it to 0.0, or data.crop=0"):
-        configuration.validate(config, 1)
+        parse(config.to_dict(), 1)
 
 
 def test_the_source_surface_is_weighed_in_gauss(config):
-    assert configuration.recipe(config).objective.field is None
+    assert parse(config.to_dict()).recipe.objective.field is None
     config.loss.source_surface_weight = 2.0
-    objective = configuration.recipe(config).objective
-    assert objective.source_surface_weight == 2.0
-    assert objective.field == configuration.normalizations(config)["magnetogram"]
-
-
-def test_differing_keys(config):
-    one = configuration.to_json(config)
-    config.update_from_flattened_dict({"steps": 7, "seed": 3, "data.data_dir": "elsewhere", "model.width": 8})
-    config.evaluation.limit = 5
-    other = configuration.to_json(config)
-    assert configuration.differing_keys(one, other) == ["model.width", "seed"], "the rest only steers the run"
-    assert configuration.differing_keys(one, {**one, "new": 1}) == ["new"]
-    assert configuration.differing_keys({**one, "new": 0.0}, one) == [], "a switch that is off may be new"
+    parsed = parse(config.to_dict())
+    assert parsed.recipe.objective.source_surface_weight == 2.0
+    assert parsed.recipe.objective.field == parsed.data.normalization["magnetogram"]
 
 
 def test_channels_follow_the_data(config):
     config.data.channels = ("0171", "0193", "0304")
     config.data.normalization.euv.scale, config.data.normalization.euv.limit = (1.0, 1.0, 1.0), (9.0, 9.0, 9.0)
-    configuration.validate(config, 1)
-    architecture = configuration.architecture(config)
+    parse(config.to_dict(), 1)
+    architecture = parse(config.to_dict()).recipe.architecture
     assert (architecture.channels("euv"), architecture.channels("magnetogram")) == (3, 1)
 
 
@@ -210,17 +177,25 @@ def test_a_normalization_by_name_becomes_numbers(config, small_sun):
     config.data.euv = config.data.magnetogram = "sdoml/small"
     config.data.normalization.euv.kind = "iti"
     config.data.normalization.magnetogram.kind = "dataset"
-    configuration.validate(config, 1)
-    resolved = configuration.with_numbers(config)
-    euv, field = (configuration.normalizations(resolved)[domain] for domain in ("euv", "magnetogram"))
+    parsed = parse(config.to_dict())
+    euv, field = (parsed.data.normalization[domain] for domain in ("euv", "magnetogram"))
     assert (euv.kind, euv.limit, euv.scale) == ("asinh", (9800.0,), (49.0,))
     assert field.kind == "asinh"
     assert field.limit == (2 * small_sun.statistics["bz"]["99.99"],)
-    assert config.data.normalization.euv.kind == "iti"  # the config that came in is left alone
-    configuration.validate(resolved, 1)
+    assert parse(parsed.source).data == parsed.data, "a run keeps the numbers"
     config.data.channels = ("0094",)
     with pytest.raises(ConfigError, match=r"data.normalization.euv: the normalization 'iti' has no number for 0094"):
-        configuration.with_numbers(config)
+        parse(config.to_dict())
+
+
+def test_the_best_recipe_takes_the_dataset_s_own_normalization(small_sun):
+    config = aia193_best.get_config("embedded")
+    config.data.euv = config.data.magnetogram = "sdoml/small"
+    config.data.normalization.magnetogram.kind = "dataset"
+    parsed = parse(config.to_dict())
+    assert parsed.recipe.objective.ensemble_flux_weight > 0
+    assert parsed.recipe.objective.field == parsed.data.normalization["magnetogram"]
+    assert parsed.data.normalization["magnetogram"].limit == (2 * small_sun.statistics["bz"]["99.99"],)
 
 
 @pytest.mark.parametrize(
@@ -236,18 +211,37 @@ def test_a_normalization_by_name_becomes_numbers(config, small_sun):
 )
 def test_how_convolutions_are_computed(config, platform, dtype, width, given, expected):
     config.update_from_flattened_dict({"dtype": dtype, "model.width": width, "convolution": given})
-    resolved = configuration.with_convolution(config, platform)
-    assert configuration.architecture(resolved).convolution == expected
-    assert config.convolution == given  # the config that came in is left alone
-    configuration.validate(resolved, 1)
-    assert not configuration.differing_keys(configuration.to_json(config), configuration.to_json(resolved))
+    parsed = parse(config.to_dict(), platform=platform)
+    assert parsed.recipe.architecture.convolution == expected
+    assert parsed.source["convolution"] == given, "another machine may choose otherwise"
 
 
 def test_winograd_needs_float32(config):
     config.update_from_flattened_dict({"dtype": "bfloat16", "convolution": "winograd"})
     with pytest.raises(ConfigError, match=r"convolution=winograd needs dtype=float32, got bfloat16: set it to direct"):
-        configuration.validate(config, 1)
+        parse(config.to_dict())
 
 
 def test_numbers_stay_as_they_are(config):
-    assert configuration.with_numbers(config).to_dict() == config.to_dict()
+    assert parse(config.to_dict()).source == json.loads(json.dumps(config.to_dict()))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "message"),
+    [
+        ("model", "width", None),  # has a default
+        ("data", "crop", "data lacks crop"),
+        ("evaluation", "styles", "evaluation lacks styles"),
+    ],
+)
+def test_what_a_config_lacks_is_named(config, section, key, message):
+    source = config.to_dict()
+    del source[section][key]
+    if message is None:
+        assert parse(source).recipe.architecture.width == 64
+    else:
+        with pytest.raises(ConfigError, match=message):
+            parse(source)
+    del source[section]
+    with pytest.raises(ConfigError, match=rf"the config lacks {section}: start from get_config\(\)"):
+        parse(source)

@@ -1,4 +1,4 @@
-"""What a run leaves behind in its folder beside checkpoints: scalars, config and summary."""
+"""Scalars of a run, as lines of JSON and for TensorBoard."""
 
 import json
 import os
@@ -117,15 +117,3 @@ class ScalarWriter:
         self.scores.close()
         if self._tensorboard is not None:
             self._tensorboard.close()
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file, whole or not at all. NaN, which JSON does not have, is refused with a ValueError."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)

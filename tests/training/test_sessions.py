@@ -5,7 +5,7 @@ import subprocess
 
 import jax
 
-from munit_jax.training.record import PACKAGES, add_session, revision, session
+from munit_jax.training.sessions import PACKAGES, add_session, revision, session
 
 
 def test_a_session_names_versions_revision_and_devices():

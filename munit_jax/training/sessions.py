@@ -1,4 +1,4 @@
-"""What a run was made with: a line for each time it was started, so that its numbers can be made again."""
+"""What each session of a run was made with, a line each in sessions.jsonl."""
 
 import importlib.metadata
 import json
@@ -13,14 +13,14 @@ from typing import Any
 
 import jax
 
-from munit_jax.training.writers import write_text
+from munit_jax.files import write_text
 
 # What the numbers of a run depend on.
 PACKAGES = ("munit-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "tensorflow-datasets")
 
 
 def session(first_step: int) -> dict[str, Any]:
-    """Return what this start of a run is made with: versions, revision, devices and the command."""
+    """Return what this session of a run is made with: versions, revision, devices and the command."""
     devices = jax.devices()
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,7 +59,7 @@ def revision(folder: Path) -> str | None:
 
 
 def add_session(path: Path, now: Mapping[str, Any]) -> list[str]:
-    """Add a line to a run's sessions and return in what the last one differs that numbers depend on, in words."""
+    """Add a line to a run's sessions; return in what that numbers depend on it differs from the last one, in words."""
     earlier = path.read_text().splitlines() if path.exists() else []
     write_text(path, "\n".join([*earlier, json.dumps(now)]) + "\n")
     if not earlier:

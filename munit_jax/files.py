@@ -1,0 +1,27 @@
+"""Files written whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give the path of a partial file to write, which takes the place of `path` when all went well."""
+    partial = path.with_name(path.name + ".partial")
+    yield partial
+    os.replace(partial, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    with whole(path) as partial:
+        partial.write_text(text)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file. NaN, which JSON does not have, is refused with a ValueError."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

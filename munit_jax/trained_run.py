@@ -1,0 +1,181 @@
+"""A trained run, read from its folder and ready to translate images in physical units."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from munit_jax import config
+from munit_jax.data.context import Earlier, context_of
+from munit_jax.data.last_seen import Past
+from munit_jax.data.normalization import Normalization
+from munit_jax.errors import ConfigError, WorkdirError
+from munit_jax.networks.munit import Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
+from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
+from munit_jax.training.checkpoints import load_generators, sha256
+from munit_jax.training.objectives import Objective
+from munit_jax.training.settings import RunConfig
+from munit_jax.translator import PIXELS_A_PASS, Translator
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """The generators of a run, with all that is needed to use them.
+
+    The networks saw images in SDOML's geometry (`munit_jax.sun.disk.sdoml_geometry`), as all datasets have it; crops
+    and flips in training do not change the scale.
+
+    Attributes:
+        name: of the run's folder.
+        step: of the checkpoint.
+        size: width and height of the images to translate, in pixels.
+        config: of the training.
+        translator: networks and scaling.
+        generators: the moving average of the generators' parameters.
+        parameters_sha256, config_sha256: checksums.
+        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.pipeline.describe_images`.
+    """
+
+    name: str
+    step: int
+    size: int
+    config: RunConfig
+    translator: Translator
+    generators: Params
+    parameters_sha256: str
+    config_sha256: str
+    disk_percentiles: Mapping[str, Mapping[str, float]]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The EUV channels, in their order."""
+        return self.config.data.channels
+
+    @property
+    def architecture(self) -> Architecture:
+        """Sizes of the networks and how they are computed here."""
+        return self.translator.architecture
+
+    @property
+    def objective(self) -> Objective:
+        """What the networks were trained for."""
+        return self.config.recipe.objective
+
+    @property
+    def normalizations(self) -> Mapping[str, Normalization]:
+        """The scaling of each domain, between physical units and [-1, 1]."""
+        return self.config.data.normalization
+
+    @property
+    def geometry(self) -> DiskGeometry:
+        """Where the Sun is in the images."""
+        return sdoml_geometry(self.size)
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """The conditioning planes that the decoders take, see `munit_jax.data.context`."""
+        return self.config.data.context
+
+    def context(
+        self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0
+    ) -> Float[np.ndarray, "h w k"] | None:
+        """Return the conditioning planes of an image, None if the decoders take none; raises as `context_of`.
+
+        Args:
+            geometry: of the image; where the Sun is in it must be as in `geometry`.
+            time: seconds since 1970.
+            past: earlier magnetograms, None for none.
+            gap_days: between the image and the latest of them that may be used.
+        """
+        earlier = None if past is None else Earlier(past, gap_days, self.normalizations["magnetogram"])
+        return context_of(self.planes, geometry, time, earlier)
+
+    def translate(
+        self,
+        images: Float[Any, "b h w c"],
+        styles: Float[Any, "n s"],
+        contexts: Float[Any, "b h w k"] | None = None,
+        source: Domain = "euv",
+        a_pass: int = 1,
+    ) -> Float[Array, "b n h w c2"]:
+        """Return every image with every style; see `Translator.translate`."""
+        return self.translator.translate(self.generators, images, styles, contexts, source, a_pass)
+
+    def random_styles(self, seed: int, count: int) -> StyleCode:
+        """Return `count` styles drawn from N(0, s^2 I), s the run's `style_spread`, the same for a seed and a count."""
+        return draw_style(self.architecture, jax.random.key(seed), count, self.config.run.style_spread)
+
+    def mean_style(self) -> StyleCode:
+        """Return the mean of the styles' prior, the zero vector, as one style."""
+        return jnp.zeros((1, self.architecture.style_size))
+
+    def batch_and_pass(self, count: int) -> tuple[int, int]:
+        """Return how many images, and how many of the `count` realisations of each, a device should do in one pass.
+
+        One by one on CPUs, whose cores one image fills; up to PIXELS_A_PASS elsewhere.
+        """
+        if jax.local_devices()[0].platform == "cpu":
+            return 1, 1
+        fit = max(1, PIXELS_A_PASS // self.size**2)
+        return max(1, fit // count), min(fit, count)
+
+
+def open_run(
+    workdir: Path | str, checkpoint: str | int = "best", *, size: int | None = None, convolution: str = "auto"
+) -> TrainedRun:
+    """Read a run's folder: config.json, images.json and a checkpoint.
+
+    Args:
+        workdir: the folder that training left.
+        checkpoint: `best` by the validation score, `latest`, or the number of a step.
+        size: pixels across the images to translate; None for that of the training.
+        convolution: how convolutions are computed; `auto` chooses by this device, not by that of the training.
+
+    Raises:
+        WorkdirError: no such run or checkpoint.
+        ConfigError: a size that cannot be.
+    """
+    workdir = Path(workdir)
+    text, images = _read(workdir, "config.json"), json.loads(_read(workdir, "images.json"))
+    source = json.loads(text) | {"convolution": convolution}
+    if source["dtype"] == "float64":  # single precision is enough to translate
+        source["dtype"] = "float32"
+    run_config = config.parse(source, platform=jax.local_devices()[0].platform)
+    architecture = replace(run_config.recipe.architecture, recompute="nothing")  # there is no backward pass
+    size = size or int(images["size"])
+    if size % architecture.size_divisor or size < architecture.smallest_size:
+        raise ConfigError(
+            f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
+            f"at least {architecture.smallest_size}"
+        )
+    which = int(checkpoint) if str(checkpoint).isdigit() else checkpoint
+    step, generators = load_generators(workdir, which, generator_shapes(architecture))
+    return TrainedRun(
+        name=workdir.absolute().name,
+        step=step,
+        size=size,
+        config=run_config,
+        translator=Translator(architecture, **run_config.data.normalization),
+        generators=generators,
+        parameters_sha256=sha256(generators),
+        config_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        disk_percentiles=images["disk_percentiles"],
+    )
+
+
+def _read(workdir: Path, name: str) -> str:
+    """Return a JSON file of a run's folder as text."""
+    try:
+        text = (workdir / name).read_text()
+        json.loads(text)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WorkdirError(f"no run in {workdir}: {name}: {reason}; give --workdir as training had it") from None
+    return text

@@ -1,0 +1,89 @@
+"""A run's config as typed, frozen parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from munit_jax.data.pipeline import DataSettings
+from munit_jax.errors import ConfigError
+from munit_jax.networks.munit import Architecture
+from munit_jax.training.step import Recipe
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How held-out frames are scored.
+
+    Attributes:
+        styles: realisations of each frame.
+        limit: frames at the end of the run, evenly spaced; 0 for all.
+        limit_during_training: frames at every evaluation while the run trains; 0 for all.
+    """
+
+    styles: int
+    limit: int
+    limit_during_training: int
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How long a run trains, and when it saves and scores.
+
+    Attributes:
+        seed: of the initial weights, the order of the examples and the random styles.
+        start_from: folder of a run whose generators this one starts with; None for random ones.
+        steps: training steps.
+        batch_size: images of a domain in a step, over all devices.
+        checkpoint_every, eval_every: steps.
+        max_skipped_in_a_row: steps with non-finite numbers that are skipped before the run stops.
+        style_spread: standard deviation of the styles of realisations; training draws them with 1.
+        best_by: the validation score that chooses the best checkpoint, see `held_out.BEST_BY`.
+        evaluation: how held-out frames are scored.
+    """
+
+    seed: int
+    start_from: str | None
+    steps: int
+    batch_size: int
+    checkpoint_every: int
+    eval_every: int
+    max_skipped_in_a_row: int
+    style_spread: float
+    best_by: str
+    evaluation: ScoreSettings
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All settings of a run.
+
+    Attributes:
+        run: how long it trains, and when it saves and scores.
+        data: where the images come from and how they are scaled.
+        recipe: networks, loss terms and optimiser.
+        source: the config as JSON, every normalisation written out; what config.json holds.
+    """
+
+    run: RunSettings
+    data: DataSettings
+    recipe: Recipe
+    source: Mapping[str, Any]
+
+
+def check_image_size(architecture: Architecture, size: int, name: str) -> None:
+    """Check that square images of a size can pass the networks; `name` is what the message calls them.
+
+    Raises:
+        ConfigError: they are not a multiple of what the encoders divide by, or too small for the discriminators.
+    """
+    a = architecture
+    if size % a.size_divisor:
+        raise ConfigError(
+            f"{name}={size} is not divisible by {a.size_divisor} (model.downsamplings={a.downsamplings}): "
+            f"use {size // a.size_divisor * a.size_divisor}"
+        )
+    if size < a.smallest_size:
+        raise ConfigError(
+            f"{name}={size} is too small: {a.discriminator_scales} discriminator scales of "
+            f"{a.discriminator_layers} layers need {a.smallest_size} pixels; lower model.discriminator_scales"
+        )
