@@ -6,6 +6,7 @@ A user's mistake is one line and exit code 2, never a traceback.
 import glob
 import inspect
 import logging
+import math
 import os
 import re
 import signal
@@ -78,7 +79,22 @@ def _parse_flags(arguments: Sequence[str], flag_values: flags.FlagValues, descri
         # Errors inside a config file come with its traceback in the message: the last line says what is wrong.
         lines = str(error).strip().splitlines()
         _fail(lines[-1].strip().removeprefix("ValueError: ") if len(lines) > 2 else str(error))
+    for name in flag_values:
+        _check_flag(flag_values[name])
     return rest
+
+
+def _check_flag(flag: flags.Flag) -> None:
+    """Refuse values that no flag takes, nan, inf and empty text, and put the user's folder in for `~`."""
+    values = flag.value if isinstance(flag.value, list) else [flag.value]
+    for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            _fail(f"--{flag.name}={value}: give a finite number")
+        if value == "":
+            _fail(f"--{flag.name} is empty: give a value (is a variable of the shell unset?), or leave the flag out")
+    expanded = [os.path.expanduser(value) if isinstance(value, str) else value for value in values]
+    if expanded != values:
+        flag.value = expanded if isinstance(flag.value, list) else expanded[0]
 
 
 def _with_our_config(argument: str) -> str:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import os
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -52,6 +54,8 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
     if missing := [name for name in (*SECTIONS, *ARITHMETIC) if name not in tree]:
         raise ConfigError(f"the config lacks {', '.join(missing)}: start from get_config() of configs/aia193.py")
     top = {key: value for key, value in tree.items() if key not in (*SECTIONS, *ARITHMETIC)}
+    if top.get("start_from"):
+        top["start_from"] = os.path.expanduser(top["start_from"])
     run = _part(RunSettings, top, "the config", evaluation=_part(ScoreSettings, tree["evaluation"], "evaluation"))
     _check_run(run, devices)
     architecture = _architecture(tree, platform)
@@ -193,6 +197,10 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
 
 def _part[T](cls: type[T], section: Mapping[str, Any], name: str, **more: Any) -> T:
     """Return a section of the config as its dataclass; its lists become tuples."""
+    for key, value in section.items():
+        numbers = [x for x in (value if isinstance(value, list) else [value]) if isinstance(x, float)]
+        if not all(map(math.isfinite, numbers)):
+            raise ConfigError(f"{name}: {key} must be finite, got {value}")
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in {**section, **more}.items()}
     fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
     known = {field.name for field in fields}

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+import munit_jax
 from munit_jax import config
 from munit_jax.data.context import Earlier, context_of
 from munit_jax.data.last_seen import Past
@@ -132,6 +133,12 @@ def open_run(
 ) -> TrainedRun:
     """Read a run's folder: config.json, images.json and a checkpoint.
 
+        >>> run = munit_jax.open_run(workdir)
+        >>> styles = run.random_styles(seed=0, count=16)
+        >>> magnetograms = run.translate(euv, styles)  # DN/s to gauss, in the geometry of the training
+        >>> magnetograms.shape  # image, realisation, row, column, channel
+        (1, 16, 16, 16, 1)
+
     Args:
         workdir: the folder that training left.
         checkpoint: `best` by the validation score, `latest`, or the number of a step.
@@ -167,6 +174,25 @@ def open_run(
         parameters_sha256=sha256(generators),
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         disk_percentiles=images["disk_percentiles"],
+    )
+
+
+def load_pretrained(name: str = "aia193") -> TrainedRun:
+    """Read weights that come with the package.
+
+        >>> run = munit_jax.load_pretrained()
+        Traceback (most recent call last):
+        munit_jax.errors.WorkdirError: no weights come with munit_jax 0.1.0: train a run ...
+
+    Args:
+        name: of the weights.
+
+    Raises:
+        WorkdirError: there are none of that name.
+    """
+    raise WorkdirError(
+        f"no weights come with munit_jax {munit_jax.__version__}: train a run (python -m munit_jax.train "
+        f"--config=configs/{name}.py) and read it with munit_jax.open_run(workdir)"
     )
 
 

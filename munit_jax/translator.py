@@ -22,6 +22,15 @@ class Translator:
 
     Each method is compiled once for each shape, whichever validation, evaluation or command calls it.
 
+        >>> architecture = Architecture(width=2, mlp_width=4, residual_blocks=1, discriminator_scales=1)
+        >>> euv = Normalization("asinh", signed=False, scale=(49.0,), limit=(9800.0,))
+        >>> magnetogram = Normalization("asinh", signed=True, scale=(100.0,), limit=(3000.0,))
+        >>> translator = munit_jax.Translator(architecture, euv, magnetogram)
+        >>> generators = init_generators(architecture, seed=0)
+        >>> styles = jax.numpy.zeros((4, architecture.style_size))
+        >>> translator.translate(generators, jax.numpy.ones((1, 16, 16, 1)), styles).shape
+        (1, 4, 16, 16, 1)
+
     Attributes:
         architecture: sizes of the networks and how they are computed.
         euv, magnetogram: scaling of the images, between DN/s or gauss and [-1, 1].

@@ -78,3 +78,28 @@ def test_what_a_command_logs_goes_to_its_terminal_and_to_nothing_after_it(tmp_pa
     assert logging.getLogger("munit_jax").handlers == []
     logging.getLogger("munit_jax").warning("after it")
     assert caplog.messages == ["after it"]
+
+
+@pytest.mark.parametrize(
+    ("module", "flag", "message"),
+    [
+        ("train", "--workdir=", "--workdir is empty: give a value"),
+        ("evaluate", "--show=", "--show is empty: give a value"),
+        ("corona", "--rss=inf", "--rss=inf: give a finite number"),
+        ("evaluate", "--seed_radius=nan", "--seed_radius=nan: give a finite number"),
+    ],
+)
+def test_a_value_that_no_flag_takes_is_refused_before_any_work(module, flag, message, tmp_path):
+    result = call(module, tmp_path, flag)
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith(f"error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tilde_is_the_user_s_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = call("evaluate", tmp_path, "--workdir=~/run")
+    assert result.stderr.startswith(f"error: no run in {tmp_path}/run: config.json: No such file")
+    result = call("corona", tmp_path, "--synoptic=~/a.fits", "--synoptic=~/b.fits", "--output=~/out")
+    assert result.stderr == f"error: no file {tmp_path}/b.fits\n"

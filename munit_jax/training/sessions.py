@@ -60,7 +60,7 @@ def revision(folder: Path) -> str | None:
 
 def add_session(path: Path, now: Mapping[str, Any]) -> list[str]:
     """Add a line to a run's sessions; return in what that numbers depend on it differs from the last one, in words."""
-    earlier = path.read_text().splitlines() if path.exists() else []
+    earlier = [line for line in path.read_text().splitlines() if _is_json(line)] if path.exists() else []
     write_text(path, "\n".join([*earlier, json.dumps(now)]) + "\n")
     if not earlier:
         return []
@@ -69,3 +69,11 @@ def add_session(path: Path, now: Mapping[str, Any]) -> list[str]:
     pairs = [(key, then.get(key), now[key]) for key in keys]
     pairs += [(name, then["packages"].get(name), version) for name, version in now["packages"].items()]
     return [f"{name} {old} then, {new} now" for name, old, new in pairs if old != new]
+
+
+def _is_json(line: str) -> bool:
+    """Return whether a line is whole: one that a power cut left torn, or empty, is dropped."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

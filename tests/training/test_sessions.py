@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import jax
+import pytest
 
 from munit_jax.training.sessions import PACKAGES, add_session, revision, session
 
@@ -25,6 +26,16 @@ def test_what_numbers_depend_on_is_compared_with_the_last_start(tmp_path):
     changed = now | {"devices": 2, "packages": now["packages"] | {"jax": "0.1"}}
     assert add_session(path, changed) == ["devices 4 then, 2 now", f"jax {jax.__version__} then, 0.1 now"]
     assert len(path.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("torn", ['{"time": "2026', "\n", "null\n", "\x00\x00"])
+def test_a_torn_line_is_dropped(tmp_path, torn):
+    path = tmp_path / "sessions.jsonl"
+    add_session(path, session(0))
+    with path.open("a") as file:
+        file.write(torn)
+    assert add_session(path, session(5) | {"devices": 2}) == ["devices 4 then, 2 now"]
+    assert [json.loads(line)["first_step"] for line in path.read_text().splitlines()] == [0, 5]
 
 
 def test_the_revision_is_of_the_checkout_and_says_if_it_is_changed(tmp_path):
