@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 from munit_jax.configuration import data_settings
-from munit_jax.data.pipeline import Frames, format_time, geometry_of
+from munit_jax.data.datasets import Frames, format_time, geometry_of
 from munit_jax.figures import draw_euv, draw_magnetogram
 from munit_jax.inference import TrainedRun, make_translate, open_run, random_styles
 from munit_jax.metrics.structure import BANDS, power_ratio, structure_sums

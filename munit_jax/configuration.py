@@ -11,9 +11,9 @@ import jax
 from munit_jax import losses
 from munit_jax.data.augment import Flip
 from munit_jax.data.context import check_planes, context_signs
-from munit_jax.data.normalization import Normalization
-from munit_jax.data.pipeline import LINE_OF_SIGHT, DataSettings, dataset_statistics
-from munit_jax.data.presets import PRESETS, preset
+from munit_jax.data.datasets import LINE_OF_SIGHT, dataset_statistics
+from munit_jax.data.normalization import PRESETS, Normalization, preset
+from munit_jax.data.pipeline import DataSettings
 from munit_jax.errors import ConfigError
 from munit_jax.networks.blocks import Recompute
 from munit_jax.networks.convolution import Algorithm
@@ -200,10 +200,6 @@ def validate(config: Config, devices: int) -> None:
     if not config.data.channels:
         raise ConfigError("data.channels is empty: name at least one EUV channel, such as ('0193',)")
     check_planes(context_planes(config))
-    if context_planes(config) and config.data.flip == "photograph":
-        raise ConfigError(
-            "data.flip=photograph is against Hale's and Joy's laws, which data.context is for: set physical"
-        )
     if config.data.get("reversal") and "hale_latitude" not in context_planes(config):
         raise ConfigError("data.reversal needs the sign of the cycle: put hale_latitude into data.context")
     for domain in DOMAINS:

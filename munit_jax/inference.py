@@ -23,8 +23,7 @@ from ml_collections import ConfigDict
 
 from munit_jax import configuration
 from munit_jax.configuration import Config
-from munit_jax.data.context import Earlier, context_of
-from munit_jax.data.last_seen import Past
+from munit_jax.data.context import Earlier, Past, context_of
 from munit_jax.data.normalization import Normalization, denormalize, normalize
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks import munit
@@ -79,7 +78,7 @@ class TrainedRun:
         generators: the moving average of the generators' parameters.
         normalizations: of each domain, between physical units and [-1, 1].
         parameters_sha256, config_sha256: checksums.
-        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.pipeline.describe_images`.
+        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.datasets.describe_images`.
         config: of the training.
     """
 

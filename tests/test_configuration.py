@@ -82,7 +82,7 @@ def test_unknown_variant(module):
         ("style_spread", 0.0, 1, "style_spread must be above 0, got 0.0: 1.0 draws realisations as the training does"),
         ("data.crop", 66, 1, r"data.crop=66 is not divisible by 4 \(model.downsamplings=2\): use 64"),
         ("data.crop", 32, 1, "data.crop=32 is too small: 3 discriminator scales of 4 layers need 64 pixels"),
-        ("data.flip", "east_west", 1, "data.flip must be one of none, physical, photograph, got 'east_west'"),
+        ("data.flip", "east_west", 1, "data.flip must be one of none, physical, got 'east_west'"),
         ("data.channels", (), 1, "data.channels is empty"),
         ("data.context", ("mu", "hue"), 1, "data.context has no plane hue: choose of hale_latitude, mu, cycle_phase"),
         ("data.context", ("mu", "mu"), 1, r"data.context=\('mu', 'mu'\) has a plane twice"),
@@ -142,14 +142,6 @@ def test_the_decoders_are_told_the_planes_that_the_data_has(config):
     again = ConfigDict(configuration.to_json(config))  # a list, as a run's folder has it
     assert configuration.context_planes(again) == planes
     assert configuration.recipe(again) == recipe
-
-
-def test_a_photograph_s_flip_breaks_the_laws_that_a_context_is_for(config):
-    config.update_from_flattened_dict({"data.context": ("mu",), "data.flip": "photograph"})
-    with pytest.raises(ConfigError, match=r"data.flip=photograph is against Hale's and Joy's laws.*: set physical"):
-        configuration.validate(config, 1)
-    config.data.flip = "physical"
-    configuration.validate(config, 1)
 
 
 def test_a_reversal_without_the_sign_of_the_cycle_is_refused_with_other_planes_too(config):

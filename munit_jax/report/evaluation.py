@@ -15,18 +15,9 @@ from tqdm import tqdm
 
 import munit_jax
 from munit_jax import configuration
-from munit_jax.data.last_seen import Past
-from munit_jax.data.pipeline import (
-    SCORED_GAP,
-    DataSettings,
-    Frames,
-    archive_of,
-    context_of_scored,
-    dataset_statistics,
-    format_time,
-    geometry_of,
-    spaced,
-)
+from munit_jax.data.context import Past
+from munit_jax.data.datasets import Frames, dataset_statistics, format_time, geometry_of, spaced
+from munit_jax.data.pipeline import SCORED_GAP, DataSettings, archive_of, context_of_scored
 from munit_jax.errors import DataError, WorkdirError
 from munit_jax.inference import TrainedRun, make_translate, random_styles, together
 from munit_jax.metrics.baselines import Climate, learn_climate

@@ -18,9 +18,10 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
 
-from munit_jax.data.last_seen import Past
+from munit_jax.data.context import Past
+from munit_jax.data.datasets import Frames, Watch, geometry_of
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context
+from munit_jax.data.pipeline import FrameContext, no_context
 from munit_jax.inference import TrainedRun
 from munit_jax.metrics.baselines import (
     BASELINES,

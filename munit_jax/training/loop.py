@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from munit_jax import configuration
 from munit_jax.configuration import Config
-from munit_jax.data.pipeline import DataSettings, describe_images, format_time, training_batches
+from munit_jax.data.datasets import describe_images, format_time
+from munit_jax.data.pipeline import DataSettings, training_batches
 from munit_jax.errors import ConfigError, TrainingError
 from munit_jax.training import diagnosis
 from munit_jax.training.checkpoints import Checkpoints, bytes_kept
@@ -81,7 +82,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> dict[str, Any] | None:
                 first = int(state.step)
                 if host.writes:
                     write_json(workdir / "config.json", config_json)
-                    write_json(workdir / "images.json", describe_images(settings))
+                    write_json(workdir / "images.json", describe_images(settings.euv, settings.data_dir))
                     _tell(state, workdir)
                 with ScalarWriter(workdir, first, host.writes) as writer:
                     run = Run(config, recipe, settings, workdir, host, devices, checkpoints, monitor, writer, stop)

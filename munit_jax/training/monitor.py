@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from munit_jax.configuration import Config, style_spread
-from munit_jax.data.pipeline import DataSettings, Frames, Watch, archive_of, context_of_scored, format_time, spaced
+from munit_jax.data.datasets import Frames, Watch, format_time, spaced
+from munit_jax.data.pipeline import DataSettings, archive_of, context_of_scored
 from munit_jax.networks.munit import DOMAINS, Architecture, Params
 from munit_jax.training.held_out import (
     Scores,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from munit_jax.data.last_seen import Magnetogram, Past, latest
+from munit_jax.data.context import Magnetogram, Past, latest
 from munit_jax.errors import DataError
 from munit_jax.translation.instruments import Preparation, observe, prepare
 from munit_jax.translation.view import heliographic_view, view_cards

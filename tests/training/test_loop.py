@@ -230,7 +230,7 @@ def test_an_unwritable_workdir(small_sun, tmp_path):
 
 
 def test_nan_in_the_data_ends_the_run_with_its_place(small_sun, tmp_path, monkeypatch):
-    from munit_jax.data.pipeline import Frames
+    from munit_jax.data.datasets import Frames
 
     read = Frames.__getitem__
 

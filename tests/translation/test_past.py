@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.data.last_seen import LOOK_DAYS
+from munit_jax.data.context import LOOK_DAYS
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.sun.ephemeris import DAY
 from munit_jax.translation.instruments import Preparation
