@@ -27,6 +27,7 @@ from munit_jax.networks.munit import (
     discriminate,
     encode_content,
     encode_style,
+    translate,
 )
 from munit_jax.pfss.disk_corona import disk_corona
 
@@ -115,12 +116,8 @@ def translate_both(
 ) -> dict[str, Array]:
     """Return by domain x the images D_x(C_y, S_x) for given styles, y the other domain."""
 
-    def into(x: Domain) -> Array:
-        y = OTHER[x]
-        content = encode_content(a, generators, y, images[y])
-        return decode(a, generators, x, content, styles[x], None if contexts is None else contexts[y])
-
-    return {x: into(x) for x in DOMAINS}
+    context = contexts or dict.fromkeys(DOMAINS)
+    return {x: translate(a, generators, y, images[y], styles[x], context[y]) for x, y in OTHER.items()}
 
 
 def decode_all(

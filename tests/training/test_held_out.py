@@ -61,7 +61,7 @@ def test_translator_is_the_networks_in_physical_units(frames):
     styles = frame_styles(TINY, 0, 0, 2)
     generated = make_translator(TINY, NORMALIZATIONS)(generators, frames[0]["euv"], styles, None)
     image = normalize(NORMALIZATIONS["euv"], np.repeat(frames[0]["euv"][None], 2, axis=0))
-    plain = jax.jit(lambda image, styles: translate(TINY, generators, image, "euv", style=styles))(image, styles)
+    plain = jax.jit(lambda image, styles: translate(TINY, generators, "euv", image, styles))(image, styles)
     expected = denormalize(NORMALIZATIONS["magnetogram"], np.asarray(plain))[..., 0]
     np.testing.assert_allclose(generated, expected, rtol=1e-4, atol=1e-3)
 
@@ -75,9 +75,9 @@ def test_translator_hands_the_context_of_a_frame_to_every_realisation(frames):
     generated = translator(generators, frames[0]["euv"], styles, context)
     image = normalize(NORMALIZATIONS["euv"], np.repeat(frames[0]["euv"][None], 2, axis=0))
     planes = np.repeat(context[None], 2, axis=0)
-    plain = jax.jit(
-        lambda image, styles, planes: translate(told, generators, image, "euv", style=styles, context=planes)
-    )(image, styles, planes)
+    plain = jax.jit(lambda image, styles, planes: translate(told, generators, "euv", image, styles, planes))(
+        image, styles, planes
+    )
     expected = denormalize(NORMALIZATIONS["magnetogram"], np.asarray(plain))[..., 0]
     np.testing.assert_allclose(generated, expected, rtol=1e-4, atol=1e-3)
     with pytest.raises(ValueError, match="the decoders take a context of 1 planes, got 0"):
