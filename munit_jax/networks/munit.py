@@ -37,7 +37,7 @@ class Architecture:
 
     discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
     context_planes is the number of planes that condition the decoders, see `munit_jax.networks.conditioning`.
-    dtype and convolution say how the arithmetic is done, recompute what the backward pass computes again to save memory.
+    dtype and convolution say how the arithmetic is done, recompute what the backward pass computes again.
     """
 
     width: int = 64

@@ -143,11 +143,11 @@ def test_realisations_are_translations_with_the_image_s_context(generators, euv,
 
 @pytest.mark.slow
 def test_winograd_s_algorithm_and_bfloat16_make_much_the_same_images(generators, euv, context, styles, translate):
-    plain = translate(TOLD, generators, "euv", euv, styles, context)
+    plain = translate(TOLD, generators, euv, styles, context)
 
     def other(**changes):
         architecture = dataclasses.replace(TOLD, **changes)
-        return munit.translate(architecture, generators, euv, styles, context)
+        return munit.translate(architecture, generators, "euv", euv, styles, context)
 
     np.testing.assert_allclose(other(convolution="winograd"), plain, atol=1e-4)
     low = other(dtype="bfloat16")
