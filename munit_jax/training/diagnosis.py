@@ -14,7 +14,7 @@ from munit_jax.networks.munit import DOMAINS
 from munit_jax.training.checkpoints import load_tree, save_tree
 from munit_jax.training.objectives import discriminator_objective, generate, generator_objective, translate_both
 from munit_jax.training.state import TrainState, init_state, make_optimizers
-from munit_jax.training.step import Batch, Recipe, draw_second, draw_styles, make_train_step
+from munit_jax.training.step import Batch, Recipe, draw_second, draw_styles, make_train_step, style_keys
 from munit_jax.training.writers import write_json
 
 BATCH = "batch_host{}.npz"
@@ -104,9 +104,9 @@ def _parts(recipe: Recipe, key: Any, state: TrainState, batch: Batch) -> Iterato
     yield "generators' optimiser", state.generator_optimizer
     yield "discriminators' optimiser", state.discriminator_optimizer
 
-    style_key, fresh_key = jax.random.split(key)  # as `make_train_step` does
-    styles = draw_styles(a, style_key, state.step, batch.index)
-    second = draw_second(a, style_key, state.step, batch.index) if objective.needs_second else None
+    keys = style_keys(key)
+    styles = draw_styles(a, keys.styles, state.step, batch.index)
+    second = draw_second(a, keys.second, state.step, batch.index) if objective.needs_second else None
     made, pull_back = jax.vjp(
         lambda p: generate(a, objective, p, images, styles, batch.contexts, second), state.generators
     )
@@ -116,7 +116,7 @@ def _parts(recipe: Recipe, key: Any, state: TrainState, batch: Batch) -> Iterato
     if objective.adversarial_weight:
         translation = made.translation
         if recipe.fresh_styles_for_d:
-            fresh = draw_styles(a, fresh_key, state.step, batch.index)
+            fresh = draw_styles(a, keys.fresh, state.step, batch.index)
             translation = translate_both(a, state.generators, images, fresh, batch.contexts)
         d_gradient = jax.grad(lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True)(
             state.discriminators
