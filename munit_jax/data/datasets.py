@@ -74,7 +74,7 @@ class Frames:
         if not len(self):
             return np.zeros(0, np.int64)
         records = self.builder.as_data_source(self.split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
-        time = tfds.features.FeaturesDict({"time": self.builder.info.features["time"]})
+        time: Any = tfds.features.FeaturesDict({"time": self.builder.info.features["time"]})
         return np.array([time.deserialize_example_np(record)["time"] for record in records], np.int64)
 
 

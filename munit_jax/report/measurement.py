@@ -197,7 +197,7 @@ def make_fields(run: TrainedRun, at_once: int) -> Callable[..., Float[Array, "n 
         context: Float[Array, "h w k"] | None,
     ) -> Float[Array, "n+1 h w"]:
         scaled = normalize(run.normalizations["magnetogram"], true[None, ..., None])
-        if run.objective.teaches_styles:
+        if run.objective.trains_style_encoders:
             own = encode_style(run.architecture, generators, "magnetogram", scaled)
         else:
             own = jnp.full_like(styles[:1], jnp.nan)

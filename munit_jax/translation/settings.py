@@ -85,7 +85,7 @@ def check_taught(run: TrainedRun, settings: Settings) -> None:
             f"direction={settings.direction}: {run.name} was not trained to make {target} images; take another run, "
             "one with an adversarial, content, style or cycle weight"
         )
-    if settings.style_image is not None and not run.objective.teaches_styles:
+    if settings.style_image is not None and not run.objective.trains_style_encoders:
         raise ConfigError(
             f"style={settings.style}: {run.name} was trained with random styles alone and cannot tell that of an "
             "image; take random or mean, or a run with an image, style or cycle weight"
