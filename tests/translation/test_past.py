@@ -9,8 +9,7 @@ from munit_jax.errors import ConfigError, DataError
 from munit_jax.sun.ephemeris import DAY
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
-from munit_jax.translation.past import past_of
-from munit_jax.translation.settings import Settings
+from munit_jax.translation.settings import Settings, past_of
 from munit_jax.translation.translator import Translation
 from tests.tfds_sdoml.sources.fits_files import write_hmi
 from tests.translation.suns import told_run, untrained_run, write_aia
@@ -45,7 +44,7 @@ def test_a_time_has_the_latest_magnetogram_of_the_quarter_of_a_rotation_before(d
 
 def test_only_magnetograms_tell_of_the_past(tmp_path):
     path = write_aia(tmp_path / "aia.fits", 64)
-    with pytest.raises(DataError, match=r"last_seen: .*aia.fits: .*it is of 0171, not a magnetogram"):
+    with pytest.raises(DataError, match=r"last_seen: .*aia.fits: .*it is of 0171, not of bz"):
         past_of([path], Preparation(untrained_run(64).geometry))
 
 
