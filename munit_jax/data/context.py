@@ -20,9 +20,9 @@ from munit_jax.sun.rotation import rotated_and_seen
 LAST_SEEN = "last_seen"
 
 ROTATION_DAYS = 27.2753  # Carrington, synodic
-# A few looks, a quarter of a rotation apart, cover every longitude. Four see each place of low latitude at mu > 0.7.
-LOOKS = 4
-LOOK_DAYS = ROTATION_DAYS / LOOKS
+# Earlier magnetograms, a quarter of a rotation apart, cover every longitude: low latitudes at mu > 0.7 in one of them.
+EARLIER = 4
+SPACING_DAYS = ROTATION_DAYS / EARLIER
 LEAST_MU = 0.25  # pixels nearer to the limb of an earlier magnetogram are not used
 
 # A magnetogram in gauss, its geometry, its time in seconds since 1970.
@@ -125,14 +125,14 @@ def context_of(
 def past_from(times: Sequence[float], read: Callable[[int], Magnetogram]) -> Past:
     """Return the past of magnetograms of given times, in seconds since 1970 and any order; `read(i)` gives the i-th.
 
-    A magnetogram serves for a quarter of a rotation after its time: what is older the next look finds.
+    A magnetogram is used for SPACING_DAYS after its time.
     """
     order = np.argsort(times, kind="stable")
     increasing = np.asarray(times, np.float64)[order]
 
     def past(time: float) -> Magnetogram | None:
         k = int(np.searchsorted(increasing, time, side="right")) - 1
-        return read(int(order[k])) if k >= 0 and time - increasing[k] < LOOK_DAYS * DAY else None
+        return read(int(order[k])) if k >= 0 and time - increasing[k] < SPACING_DAYS * DAY else None
 
     return past
 
@@ -153,14 +153,14 @@ def last_seen(
     """
     shape = geometry.size, geometry.size
     field, age, known = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)
-    for look in range(LOOKS):
-        seen_then = past(time - (gap_days + look * LOOK_DAYS) * DAY)
-        if seen_then is None:
+    for k in range(EARLIER):
+        earlier = past(time - (gap_days + k * SPACING_DAYS) * DAY)
+        if earlier is None:
             continue
-        magnetogram, then, when = seen_then
-        days = (time - when) / DAY
-        turned, seen = rotated_and_seen(magnetogram, then, geometry, days, LEAST_MU)
+        magnetogram, earlier_geometry, earlier_time = earlier
+        days = (time - earlier_time) / DAY
+        rotated, seen = rotated_and_seen(magnetogram, earlier_geometry, geometry, days, LEAST_MU)
         new = seen & ~known
-        field[new], age[new] = turned[new], days
+        field[new], age[new] = rotated[new], days
         known |= seen
     return field, age, known

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from munit_jax.networks.blocks import Recompute, network_function
+from munit_jax.networks.blocks import Arithmetic, Recompute, network_function
 from munit_jax.networks.conditioning import Context
 from munit_jax.networks.convolution import Algorithm
 from munit_jax.networks.decoder import Decoder
@@ -61,6 +61,11 @@ class Architecture:
         return self.euv_channels if domain == "euv" else self.magnetogram_channels
 
     @property
+    def arithmetic(self) -> Arithmetic:
+        """How the generators are computed."""
+        return Arithmetic(jnp.dtype(self.dtype), self.convolution, self.recompute)
+
+    @property
     def parameter_dtype(self) -> str:
         """The precision of the parameters: at least single, whatever that of the arithmetic."""
         return str(jnp.promote_types(self.dtype, jnp.float32))
@@ -78,27 +83,21 @@ class Architecture:
         return max(discriminator, style, 2 * self.size_divisor)
 
 
-def _arithmetic(a: Architecture) -> dict[str, Any]:
-    """Return the options of the networks with residual blocks that say how they are computed."""
-    return {"dtype": jnp.dtype(a.dtype), "algorithm": a.convolution, "recompute": a.recompute}
-
-
 def _content_encoder(a: Architecture) -> ContentEncoder:
-    return ContentEncoder(a.width, a.downsamplings, a.residual_blocks, **_arithmetic(a))
+    return ContentEncoder(a.width, a.downsamplings, a.residual_blocks, a.arithmetic)
 
 
 def _style_encoder(a: Architecture) -> StyleEncoder:
-    return StyleEncoder(a.width, a.style_size, dtype=jnp.dtype(a.dtype), recompute=a.recompute)
+    return StyleEncoder(a.width, a.style_size, arithmetic=a.arithmetic)
 
 
 def _decoder(a: Architecture, domain: Domain) -> Decoder:
-    return Decoder(a.channels(domain), a.downsamplings, a.residual_blocks, a.mlp_width, a.width, **_arithmetic(a))
+    return Decoder(a.channels(domain), a.downsamplings, a.residual_blocks, a.mlp_width, a.width, a.arithmetic)
 
 
 def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
-    return MultiScaleDiscriminator(
-        a.discriminator_width, a.discriminator_scales, a.discriminator_layers, dtype=jnp.dtype(a.dtype)
-    )
+    arithmetic = Arithmetic(a.arithmetic.dtype)
+    return MultiScaleDiscriminator(a.discriminator_width, a.discriminator_scales, a.discriminator_layers, arithmetic)
 
 
 def init_generators(architecture: Architecture, seed: int) -> Params:
@@ -156,7 +155,7 @@ def encode_content(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _apply(_content_encoder(architecture), architecture.recompute, generators[domain]["content"], image)
+    return _apply(_content_encoder(architecture), generators[domain]["content"], image)
 
 
 def encode_style(
@@ -168,7 +167,7 @@ def encode_style(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _apply(_style_encoder(architecture), architecture.recompute, generators[domain]["style"], image)
+    return _apply(_style_encoder(architecture), generators[domain]["style"], image)
 
 
 def decode(
@@ -189,8 +188,7 @@ def decode(
     planes = 0 if context is None else context.shape[-1]
     if planes != architecture.context_planes:
         raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
-    decoder = _decoder(architecture, domain)
-    return _apply(decoder, architecture.recompute, generators[domain]["decoder"], content, style, context)
+    return _apply(_decoder(architecture, domain), generators[domain]["decoder"], content, style, context)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
@@ -250,15 +248,15 @@ def discriminate(
     params = discriminators[domain]
     if architecture.discriminator_spectral_norm:
         params = spectrally_normalized(params)
-    return _apply(_discriminator(architecture), "nothing", params, image)
+    return _apply(_discriminator(architecture), params, image)
 
 
-@partial(jax.jit, static_argnums=(0, 1))  # traced once for both domains, and for all passes of a step
-def _apply(network: nn.Module, recompute: Recompute, params: Params, *inputs: Array | None) -> Any:
+@partial(jax.jit, static_argnums=0)  # traced once for both domains, and for all passes of a step
+def _apply(network: Any, params: Params, *inputs: Array | None) -> Any:
     def apply(params: Params, *inputs: Array | None) -> Any:
         return network.apply({"params": params}, *inputs)
 
-    return network_function(apply, recompute)(params, *inputs)
+    return network_function(apply, network.arithmetic.recompute)(params, *inputs)
 
 
 def _check_image(architecture: Architecture, domain: Domain, image: Array) -> None:

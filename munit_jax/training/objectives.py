@@ -183,22 +183,14 @@ def generate(
             codes["paired"] = content[y], style[x], context[y]
         for name, image in zip(codes, decode_all(a, generators, x, list(codes.values())), strict=True):
             decoded[name][x] = image
-    translation = decoded["translation"]
-    recovered_content, recovered_style, cycle = {}, {}, {}
-    if o.content_weight or o.cycle_weight:
-        recovered_content = {x: encode_content(a, generators, y, translation[y]) for x, y in OTHER.items()}
-    if o.style_weight:
-        recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
-    if o.cycle_weight:
-        cycle = {x: decode(a, generators, x, recovered_content[x], style[x], context[x]) for x in DOMAINS}
-    return Generated(
-        content=content,
-        style=style,
-        recovered_content=recovered_content,
-        recovered_style=recovered_style,
-        cycle=cycle,
-        **decoded,
-    )
+    translation, recovers = decoded["translation"], bool(o.content_weight or o.cycle_weight)
+    recovered = {x: encode_content(a, generators, y, translation[y]) for x, y in OTHER.items() if recovers}
+    decoded |= {
+        "recovered_content": recovered,
+        "recovered_style": {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS if o.style_weight},
+        "cycle": {x: decode(a, generators, x, recovered[x], style[x], context[x]) for x in DOMAINS if o.cycle_weight},
+    }
+    return Generated(content=content, style=style, **decoded)
 
 
 def discriminator_objective(

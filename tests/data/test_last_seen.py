@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from munit_jax.data.context import (
-    LOOK_DAYS,
-    LOOKS,
+    EARLIER,
     ROTATION_DAYS,
+    SPACING_DAYS,
     Earlier,
     context_of,
     context_signs,
@@ -49,7 +49,7 @@ def test_a_field_that_does_not_change_is_seen_as_it_is():
     assert np.abs(error).max() < 5, "interpolated near the limb of an image of 64 pixels"
     assert np.abs(error).mean() < 0.3
     assert not known[~on_disk(geometry)].any()
-    np.testing.assert_allclose(age[inner] / LOOK_DAYS, np.rint(age[inner] / LOOK_DAYS), atol=1e-5)
+    np.testing.assert_allclose(age[inner] / SPACING_DAYS, np.rint(age[inner] / SPACING_DAYS), atol=1e-5)
 
 
 def test_the_latest_good_look_counts():
@@ -57,10 +57,10 @@ def test_the_latest_good_look_counts():
     geometry = geometry_at(NOW, west=120)
     _, age, _ = last_seen(past, geometry, NOW, 0.0)
     row, middle = SIZE // 2, SIZE // 2
-    assert age[row, middle] == pytest.approx(LOOK_DAYS)  # then 30 degrees past the central meridian
+    assert age[row, middle] == pytest.approx(SPACING_DAYS)  # then 30 degrees past the central meridian
     east = middle - 22
     assert age[row, east] == 0, "the Earth still sees it, 60 degrees west"
-    for gap, expected in ((5.0, 5.0), (10.0, 10.0), (18.0, 18.0 + 2 * LOOK_DAYS)):  # the last: a rotation before
+    for gap, expected in ((5.0, 5.0), (10.0, 10.0), (18.0, 18.0 + 2 * SPACING_DAYS)):  # the last: a rotation before
         assert last_seen(past, geometry, NOW, gap)[1][row, middle] == pytest.approx(expected)
 
 
@@ -133,6 +133,6 @@ def test_frames_are_scored_with_what_was_seen_half_a_rotation_ago(small_sun):
     assert any(x.any() for x in known)
     for i, seen in enumerate(known):
         time = float(frames[i]["time"])
-        looks = [archive(time - (0.5 * ROTATION_DAYS + k * LOOK_DAYS) * DAY) for k in range(LOOKS)]
+        looks = [archive(time - (0.5 * ROTATION_DAYS + k * SPACING_DAYS) * DAY) for k in range(EARLIER)]
         assert seen.any() == any(look is not None for look in looks)
     assert NORMALIZATION["magnetogram"] == with_past.normalization["magnetogram"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.data.context import LOOK_DAYS
+from munit_jax.data.context import SPACING_DAYS
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.sun.ephemeris import DAY
 from munit_jax.translation.instruments import Preparation
@@ -33,12 +33,12 @@ def days(tmp_path_factory):
 def test_a_time_has_the_latest_magnetogram_of_the_quarter_of_a_rotation_before(days):
     run = untrained_run(64, planes=PLANES)
     past = past_of(days, Preparation(run.geometry))
-    for asked, expected in ((10, 10), (10.5, 17), (16.5, 17), (17.5, 24), (24 - LOOK_DAYS + 0.1, 24), (4, 10)):
+    for asked, expected in ((10, 10), (10.5, 17), (16.5, 17), (17.5, 24), (24 - SPACING_DAYS + 0.1, 24), (4, 10)):
         field, geometry, time = past(NOW - asked * DAY)  # pyright: ignore[reportGeneralTypeIssues]
         assert field[32, 32] == pytest.approx(expected)
         assert time == pytest.approx(NOW - expected * DAY, abs=1)
         assert geometry.solar_radius == run.geometry.solar_radius
-    assert past(NOW - (10 - LOOK_DAYS - 0.1) * DAY) is None, "too long ago"
+    assert past(NOW - (10 - SPACING_DAYS - 0.1) * DAY) is None, "too long ago"
     assert past(NOW - 24.5 * DAY) is None, "never one of later"
 
 
