@@ -27,7 +27,7 @@ import grain
 import numpy as np
 
 from munit_jax.data.augment import random_crop
-from munit_jax.data.pipeline import Frames
+from munit_jax.data.datasets import Frames
 from tfds_sdoml.build import build
 from tfds_sdoml.sources.npz_v1 import BINNING, NpzV1
 from tfds_sdoml.synthetic_sun.observation import observe

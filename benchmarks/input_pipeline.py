@@ -25,8 +25,9 @@ import jax
 from children import cpu_seconds
 from dataset import CHANGES, CROP, NAME, SIZE, fabricate
 
-from munit_jax.data.pipeline import DataSettings, dataset_statistics, training_batches
-from munit_jax.data.presets import preset
+from munit_jax.data.datasets import dataset_statistics
+from munit_jax.data.normalization import preset
+from munit_jax.data.pipeline import DataSettings, training_batches
 from tfds_sdoml.build import build
 
 WARM_UP = 4  # batches, not timed: the threads start and read ahead

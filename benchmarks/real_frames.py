@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
-from munit_jax.data.pipeline import Frames, format_time, geometry_of
+from munit_jax.data.datasets import Frames, format_time, geometry_of
 from munit_jax.figures import draw_euv, draw_magnetogram
 from munit_jax.metrics.structure import BANDS, power_ratio, structure_sums
 from munit_jax.trained_run import TrainedRun, open_run

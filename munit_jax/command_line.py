@@ -140,7 +140,7 @@ def define_compilation_cache(flag_values: flags.FlagValues) -> flags.FlagHolder[
 
 
 def define_convolution(flag_values: flags.FlagValues) -> flags.FlagHolder[str]:
-    """Define --convolution, see `inference.open_run`."""
+    """Define --convolution, see `trained_run.open_run`."""
     return flags.DEFINE_enum(
         "convolution",
         "auto",

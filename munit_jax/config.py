@@ -12,9 +12,9 @@ import jax
 from munit_jax import losses
 from munit_jax.data.augment import Flip
 from munit_jax.data.context import check_planes, context_signs
-from munit_jax.data.normalization import Normalization
-from munit_jax.data.pipeline import LINE_OF_SIGHT, DataSettings, dataset_statistics
-from munit_jax.data.presets import PRESETS, preset
+from munit_jax.data.datasets import LINE_OF_SIGHT, dataset_statistics
+from munit_jax.data.normalization import PRESETS, Normalization, preset
+from munit_jax.data.pipeline import DataSettings
 from munit_jax.errors import ConfigError
 from munit_jax.networks.blocks import Recompute
 from munit_jax.networks.convolution import Algorithm

@@ -31,7 +31,7 @@ def _mean_absolute_error(name: str, a: Array, b: Array) -> Scalar:
 
 @jax.jit
 def image_reconstruction(reconstruction: Float[Array, "*b h w c"], image: Float[Array, "*b h w c"]) -> Scalar:
-    """L^x = E ||D_x(C_x, S_x) - x||_1: an image comes back from its own two codes.
+    """L^x = E ||D_x(C_x, S_x) - x||_1: the decoder reconstructs an image from its own two codes.
 
     Raises:
         ValueError: the shapes differ.
@@ -51,7 +51,7 @@ def content_reconstruction(recovered: Float[Array, "*b h w k"], content: Float[A
 
 @jax.jit
 def style_reconstruction(recovered: Float[Array, "*b s"], style: Float[Array, "*b s"]) -> Scalar:
-    """L^S_x = E ||S_x(D_x(C_y, S_x)) - S_x||_1, S_x ~ q: the translation shows the style it was given.
+    """L^S_x = E ||S_x(D_x(C_y, S_x)) - S_x||_1, S_x ~ q: the translation keeps the style code.
 
     Raises:
         ValueError: the shapes differ.
@@ -61,10 +61,10 @@ def style_reconstruction(recovered: Float[Array, "*b s"], style: Float[Array, "*
 
 @jax.jit
 def cycle_reconstruction(cycle: Float[Array, "*b h w c"], image: Float[Array, "*b h w c"]) -> Scalar:
-    """E ||D_x(C_y(D_y(C_x, S_y)), S_x) - x||_1, S_y ~ q: there and back with the image's own style gives it back.
+    """E ||D_x(C_y(D_y(C_x, S_y)), S_x) - x||_1, S_y ~ q: an image returns from a translation there and back.
 
-    The style-augmented cycle consistency of Huang et al. 2018, section 5.1: for translations that keep every pixel's
-    place.
+    The style-augmented cycle consistency of Huang et al. 2018, section 5.1, for translations that keep the place of
+    every pixel.
 
     Raises:
         ValueError: the shapes differ.
@@ -76,8 +76,8 @@ def cycle_reconstruction(cycle: Float[Array, "*b h w c"], image: Float[Array, "*
 def paired_translation(translation: Float[Array, "*b h w c"], truth: Float[Array, "*b h w c"]) -> Scalar:
     """E ||D_x(C_y, S_x) - x||_1 for simultaneous x and y, S_x the style of x: the translation is the true image.
 
-    Not in the poster; for paired training. Taking the true image's style and not a random one leaves to the style what
-    the other domain cannot tell.
+    Not in the poster; for paired training. With the true image's style, not a random one, the style carries what the
+    other domain leaves undetermined.
 
     Raises:
         ValueError: the shapes differ.
@@ -89,8 +89,8 @@ def paired_translation(translation: Float[Array, "*b h w c"], truth: Float[Array
 def paired_unsigned_field(translation: Float[Array, "*b h w c"], truth: Float[Array, "*b h w c"]) -> Scalar:
     """E || |D_x(C_y, S_x)| - |x| ||_1, x a magnetogram and y simultaneous, S_x ~ q: |B| is true in every realisation.
 
-    Not in the poster; for paired training. EUV emission follows |B| and is blind to its sign, so the sign is left to
-    the style and the discriminator. With the sign in, the best a generator could do is the median of both: no field.
+    Not in the poster; for paired training. EUV emission follows |B|, not its sign, which is left to the style and
+    the discriminator. A signed error would be least for the median of both signs: no field.
 
     Raises:
         ValueError: the shapes differ.
@@ -105,9 +105,9 @@ def ensemble_crps(
     """E (|a - x| + |b - x| - |a - b|) / 2 with a = D_x(C_y, S), b = D_x(C_y, S'), and S, S' ~ q independent.
 
     Not in the poster; for paired training. It is the fair estimate from two realisations of the continuous ranked
-    probability score (Ferro 2014, eq. 8), E |a - x| - E |a - b| / 2, whose minimum is where realisations are spread as
-    the truth is, given the EUV image (Gneiting and Raftery 2007, section 4.2): alike where the image tells the field,
-    apart where it does not. A mean absolute error has the median instead, no field where the sign is open.
+    probability score (Ferro 2014, eq. 8), E |a - x| - E |a - b| / 2. Its minimum is where the realisations are
+    distributed as the truth, given the EUV image (Gneiting and Raftery 2007, section 4.2); a mean absolute
+    error has its minimum at the median, no field where the sign is undetermined.
 
     Raises:
         ValueError: the shapes differ.
@@ -125,14 +125,14 @@ def ensemble_flux_crps(
 ) -> Scalar:
     """Mean over n = 2, 4, ... of `ensemble_crps` of arcsinh(n B_n / scale), B_n the means of blocks of n x n pixels.
 
-    Not in the poster; for paired training. A score of pixels does not see errors that are alike all over the disk, and
-    the corona sees nothing else. n B_n is a coefficient of the orthonormal Haar basis: for fields that are independent
-    from pixel to pixel all n count alike. The arcsinh keeps active regions from drowning all else.
+    Not in the poster; for paired training. A score of pixels hardly depends on errors common to the whole disk, but the
+    corona does. n B_n is a coefficient of the orthonormal Haar basis: for fields that are independent
+    from pixel to pixel all n have equal weight. The arcsinh keeps active regions from dominating.
 
     Args:
         first, second: realisations of the field in gauss.
         truth: the field in gauss.
-        scale: gauss, where the logarithm takes over.
+        scale: gauss, where arcsinh becomes logarithmic.
 
     Raises:
         ValueError: the shapes differ, or no n divides the images' size.
@@ -153,10 +153,6 @@ def _block_means(images: Float[Array, "*b h w c"], n: int) -> Float[Array, "*b _
     return images.reshape(*b, h // n, n, w // n, n, c).mean((-4, -2))
 
 
-def _log_value(real: Array, fake: Array) -> Scalar:
-    return jax.nn.log_sigmoid(real).mean() + jax.nn.log_sigmoid(-fake).mean()
-
-
 @jax.jit
 def adversarial_value(real: Logits, fake: Logits) -> Scalar:
     """L_G^x = E log G_x(x) + E log(1 - G_x(D_x(C_y, S_x))), summed over the discriminator's scales.
@@ -165,51 +161,47 @@ def adversarial_value(real: Logits, fake: Logits) -> Scalar:
     G_x = 1/2 everywhere it is -log 4 a scale (Goodfellow et al. 2014, theorem 1).
 
     Raises:
-        ValueError: the two do not have the same number of scales.
+        ValueError: real and fake have different numbers of scales.
     """
-    return _sum_over_scales(_log_value, real, fake)
+    return _sum_over_scales(lambda r, f: jax.nn.log_sigmoid(r).mean() + jax.nn.log_sigmoid(-f).mean(), real, fake)
 
 
 @functools.partial(jax.jit, static_argnames="form")
 def discriminator_adversarial(real: Logits, fake: Logits, form: Adversarial) -> Scalar:
-    """What a discriminator minimises, summed over its scales, given its logits of real and generated images.
+    """The discriminator's loss, summed over its scales, given its logits of real and generated images.
 
     log:   -L_G^x of the poster, see `adversarial_value` (Goodfellow et al. 2014, eq. 1).
     lsgan: E (G(x) - 1)^2 + E G(fake)^2 (Mao et al. 2017, eq. 9 without the 1/2; the reference's form).
     hinge: E max(0, 1 - G(x)) + E max(0, 1 + G(fake)) (Lim and Ye 2017, eq. 4).
 
     Raises:
-        ValueError: unknown form, or the two do not have the same number of scales.
+        ValueError: unknown form, or real and fake have different numbers of scales.
     """
-    terms: Mapping[str, Callable[[Array, Array], Scalar]] = {
-        "log": lambda r, f: -_log_value(r, f),
-        "lsgan": lambda r, f: jnp.square(r - 1).mean() + jnp.square(f).mean(),
-        "hinge": lambda r, f: jax.nn.relu(1 - r).mean() + jax.nn.relu(1 + f).mean(),
-    }
-    return _sum_over_scales(terms[_check_form(form)], real, fake)
+    if _check_form(form) == "log":
+        return -adversarial_value(real, fake)
+    if form == "lsgan":
+        return _sum_over_scales(lambda r, f: jnp.square(r - 1).mean() + jnp.square(f).mean(), real, fake)
+    return _sum_over_scales(lambda r, f: jax.nn.relu(1 - r).mean() + jax.nn.relu(1 + f).mean(), real, fake)
 
 
 @functools.partial(jax.jit, static_argnames="form")
 def discriminator_accuracy(real: Logits, fake: Logits, form: Adversarial) -> Scalar:
-    """Return the share of patches that a discriminator tells rightly, 0 to 1, over real and fake ones and its scales.
+    """Return the share of patches that a discriminator classifies correctly, 0 to 1, over real and fake and its scales.
 
-    The border between its answers is 0, that of lsgan, whose targets are 1 and 0, is 1/2. A measure, not a term: 1 is
-    a discriminator that has won, 1/2 one that cannot tell.
+    The threshold is 0; for lsgan, whose targets are 1 and 0, it is 1/2. A diagnostic without gradient: at 1 the
+    discriminator has won, at 1/2 it guesses.
 
     Raises:
-        ValueError: unknown form, or the two do not have the same number of scales.
+        ValueError: unknown form, or real and fake have different numbers of scales.
     """
-    border = 0.5 if _check_form(form) == "lsgan" else 0.0
-
-    def share(r: Array, f: Array) -> Scalar:
-        return ((r > border).mean() + (f <= border).mean()) / 2
-
-    return _sum_over_scales(share, real, fake) / len(real)
+    threshold = 0.5 if _check_form(form) == "lsgan" else 0.0
+    correct = _sum_over_scales(lambda r, f: (r > threshold).mean() + (f <= threshold).mean(), real, fake)
+    return correct / (2 * len(real))
 
 
 @functools.partial(jax.jit, static_argnames=("form", "non_saturating"))
 def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool = False) -> Scalar:
-    """What a generator minimises, summed over the discriminator's scales, given the logits of its images.
+    """The generator's adversarial loss, summed over the discriminator's scales, given the logits of its images.
 
     log:   E log(1 - G(fake)), the poster's minimax; with `non_saturating` -E log G(fake), which has the same fixed
            point but does not lose its gradient where the discriminator wins (Goodfellow et al. 2014, section 3).
@@ -219,29 +211,28 @@ def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool 
     Raises:
         ValueError: unknown form.
     """
-    terms: Mapping[str, Callable[[Array], Scalar]] = {
-        "log": lambda f: -jax.nn.log_sigmoid(f).mean() if non_saturating else jax.nn.log_sigmoid(-f).mean(),
-        "lsgan": lambda f: jnp.square(f - 1).mean(),
-        "hinge": lambda f: -f.mean(),
-    }
-    return _sum_over_scales(terms[_check_form(form)], fake)
+    if _check_form(form) == "lsgan":
+        return _sum_over_scales(lambda f: jnp.square(f - 1).mean(), fake)
+    if form == "hinge":
+        return _sum_over_scales(lambda f: -f.mean(), fake)
+    if non_saturating:
+        return _sum_over_scales(lambda f: -jax.nn.log_sigmoid(f).mean(), fake)
+    return _sum_over_scales(lambda f: jax.nn.log_sigmoid(-f).mean(), fake)
 
 
 @jax.jit
 def source_surface_error(
     generated: Float[Array, "b lat lon"], true: Float[Array, "b lat lon"], weights: Float[Array, " lat"]
 ) -> Scalar:
-    """E of <(B - B')^2> / (<B^2> + <B'^2>), B and B' the generated and the true B_r at the source surface, <> their
-    mean over the sphere.
+    """E <(B - B')^2> / (<B^2> + <B'^2>), B and B' generated and true B_r at the source surface, <> their mean there.
 
-    A term beyond the poster: what the corona and the solar wind see of the error of a magnetogram. It is 0 for the
-    truth, 1 for an empty magnetogram or one that has nothing to do with it, 2 for one of the wrong sign, and never
-    more: fields at the begin of a training, which are a hundred times too strong, would else drown all other terms. The
-    denominator is at least QUIET_SURFACE squared.
+    Not in the poster: the error of a magnetogram that the corona and the solar wind depend on. It is 0 for the truth, 1
+    for an empty or unrelated magnetogram, 2 for one of the wrong sign, and never more; otherwise strong early fields
+    would dominate the loss. The denominator is at least QUIET_SURFACE squared.
 
     Args:
         generated, true: B_r at the source surface in gauss.
-        weights: of the rows, by area.
+        weights: of the rows, proportional to their area.
 
     Raises:
         ValueError: the shapes differ.
@@ -261,7 +252,7 @@ def weighted_total(terms: Mapping[str, Scalar], weights: Mapping[str, float | Sc
     """L_G^x + L_G^y + l1 (L^x + L^y) + l2 (L^C_x + L^C_y) + l3 (L^S_x + L^S_y), or any other weighted sum of terms.
 
     Raises:
-        ValueError: a term has no weight, or a weight no term.
+        ValueError: a term without weight, or a weight without term.
     """
     if set(terms) != set(weights):
         raise ValueError(

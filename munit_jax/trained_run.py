@@ -14,8 +14,7 @@ from jaxtyping import Array, Float
 
 import munit_jax
 from munit_jax import config
-from munit_jax.data.context import Earlier, context_of
-from munit_jax.data.last_seen import Past
+from munit_jax.data.context import Earlier, Past, context_of
 from munit_jax.data.normalization import Normalization
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import Architecture, Domain, Params, StyleCode, draw_style, generator_shapes

@@ -116,11 +116,9 @@ def main(_: Sequence[str]) -> None:
 
 def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     from munit_jax.trained_run import open_run
-    from munit_jax.translation.instruments import observe
     from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translator import Translation
     from tfds_sdoml.sources.degradation import open_table
-    from tfds_sdoml.sources.interface import FrameError
 
     past = command_line.matching("last_seen", LAST_SEEN.value) if LAST_SEEN.value else []
     settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past))
@@ -137,12 +135,7 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
         "%s, step %d, images of %d pixels of AIA %s", run.name, run.step, run.size, ", ".join(run.channels)
     )
     how = preparation(run, table=table)
-    levels = []
-    for path in references:
-        try:
-            levels.append(reference_of(observe(path), how))
-        except FrameError as error:
-            raise DataError(f"calibrate_to: {path}: {error}") from None
+    levels = [reference_of(path, how) for path in references]
     return Translation(run, settings, preparation(run, levels, table))
 
 

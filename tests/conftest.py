@@ -136,21 +136,21 @@ def small_sun_builder(made_once):
 
 @pytest.fixture
 def small_sun(small_sun_builder, monkeypatch):
-    """`sdoml/small` is the small synthetic Sun wherever the pipeline opens it; other names are as ever.
+    """`sdoml/small` is the small synthetic Sun wherever it is opened; other names are as ever.
 
     Random keys are not checked for reuse in what reads it: that takes a third of the time of a whole run, and the step
     has its own tests.
     """
     import jax
 
-    from munit_jax.data import pipeline
+    from munit_jax.data import datasets
 
-    opened = pipeline.open_dataset
+    opened = datasets.open_dataset
 
     def open_dataset(name, data_dir):
         return small_sun_builder if name == "sdoml/small" else opened(name, data_dir)
 
-    monkeypatch.setattr(pipeline, "open_dataset", open_dataset)
+    monkeypatch.setattr(datasets, "open_dataset", open_dataset)
     with jax.debug_key_reuse(False):
         yield small_sun_builder
 

@@ -1,15 +1,15 @@
 """Random crops and flips of one example: a dictionary of (height, width, channel) images of the same scene."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
 from munit_jax.errors import ConfigError
 
-Flip = Literal["none", "physical", "photograph"]
+Flip = Literal["none", "physical"]
 Example = Mapping[str, np.ndarray]
-# By image, what it is multiplied with where the field changes its sign: one number, or one for each channel.
+# Factors by image under a reversal of the field: one number, or one for each channel.
 Signs = Mapping[str, Any]
 FIELD_ALONE: Signs = {"magnetogram": -1}
 
@@ -32,39 +32,25 @@ def random_crop(images: Example, size: int, rng: np.random.Generator) -> dict[st
 def random_reversal(images: Example, rng: np.random.Generator, signs: Signs = FIELD_ALONE) -> dict[str, np.ndarray]:
     """Change the sign of the field everywhere, or leave it, with equal chance: a Sun of the cycle before or after.
 
-    The equations of magnetohydrodynamics do not know the difference. EUV images are the same, so this is for networks
-    that are told the sign of the cycle.
+    The equations of magnetohydrodynamics are symmetric under this reversal. EUV images do not change, so the networks
+    must be conditioned on the sign of the cycle.
     """
     if rng.random() < 0.5:
         return dict(images)
     return {name: image * signs[name] if name in signs else image for name, image in images.items()}
 
 
-def random_flip(
-    images: Example, flip: Flip, rng: np.random.Generator, signs: Signs = FIELD_ALONE
-) -> dict[str, np.ndarray]:
-    """Flip every image of the example, or none, with equal chance; see `flip_images` for the kinds.
+def random_flip(images: Example, rng: np.random.Generator, signs: Signs = FIELD_ALONE) -> dict[str, np.ndarray]:
+    """Flip every image of the example as `flip_images` does, or none, with equal chance."""
+    return dict(images) if rng.random() < 0.5 else flip_images(images, signs)
 
-    Raises:
-        ConfigError: unknown kind of flip.
+
+def flip_images(images: Example, signs: Signs = FIELD_ALONE) -> dict[str, np.ndarray]:
+    """Flip every image north-south, the line-of-sight field changing its sign.
+
+    The mirrored Sun is one that could exist: the two hemispheres have opposite leading polarities (Hale's law) and
+    opposite polar fields, which the change of sign restores, and active regions still lean with their leading spot
+    towards the equator (Joy's law). No other flip keeps all three: east-west breaks Joy's law with or without the
+    change of sign, and Hale's law without it; a rotation by 180 degrees breaks Joy's law.
     """
-    if flip not in get_args(Flip):
-        raise ConfigError(f"unknown data.flip={flip!r}: choose one of {', '.join(get_args(Flip))}")
-    if flip == "none" or rng.random() < 0.5:
-        return dict(images)
-    return flip_images(images, flip, signs)
-
-
-def flip_images(images: Example, flip: Flip, signs: Signs = FIELD_ALONE) -> dict[str, np.ndarray]:
-    """Flip every image of the example.
-
-    physical: north-south, the line-of-sight field changing its sign. The mirrored Sun is one that could exist: the
-        two hemispheres have opposite leading polarities (Hale's law) and opposite polar fields, which the change of
-        sign restores, and active regions still lean with their leading spot towards the equator (Joy's law).
-        No other flip keeps all three. East-west puts the leading spot behind: it breaks Joy's law whether the sign
-        changes or not, and without the change Hale's law too; a rotation by 180 degrees breaks Joy's law.
-    photograph: east-west, no sign changed: what the reference does to photographs, for comparison with it alone.
-    """
-    if flip == "physical":
-        return {name: image[::-1] * signs[name] if name in signs else image[::-1] for name, image in images.items()}
-    return {name: image[:, ::-1] for name, image in images.items()}
+    return {name: image[::-1] * signs[name] if name in signs else image[::-1] for name, image in images.items()}

@@ -1,31 +1,43 @@
-"""Planes of context: for each pixel of an image, where on the Sun it lies, what the cycle is like, what was seen there.
+"""Planes of context that condition the decoders: place on the Sun, phase of the cycle, the field last seen there.
 
-All come from the time and the geometry of the image, for any instrument and vantage point; `last_seen` from earlier
-magnetograms too. They are 0 off the disk.
+All follow from the time and the geometry of an image of any instrument; `last_seen` needs earlier magnetograms too.
+Off the disk they are 0.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from munit_jax.data.last_seen import ROTATION_DAYS, Past, last_seen
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError
 from munit_jax.sun.cycle import cycle_and_phase, hale_sign
 from munit_jax.sun.disk import DiskGeometry, heliographic, mu, on_disk
+from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.rotation import rotated_and_seen
 
 LAST_SEEN = "last_seen"
+
+ROTATION_DAYS = 27.2753  # Carrington, synodic
+# Earlier magnetograms, a quarter of a rotation apart, cover every longitude: low latitudes at mu > 0.7 in one of them.
+EARLIER = 4
+SPACING_DAYS = ROTATION_DAYS / EARLIER
+LEAST_MU = 0.25  # pixels nearer to the limb of an earlier magnetogram are not used
+
+# A magnetogram in gauss, its geometry, its time in seconds since 1970.
+Magnetogram = tuple[Float[np.ndarray, "h w"], DiskGeometry, float]
+# The latest magnetogram that is not after a time (seconds since 1970), None if there is none shortly before it.
+Past = Callable[[float], Magnetogram | None]
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What `last_seen` is made of.
+    """The source of the plane `last_seen`.
 
     Attributes:
-        past: the magnetograms that there are.
-        gap_days: between an image and the latest of them that may be used.
+        past: the earlier magnetograms.
+        gap_days: between an image and the latest magnetogram that may be used.
         scaling: of magnetograms.
     """
 
@@ -36,12 +48,12 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Planes:
-    """What stands under one name.
+    """The planes of one name.
 
     Attributes:
-        values: from the geometry and the time of an image (seconds since 1970); None for what needs more.
-        signs: for each plane what it is multiplied with where the field changes its sign, as the Sun is mirrored at the
-            equator or its polarity reversed.
+        values: from the geometry and the time of an image (seconds since 1970); None for `last_seen`.
+        signs: of each plane, its factor under a reversal of the field (the next cycle, or the Sun mirrored at the
+            equator).
     """
 
     values: Callable[[DiskGeometry, float], Float[np.ndarray, "h w"] | float] | None
@@ -54,7 +66,7 @@ def _hale_latitude(geometry: DiskGeometry, time: float) -> Float[np.ndarray, "h 
 
 # hale_latitude: sine of the latitude times the cycle's Hale sign: positive in the hemisphere whose following polarity
 # is positive. mu: cosine of the angle to the vertical. cycle_phase: 0 at a cycle's minimum, 1 at the next. last_seen:
-# the field as the Earth saw it last, scaled as the magnetograms; how many rotations ago; 1 where it was seen, else 0.
+# the field last seen from the Earth, scaled as the magnetograms; its age in rotations; 1 where it was seen, else 0.
 PLANES: Mapping[str, Planes] = {
     "hale_latitude": Planes(_hale_latitude, (-1.0,)),
     "mu": Planes(lambda geometry, _: mu(geometry)),
@@ -64,7 +76,7 @@ PLANES: Mapping[str, Planes] = {
 
 
 def check_planes(names: Sequence[str]) -> None:
-    """Raise ConfigError for a plane that does not exist, or comes twice."""
+    """Raise ConfigError for an unknown or repeated plane."""
     if unknown := sorted(set(names) - set(PLANES)):
         raise ConfigError(f"data.context has no plane {', '.join(unknown)}: choose of {', '.join(PLANES)}")
     if len(set(names)) < len(names):
@@ -72,7 +84,7 @@ def check_planes(names: Sequence[str]) -> None:
 
 
 def context_signs(names: Sequence[str]) -> Float[np.ndarray, " k"]:
-    """Return for each plane what it is multiplied with where the field changes its sign."""
+    """Return the factor of each plane under a reversal of the field."""
     return np.array([sign for name in names for sign in PLANES[name].signs], np.float32)
 
 
@@ -82,13 +94,13 @@ def context_of(
     time: float,
     earlier: Earlier | None = None,
 ) -> Float[np.ndarray, "h w k"] | None:
-    """Return the planes of an image, None if there are none.
+    """Return the planes of an image, None for no names.
 
     Args:
         names: of PLANES.
         geometry: of the image.
         time: seconds since 1970.
-        earlier: for `last_seen`; None if nothing is known of before, a value like another.
+        earlier: for `last_seen`; None if no earlier magnetogram is known, which leaves its planes 0.
 
     Raises:
         ValueError: a time whose cycle is not known.
@@ -104,11 +116,51 @@ def context_of(
         elif earlier is None:
             planes += [np.zeros(disk.shape)] * len(PLANES[name].signs)
         else:
-            planes += _last_seen(earlier, geometry, time)
+            field, age, known = last_seen(earlier.past, geometry, time, earlier.gap_days)
+            scaled = np.asarray(normalize(earlier.scaling, field[..., None]))[..., 0]
+            planes += [np.where(known, scaled, 0.0), age / ROTATION_DAYS, known]
     return np.stack(planes, axis=-1).astype(np.float32)
 
 
-def _last_seen(earlier: Earlier, geometry: DiskGeometry, time: float) -> list[Float[np.ndarray, "h w"]]:
-    field, age, known = last_seen(earlier.past, geometry, time, earlier.gap_days)
-    scaled = np.asarray(normalize(earlier.scaling, field[..., None]))[..., 0]
-    return [np.where(known, scaled, 0.0), age / ROTATION_DAYS, known]
+def past_from(times: Sequence[float], read: Callable[[int], Magnetogram]) -> Past:
+    """Return the past of magnetograms of given times, in seconds since 1970 and any order; `read(i)` gives the i-th.
+
+    A magnetogram is used for SPACING_DAYS after its time.
+    """
+    order = np.argsort(times, kind="stable")
+    increasing = np.asarray(times, np.float64)[order]
+
+    def past(time: float) -> Magnetogram | None:
+        k = int(np.searchsorted(increasing, time, side="right")) - 1
+        return read(int(order[k])) if k >= 0 and time - increasing[k] < SPACING_DAYS * DAY else None
+
+    return past
+
+
+def last_seen(
+    past: Past, geometry: DiskGeometry, time: float, gap_days: float
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """Return the latest known field of each pixel, rotated to the time of an image.
+
+    Args:
+        past: the earlier magnetograms.
+        geometry: of the image.
+        time: of the image, seconds since 1970.
+        gap_days: between the image and the latest magnetogram that may be used. For a far side it is 0.
+
+    Returns:
+        The field in gauss along the line of sight, its age in days, and whether it was seen at all.
+    """
+    shape = geometry.size, geometry.size
+    field, age, known = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)
+    for k in range(EARLIER):
+        earlier = past(time - (gap_days + k * SPACING_DAYS) * DAY)
+        if earlier is None:
+            continue
+        magnetogram, earlier_geometry, earlier_time = earlier
+        days = (time - earlier_time) / DAY
+        rotated, seen = rotated_and_seen(magnetogram, earlier_geometry, geometry, days, LEAST_MU)
+        new = seen & ~known
+        field[new], age[new] = rotated[new], days
+        known |= seen
+    return field, age, known

@@ -1,9 +1,6 @@
-"""Physical units to the networks' [-1, 1] and back: named, invertible, one scale for each channel.
+"""Physical units to the networks' [-1, 1] and back, for numpy and JAX arrays alike."""
 
-The functions take numpy and JAX arrays alike, so the input pipeline and jit-compiled code share them.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,6 +9,32 @@ from jaxtyping import Float
 from munit_jax.errors import ConfigError
 
 Kind = Literal["linear", "asinh", "log"]
+Preset = Literal["dataset", "fdl", "iti"]
+PRESETS = get_args(Preset)
+
+# Limits of the presets by series, DN/s and gauss.
+# Frontier Development Lab's SDOML projects (v2 convention): linear; brighter is clipped.
+FDL = {
+    "0094": 10.0,
+    "0131": 80.0,
+    "0171": 2000.0,
+    "0193": 3000.0,
+    "0211": 1000.0,
+    "0304": 500.0,
+    "0335": 80.0,
+    "1600": 500.0,
+    "1700": 7000.0,
+    "bz": 2000.0,
+}
+# Instrument-to-Instrument translation (Jarolim et al. 2025, Nature Communications 16): asinh for EUV, linear for bz.
+ITI = {"0171": 8600.0, "0193": 9800.0, "0211": 5800.0, "0304": 8800.0, "bz": 3000.0}
+# The dataset's own: the 99.99th percentile with room above it, for active regions that the train split did not see.
+PERCENTILE, ROOM = "99.99", 2.0
+
+# The scale of asinh, where the logarithm takes over, as a fraction of the limit.
+EUV_ASINH_FRACTION = 0.005
+ITI_ASINH_FRACTIONS = {"0304": 0.001}
+FIELD_ASINH_FRACTION = 1 / 30  # the quiet network has some tens of gauss
 
 
 @dataclass(frozen=True)
@@ -36,8 +59,8 @@ class Normalization:
     def __post_init__(self):
         if self.kind not in get_args(Kind):
             raise ConfigError(
-                f"unknown normalization {self.kind!r}: choose one of {', '.join(get_args(Kind))}, or by name dataset, "
-                "fdl or iti"
+                f"unknown normalization {self.kind!r}: choose one of {', '.join(get_args(Kind))}, or by name "
+                f"{', '.join(PRESETS)}"
             )
         if self.kind == "log" and self.signed:
             raise ConfigError("the log normalization is for intensities: use asinh or linear for fields in gauss")
@@ -86,3 +109,39 @@ def _stretch(n: Normalization, xp: Any, x: Any) -> Any:
 
 def _per_channel(xp: Any, like: Any, values: Sequence[float]) -> Any:
     return xp.reshape(xp.asarray(values, dtype=like.dtype), (1,) * (like.ndim - 1) + (len(values),))
+
+
+def preset(
+    name: str, domain: str, channels: tuple[str, ...], statistics: Mapping[str, Mapping[str, float]]
+) -> Normalization:
+    """Return a normalisation by its name.
+
+    Args:
+        name: `dataset`, `fdl` or `iti`.
+        domain: `euv` or `magnetogram`.
+        channels: the series of the images, such as ("0171", "0193") or ("bz",).
+        statistics: percentiles of each series, as the dataset stores them; read for `dataset` only.
+
+    Raises:
+        ConfigError: an unknown name, a channel that it has no number for, or a dataset without statistics.
+    """
+    presets: dict[str, Mapping[str, float]] = {
+        "dataset": {s: ROOM * values[PERCENTILE] for s, values in statistics.items() if values.get(PERCENTILE)},
+        "fdl": FDL,
+        "iti": ITI,
+    }
+    if name not in presets:
+        raise ConfigError(f"unknown normalization {name!r}: choose one of {', '.join(PRESETS)}")
+    known = presets[name]
+    if missing := [channel for channel in channels if channel not in known]:
+        raise ConfigError(
+            f"the normalization {name!r} has no number for {', '.join(missing)}, only for "
+            f"{', '.join(known) or 'none'}: give kind, scale and limit"
+        )
+    signed, limits = domain == "magnetogram", tuple(known[channel] for channel in channels)
+    if name == "fdl" or (name == "iti" and signed):
+        return Normalization("linear", signed, limits, limits)
+    fraction = FIELD_ASINH_FRACTION if signed else EUV_ASINH_FRACTION
+    fractions = ITI_ASINH_FRACTIONS if name == "iti" else {}
+    scales = tuple(fractions.get(c, fraction) * limit for c, limit in zip(channels, limits, strict=True))
+    return Normalization("asinh", signed, scales, limits)

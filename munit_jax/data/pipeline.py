@@ -1,6 +1,6 @@
-"""From prepared datasets to batches: open, check, crop, flip, normalise, shuffle, repeat."""
+"""From the frames of datasets to batches: context, crop, flip, normalise, shuffle, repeat."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,24 +9,17 @@ import numpy as np
 from jaxtyping import Float
 
 from munit_jax.data.augment import FIELD_ALONE, Flip, random_crop, random_flip, random_reversal
-from munit_jax.data.context import LAST_SEEN, Earlier, context_of, context_signs
-from munit_jax.data.last_seen import ROTATION_DAYS, Magnetogram, Past, latest
+from munit_jax.data.context import LAST_SEEN, ROTATION_DAYS, Earlier, Past, context_of, context_signs
+from munit_jax.data.datasets import Frames, geometry_of, past_magnetograms
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.sun.disk import DiskGeometry
-from tfds_sdoml.build import build, is_prepared
-from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.sdoml_dataset_builder import Builder
 
 # Reading costs a few CPU milliseconds an example: two threads and a short queue keep any step fed.
 READ_THREADS = 2
 READ_AHEAD = 16
 
-GEOMETRY = ("solar_radius", "centre", "b0", "l0", "distance")  # of a frame
-LINE_OF_SIGHT = "bz"  # the component of the field that the networks make
-
-# Of the planes `last_seen`: days between an image and the latest magnetogram that may be used. In training drawn, and
-# some images have none; frames that are scored have half a rotation, as the point opposite the Earth.
+# For `last_seen`, days between an image and the latest magnetogram that may be used. Training draws them, and gives a
+# share of the images no past at all; frames that are scored have half a rotation, as the point opposite the Earth.
 TRAINING_GAPS = (1.0, ROTATION_DAYS)
 WITHOUT_PAST = 0.2
 SCORED_GAP = ROTATION_DAYS / 2
@@ -34,20 +27,17 @@ SCORED_GAP = ROTATION_DAYS / 2
 # A frame -> its planes of context, None if there are none
 FrameContext = Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "h w k"] | None]
 
-# What goes through numbers of frames may be watched: a bar, say, that shows how far it is.
-Watch = Callable[[Iterable[int]], Iterable[int]]
-
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Where the images come from and what is done to them.
+    """The sources of the images and their treatment.
 
     euv, magnetogram: dataset names, such as sdoml/aia0193_hmi; the same name twice for a dataset that has both.
     paired: examples are simultaneous; otherwise each domain is shuffled for itself.
     channels: the EUV channels to use, in this order, as the dataset names them (0193).
     crop: side of the random square in pixels, 0 for the whole image.
-    data_dir: the datasets' folder, None for the usual one (~/tensorflow_datasets or TFDS_DATA_DIR).
-    context: planes that go with the images; see `munit_jax.data.context`.
+    data_dir: the datasets' folder, None for TFDS's default (~/tensorflow_datasets or TFDS_DATA_DIR).
+    context: planes of context of each image; see `munit_jax.data.context`.
     reversal: whether the field of half of the examples is reversed, as in the next cycle.
     """
 
@@ -63,101 +53,18 @@ class DataSettings:
     reversal: bool = False
 
 
-class Frames:
-    """The frames of one split of one dataset, in physical units; `frames[i]` reads one.
-
-    A frame holds `euv` (h, w, channels) in DN/s and `magnetogram` (h, w, 1) in gauss, float32, as far as the dataset
-    has them and they are asked for, `time` in seconds since 1970, and the geometry: `solar_radius` and `centre` in
-    pixels, `b0` and `l0` in degrees, `distance` in solar radii; see `geometry_of`.
-    """
-
-    def __init__(
-        self, name: str, split: str, domains: tuple[str, ...], channels: tuple[str, ...], data_dir: str | None
-    ):
-        builder: Any = open_dataset(name, data_dir)  # its decorated methods have no static types
-        available, field = builder.builder_config.channels, builder.builder_config.field
-        if "euv" in domains and (missing := [c for c in channels if c not in available]):
-            raise ConfigError(f"data.channels: {name} has no channel {', '.join(missing)}, only {', '.join(available)}")
-        for domain in domains:
-            if domain not in builder.info.features:
-                raise ConfigError(f"data.{domain}={name} has no {domain}: name a dataset that has")
-        if "magnetogram" in domains and LINE_OF_SIGHT not in field:
-            raise ConfigError(
-                f"data.magnetogram={name} has {', '.join(field)} only: the networks are for {LINE_OF_SIGHT}"
-            )
-        self.name, self.split, self.domains = name, split, domains
-        self.layers = {"euv": [available.index(c) for c in channels]} if "euv" in domains else {}
-        if "magnetogram" in domains:
-            self.layers["magnetogram"] = [field.index(LINE_OF_SIGHT)]
-        # A dataset of a few frames may lack a split; it then has no frames.
-        self.source = builder.as_data_source(split) if split in builder.info.splits else ()
-        self.config: SdomlConfig = builder.builder_config
-        self.size = self.config.size
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        example = self.source[index]
-        frame = {field: example[field] for field in (*self.domains, "time", *GEOMETRY)}
-        for domain, layers in self.layers.items():
-            # Datasets may store float16, in which sums overflow and small steps are lost.
-            frame[domain] = frame[domain][..., layers].astype(np.float32)
-            check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
-        return frame
-
-
-def spaced(count: int, limit: int) -> Iterable[int]:
-    """Return at most `limit` (0: all) evenly spaced numbers of `count` frames."""
-    if not limit or count <= limit:
-        return range(count)
-    return [int(i) for i in np.linspace(0, count - 1, limit).round()]
-
-
-def geometry_of(frame: Mapping[str, np.ndarray]) -> DiskGeometry:
-    """Return where the Sun is in a frame, and from where it is seen."""
-    x, y = (float(value) for value in frame["centre"])
-    size = next(frame[domain].shape[0] for domain in ("euv", "magnetogram") if domain in frame)
-    b0, l0, distance = (float(frame[name]) for name in ("b0", "l0", "distance"))
-    return DiskGeometry(size, float(frame["solar_radius"]), (x, y), b0, l0, distance)
-
-
-class Archive:
-    """The magnetograms of all splits of a dataset; `archive(time)` gives the latest, see `Past`.
-
-    Also those of a split that is not trained on: what was seen is an input, not something to learn from.
-    """
-
-    def __init__(self, name: str, data_dir: str | None):
-        splits = (Frames(name, split, ("magnetogram",), (), data_dir) for split in ("train", "validation", "test"))
-        self.frames = [frames for frames in splits if len(frames)]
-        times = [int(frames.source[i]["time"]) for frames in self.frames for i in range(len(frames))]
-        places = [(frames, i) for frames in self.frames for i in range(len(frames))]
-        order = np.argsort(times, kind="stable")
-        self.times, self.places = np.array(times, np.float64)[order], [places[k] for k in order]
-
-    def __call__(self, time: float) -> Magnetogram | None:
-        """Return a magnetogram as a `Past` does."""
-        k = latest(self.times, time)
-        if k is None:
-            return None
-        frames, i = self.places[k]
-        frame = frames[i]
-        return frame["magnetogram"][..., 0], geometry_of(frame), float(frame["time"])
-
-
 def no_context(_frame: Mapping[str, np.ndarray]) -> None:
-    """The context of frames whose networks take none."""
+    """Return no context: for networks that take none."""
     return
 
 
-def archive_of(settings: DataSettings) -> Archive | None:
-    """Return the magnetograms of the past, None where the networks take none."""
-    return Archive(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
+def archive_of(settings: DataSettings) -> Past | None:
+    """Return the earlier magnetograms of the run's dataset, None for networks that take none."""
+    return past_magnetograms(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
 
 
 def context_of_scored(settings: DataSettings, past: Past | None) -> FrameContext:
-    """Return what makes the context of the frames of a dataset, as they are scored; it raises as `frame_context`."""
+    """Return the function that makes the context of a scored frame; it raises as `frame_context`."""
     earlier = None if past is None else Earlier(past, SCORED_GAP, settings.normalization["magnetogram"])
     return lambda frame: frame_context(settings.context, frame, earlier)
 
@@ -176,61 +83,6 @@ def frame_context(
         raise DataError(f"data.context: {error}") from None
 
 
-def open_dataset(name: str, data_dir: str | None) -> Builder:
-    """Return the builder of a prepared dataset; the embedded synthetic Sun is made on the way where it is missing.
-
-    Raises:
-        DataError: the name is unknown, the dataset is not prepared (the message says how to build it), or the folder
-            cannot be read or written.
-    """
-    try:
-        prepared = is_prepared(name, data_dir)
-    except ValueError as error:
-        raise DataError(str(error)) from None
-    if not prepared and not name.startswith("sdoml/synthetic"):
-        place = f" --data_dir={data_dir}" if data_dir else ""
-        raise DataError(
-            f"dataset {name} is not prepared: build it with "
-            f"`python -m tfds_sdoml.build {name} --manual_dir=FOLDER_OF_FILES{place}`, "
-            "or try --config=configs/aia193.py:quickstart, which needs no data"
-        )
-    try:
-        return build(name, data_dir)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot make or read {name}: {error}; or choose another --config.data.data_dir") from None
-
-
-def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[str, float]]:
-    """Return the percentiles that a dataset was stored with, by series; raises as `open_dataset`."""
-    return open_dataset(name, data_dir).statistics
-
-
-def describe_images(settings: DataSettings) -> dict[str, Any]:
-    """Return what has to be known of a run's images to translate others of their kind, as JSON holds it.
-
-    `size`: pixels across a frame. `disk_percentiles`: of each series of the EUV dataset, `{"0193": {"50": DN/s}}`, over
-    the disks of the train split; empty where the dataset has none.
-    """
-    builder: Any = open_dataset(settings.euv, settings.data_dir)
-    return {"size": int(builder.builder_config.size), "disk_percentiles": builder.statistics}
-
-
-def format_time(seconds: Any) -> str:
-    """Return seconds since 1970 as an ISO time, UTC."""
-    return f"{np.datetime64(int(seconds), 's')}Z"
-
-
-def check_finite(image: np.ndarray, what: str) -> None:
-    """Raise DataError with the count and the place if an image holds NaN or infinite values."""
-    bad = ~np.isfinite(image)
-    if bad.any():
-        row, column = np.argwhere(bad)[0][:2]
-        raise DataError(
-            f"{bad.sum()} of {bad.size} values are not finite in the {what} (first at row {row}, column {column}): "
-            "leave the frame out or mend it, and build the dataset again"
-        )
-
-
 def training_batches(
     settings: DataSettings, batch_size: int, seed: int, host: int = 0, hosts: int = 1, first: int = 0
 ) -> grain.DatasetIterator:
@@ -241,7 +93,7 @@ def training_batches(
     The same seed gives the same examples, whatever the devices, threads and hosts.
 
     Args:
-        settings: what is read.
+        settings: of the data.
         batch_size: of the global batch.
         seed: of the order, the crops and the flips.
         host, hosts: which of how many hosts this is. It gets every `hosts`-th example of the global batch, from
@@ -249,7 +101,8 @@ def training_batches(
         first: the number of the first batch, counted from 0: a run that goes on after n steps begins with batch n.
 
     Raises:
-        DataError, ConfigError: see `open_dataset`, `Frames` and `random_crop`; a batch that the hosts cannot share.
+        DataError, ConfigError: see `open_dataset`, `Frames` and `random_crop`; a batch that does not divide by the
+            hosts.
     """
     if batch_size % hosts:
         raise ConfigError(f"batch_size={batch_size} does not divide by {hosts} hosts: use a multiple of {hosts}")
@@ -284,7 +137,9 @@ def _stream(settings: DataSettings, name: str, domains: tuple[str, ...], seed: i
             earlier = Earlier(past, rng.uniform(*TRAINING_GAPS), scaling)
         if (planes := frame_context(settings.context, frame, earlier)) is not None:
             images["context"] = planes
-        images = random_flip(random_crop(images, settings.crop, rng), settings.flip, rng, signs)
+        images = random_crop(images, settings.crop, rng)
+        if settings.flip == "physical":
+            images = random_flip(images, rng, signs)
         if settings.reversal:
             images = random_reversal(images, rng, signs)
         example = {

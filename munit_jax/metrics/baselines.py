@@ -19,8 +19,8 @@ from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import isotonic_regression
 
+from munit_jax.data.datasets import Frames, Watch, geometry_of, spaced
 from munit_jax.data.normalization import Normalization, normalize
-from munit_jax.data.pipeline import Frames, Watch, geometry_of, spaced
 from munit_jax.metrics.strata import SCORED_RADIUS
 from munit_jax.sun.cycle import hale_sign
 from munit_jax.sun.disk import DiskGeometry, heliographic, on_disk

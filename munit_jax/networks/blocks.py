@@ -1,10 +1,11 @@
-"""Layers that the encoders, the decoder and the discriminator are built of.
+"""The layers of the encoders, the decoder and the discriminator, on NHWC images.
 
-Images are NHWC throughout. Convolutions run in `dtype`; statistics of the norms are taken in float32 at least, since a
-mean over 512 x 512 bfloat16 values loses the very digits it is after.
+Convolutions run in `dtype`; the statistics of norms in float32 at least: a mean over 512 x 512 bfloat16 values loses
+its digits.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -27,6 +28,15 @@ Norm = Literal["none", "instance", "layer"]
 # norms; the inside of every block; of every network; of every network and, while that is done, of every block.
 Recompute = Literal["nothing", "activations", "blocks", "networks", "all"]
 CONVOLUTION, STATISTICS = KEPT = ("convolution", "statistics")  # the names of what `activations` keeps
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a network is computed: the precision, the form of 3 x 3 convolutions, and what is computed twice."""
+
+    dtype: Any = jnp.float32
+    algorithm: Algorithm = "direct"
+    recompute: Recompute = "nothing"
 
 
 def block_class[M: nn.Module](module: type[M], recompute: Recompute) -> type[M]:
@@ -94,9 +104,9 @@ def layer_norm(
 class Convolution(nn.Module):
     """Reflect padding and a convolution with bias; with `upsample`, of the image doubled by repeating each pixel.
 
-    With `bias_cancelled` a norm that subtracts each channel's mean follows. The bias then stays a parameter, so that
-    weights can be exchanged with the reference, but is left out of the sum: its gradient is exactly 0 instead of
-    round-off, which Adam would blow up to full steps.
+    With `bias_cancelled` a norm that subtracts each channel's mean follows. The bias is then a parameter, to exchange
+    weights with the reference, but not added: its gradient is exactly 0 instead of round-off, which Adam would amplify
+    to full steps.
     """
 
     features: int
@@ -105,21 +115,21 @@ class Convolution(nn.Module):
     padding: int = 0
     upsample: bool = False
     bias_cancelled: bool = False
-    dtype: Any = jnp.float32
-    algorithm: Algorithm = "direct"
+    arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 features"]:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", UNSET, shape)
         bias = self.param("bias", UNSET, (self.features,))
-        x = x.astype(self.dtype)
+        dtype, algorithm = self.arithmetic.dtype, self.arithmetic.algorithm
+        x = x.astype(dtype)
         if self.upsample:
-            y = convolve_upsampled(x, kernel, self.algorithm)
+            y = convolve_upsampled(x, kernel, algorithm)
         else:
-            y = convolve(reflect_pad(x, self.padding), kernel.astype(self.dtype), self.stride, self.algorithm)
+            y = convolve(reflect_pad(x, self.padding), kernel.astype(dtype), self.stride, algorithm)
         y = checkpoint_name(y, CONVOLUTION)
-        return y if self.bias_cancelled else y + bias[None, None, None].astype(self.dtype)
+        return y if self.bias_cancelled else y + bias[None, None, None].astype(dtype)
 
 
 class LayerNorm(nn.Module):
@@ -141,8 +151,7 @@ class ConvolutionBlock(nn.Module):
     padding: int = 0
     upsample: bool = False
     norm: Norm = "none"
-    dtype: Any = jnp.float32
-    algorithm: Algorithm = "direct"
+    arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 features"]:
@@ -153,8 +162,7 @@ class ConvolutionBlock(nn.Module):
             self.padding,
             self.upsample,
             bias_cancelled=self.norm == "instance",
-            dtype=self.dtype,
-            algorithm=self.algorithm,
+            arithmetic=self.arithmetic,
             name="convolution",
         )(x)
         if self.norm == "instance":
@@ -170,8 +178,7 @@ class ResidualBlock(nn.Module):
     The norm is instance norm, or AdaIN where the shifts and scales of the two convolutions are given.
     """
 
-    dtype: Any = jnp.float32
-    algorithm: Algorithm = "direct"
+    arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
     def __call__(
@@ -180,9 +187,7 @@ class ResidualBlock(nn.Module):
         """Apply the block; `adain[:, i, 0]` are the shifts after convolution i, `adain[:, i, 1]` the scales."""
         y = x
         for i, name in enumerate(("first", "second")):
-            y = Convolution(
-                x.shape[-1], 3, padding=1, bias_cancelled=True, dtype=self.dtype, algorithm=self.algorithm, name=name
-            )(y)
+            y = Convolution(x.shape[-1], 3, 1, 1, bias_cancelled=True, arithmetic=self.arithmetic, name=name)(y)
             y = instance_norm(y) if adain is None else adaptive_instance_norm(y, adain[:, i, 0], adain[:, i, 1])
             if i == 0:
                 y = nn.relu(y)

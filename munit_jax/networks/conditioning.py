@@ -1,17 +1,13 @@
-"""What a decoder is told beside its codes: planes that say where on the Sun each pixel lies, or what was seen there.
+"""Condition a decoder on planes of context, such as the place on the Sun of each pixel.
 
-A convolution looks at a patch and cannot know the hemisphere, so not Hale's law either. The planes reach the decoders
-alone: a content encoder that has them can match codes without looking at the image.
+A convolution covers a patch, which does not determine the hemisphere, and so not Hale's law. Only the decoders are
+conditioned: a content encoder with the planes could match codes without the image.
 """
 
-from typing import Any
-
 import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.networks.blocks import Convolution
-from munit_jax.networks.convolution import Algorithm
+from munit_jax.networks.blocks import Arithmetic, Convolution
 
 Context = Float[Array, "b h w planes"]
 
@@ -21,15 +17,15 @@ class ContextEncoder(nn.Module):
 
     width: int
     downsamplings: int
-    dtype: Any = jnp.float32
-    algorithm: Algorithm = "direct"
+    arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
     def __call__(self, context: Context) -> list[Float[Array, "b _ _ _"]]:
-        options: dict[str, Any] = {"dtype": self.dtype, "algorithm": self.algorithm}
-        features = [nn.relu(Convolution(self.width, 5, padding=2, **options, name="planes")(context))]
+        planes = Convolution(self.width, 5, padding=2, arithmetic=self.arithmetic, name="planes")(context)
+        features = [nn.relu(planes)]
         for i in range(self.downsamplings):
-            x = Convolution(self.width * 2 ** (i + 1), 4, 2, 1, **options, name=f"down_{i}")(features[-1])
+            width = self.width * 2 ** (i + 1)
+            x = Convolution(width, 4, 2, 1, arithmetic=self.arithmetic, name=f"down_{i}")(features[-1])
             features.append(nn.relu(x))
         return features
 
@@ -37,17 +33,15 @@ class ContextEncoder(nn.Module):
 class Modulation(nn.Module):
     """x (1 + scale) + shift, both linear in the context's features at each pixel (Park et al. 2019, eq. 1).
 
-    Unlike a plane that is added to the input, the scale can turn the sign of a feature: what leads is positive in one
-    hemisphere and negative in the other.
+    Unlike a plane that is added to the input, the scale can reverse the sign of a feature: the leading polarity is
+    positive in one hemisphere and negative in the other.
     """
 
-    dtype: Any = jnp.float32
-    algorithm: Algorithm = "direct"
+    arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], context: Float[Array, "b h w k"]) -> Float[Array, "b h w c"]:
         scale, shift = (
-            Convolution(x.shape[-1], 1, dtype=self.dtype, algorithm=self.algorithm, name=name)(context)
-            for name in ("scale", "shift")
+            Convolution(x.shape[-1], 1, arithmetic=self.arithmetic, name=name)(context) for name in ("scale", "shift")
         )
         return x * (1 + scale) + shift

@@ -1,4 +1,4 @@
-"""Convolutions of NHWC images: padding, the plain form, and the one after an upsampling without the upsampled image."""
+"""Convolutions of NHWC images, and that of an upsampled image without making it."""
 
 from typing import Literal
 
@@ -56,8 +56,8 @@ def convolve_upsampled(
 
     The doubled image is never made. On each of its four phases (even and odd rows and columns) the 5 taps fall on 3
     pixels of the small image: four 3 x 3 convolutions give the same sums with 36 products a small pixel, not 100.
-    They see the edge pixels repeated, which is what reflection means but for the outermost tap of the outermost pixel:
-    there the next pixel stands, which four convolutions of single lines put right. Exact up to round-off.
+    They repeat the edge pixels, which equals reflection but for the outermost tap of the outermost pixel: it falls on
+    the next pixel, which four convolutions of single lines correct. Exact up to round-off.
     """
     b, h, w, c = x.shape
     if min(h, w) < 2:

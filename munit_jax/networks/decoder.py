@@ -1,14 +1,11 @@
 """The decoder of a domain: content code and style code to image (Huang et al. 2018, appendix B.1)."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.networks.blocks import UNSET, Convolution, ConvolutionBlock, Recompute, ResidualBlock, block_class
+from munit_jax.networks.blocks import UNSET, Arithmetic, Convolution, ConvolutionBlock, ResidualBlock, block_class
 from munit_jax.networks.conditioning import ContextEncoder, Modulation
-from munit_jax.networks.convolution import Algorithm
 
 
 class StyleMLP(nn.Module):
@@ -32,8 +29,8 @@ class StyleMLP(nn.Module):
 class Decoder(nn.Module):
     """Content code and style code to an image in [-1, 1].
 
-    The style sets the statistics of the features in the residual blocks; the upsampling uses layer norm, since
-    instance norm would undo what the style has set. A context modulates the features before and after the residual
+    The style sets the statistics of the features in the residual blocks; the upsampling uses layer norm, since instance
+    norm would remove them. A context modulates the features before and after the residual
     blocks and after each upsampling.
     """
 
@@ -42,9 +39,7 @@ class Decoder(nn.Module):
     residual_blocks: int
     mlp_width: int
     context_width: int
-    dtype: Any = jnp.float32
-    algorithm: Algorithm = "direct"
-    recompute: Recompute = "nothing"
+    arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
     def __call__(
@@ -53,27 +48,26 @@ class Decoder(nn.Module):
         style: Float[Array, "b s"],
         context: Float[Array, "b h2 w2 planes"] | None = None,
     ) -> Float[Array, "b h2 w2 c"]:
-        options: dict[str, Any] = {"dtype": self.dtype, "algorithm": self.algorithm}
-        features = content.shape[-1]
-        planes = None
+        arithmetic, recompute = self.arithmetic, self.arithmetic.recompute
+        features, planes = content.shape[-1], None
         if context is not None:
-            planes = ContextEncoder(self.context_width, self.upsamplings, **options, name="context")(context)
+            planes = ContextEncoder(self.context_width, self.upsamplings, arithmetic, name="context")(context)
 
-        modulation = block_class(Modulation, self.recompute)
+        modulation = block_class(Modulation, recompute)
 
         def modulated(x: Array, level: int, name: str) -> Array:
-            return x if planes is None else modulation(**options, name=name)(x, planes[level])
+            return x if planes is None else modulation(arithmetic, name=name)(x, planes[level])
 
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
         x = modulated(content, -1, "modulation_in")
-        residual_block = block_class(ResidualBlock, self.recompute)
+        residual_block = block_class(ResidualBlock, recompute)
         for i in range(self.residual_blocks):
-            x = residual_block(**options, name=f"residual_{i}")(x, adain[:, i])
+            x = residual_block(arithmetic, name=f"residual_{i}")(x, adain[:, i])
         x = modulated(x, -1, "modulation_out")
-        block = block_class(ConvolutionBlock, self.recompute)
+        block = block_class(ConvolutionBlock, recompute)
         for i in range(self.upsamplings):
             features //= 2
-            x = block(features, 5, upsample=True, norm="layer", **options, name=f"up_{i}")(x)
+            x = block(features, 5, upsample=True, norm="layer", arithmetic=arithmetic, name=f"up_{i}")(x)
             x = modulated(x, -2 - i, f"modulation_{i}")
-        x = Convolution(self.channels, 7, padding=3, dtype=self.dtype, name="image")(x)
+        x = Convolution(self.channels, 7, padding=3, arithmetic=arithmetic, name="image")(x)
         return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))

@@ -12,10 +12,9 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from munit_jax.networks.blocks import Recompute, network_function
+from munit_jax.networks.blocks import Arithmetic, Recompute, network_function
 from munit_jax.networks.conditioning import Context
 from munit_jax.networks.convolution import Algorithm
 from munit_jax.networks.decoder import Decoder
@@ -37,8 +36,8 @@ class Architecture:
     """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain).
 
     discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
-    context_planes is the number of planes that the decoders are told, see `munit_jax.networks.conditioning`.
-    dtype and convolution say how the arithmetic is done, recompute what the backward pass does again to save memory.
+    context_planes is the number of planes that condition the decoders, see `munit_jax.networks.conditioning`.
+    dtype and convolution say how the arithmetic is done, recompute what the backward pass computes again.
     """
 
     width: int = 64
@@ -62,13 +61,18 @@ class Architecture:
         return self.euv_channels if domain == "euv" else self.magnetogram_channels
 
     @property
+    def arithmetic(self) -> Arithmetic:
+        """How the generators are computed."""
+        return Arithmetic(jnp.dtype(self.dtype), self.convolution, self.recompute)
+
+    @property
     def parameter_dtype(self) -> str:
-        """What the parameters are kept in: at least single precision, whatever the arithmetic is done in."""
+        """The precision of the parameters: at least single, whatever that of the arithmetic."""
         return str(jnp.promote_types(self.dtype, jnp.float32))
 
     @property
     def size_divisor(self) -> int:
-        """Height and width of an image must be multiples of this, or translation would not give them back."""
+        """Height and width of an image must be multiples of this, so that the translation has them too."""
         return 2**self.downsamplings
 
     @property
@@ -79,51 +83,31 @@ class Architecture:
         return max(discriminator, style, 2 * self.size_divisor)
 
 
-def _arithmetic(a: Architecture) -> dict[str, Any]:
-    """How the networks with residual blocks are computed."""
-    return {"dtype": jnp.dtype(a.dtype), "algorithm": a.convolution, "recompute": a.recompute}
-
-
 def _content_encoder(a: Architecture) -> ContentEncoder:
-    return ContentEncoder(
-        a.width,
-        a.downsamplings,
-        a.residual_blocks,
-        **_arithmetic(a),
-    )
+    return ContentEncoder(a.width, a.downsamplings, a.residual_blocks, a.arithmetic)
 
 
 def _style_encoder(a: Architecture) -> StyleEncoder:
-    return StyleEncoder(a.width, a.style_size, dtype=jnp.dtype(a.dtype), recompute=a.recompute)
+    return StyleEncoder(a.width, a.style_size, arithmetic=a.arithmetic)
 
 
 def _decoder(a: Architecture, domain: Domain) -> Decoder:
-    return Decoder(
-        a.channels(domain),
-        a.downsamplings,
-        a.residual_blocks,
-        a.mlp_width,
-        a.width,
-        **_arithmetic(a),
-    )
+    return Decoder(a.channels(domain), a.downsamplings, a.residual_blocks, a.mlp_width, a.width, a.arithmetic)
 
 
 def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
-    return MultiScaleDiscriminator(
-        a.discriminator_width, a.discriminator_scales, a.discriminator_layers, dtype=jnp.dtype(a.dtype)
-    )
+    arithmetic = Arithmetic(a.arithmetic.dtype)
+    return MultiScaleDiscriminator(a.discriminator_width, a.discriminator_scales, a.discriminator_layers, arithmetic)
 
 
 def init_generators(architecture: Architecture, seed: int) -> Params:
     """Draw the parameters of both domains' encoders and decoders, in `parameter_dtype`."""
-    rng = np.random.default_rng((seed, 0))
-    return draw_parameters(generator_shapes(architecture), "generators", rng, architecture.parameter_dtype)
+    return draw_parameters(generator_shapes(architecture), "generators", seed, architecture.parameter_dtype)
 
 
 def init_discriminators(architecture: Architecture, seed: int) -> Params:
     """Draw the parameters of both domains' discriminators, in `parameter_dtype`."""
-    rng = np.random.default_rng((seed, 1))
-    return draw_parameters(_discriminator_shapes(architecture), "discriminators", rng, architecture.parameter_dtype)
+    return draw_parameters(_discriminator_shapes(architecture), "discriminators", seed, architecture.parameter_dtype)
 
 
 def generator_shapes(architecture: Architecture) -> Params:
@@ -171,7 +155,7 @@ def encode_content(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _apply(_content_encoder(architecture), architecture.recompute, generators[domain]["content"], image)
+    return _apply(_content_encoder(architecture), generators[domain]["content"], image)
 
 
 def encode_style(
@@ -183,7 +167,7 @@ def encode_style(
         ValueError: the image's channels or size do not fit the architecture.
     """
     _check_image(architecture, domain, image)
-    return _apply(_style_encoder(architecture), architecture.recompute, generators[domain]["style"], image)
+    return _apply(_style_encoder(architecture), generators[domain]["style"], image)
 
 
 def decode(
@@ -204,8 +188,7 @@ def decode(
     planes = 0 if context is None else context.shape[-1]
     if planes != architecture.context_planes:
         raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
-    decoder = _decoder(architecture, domain)
-    return _apply(decoder, architecture.recompute, generators[domain]["decoder"], content, style, context)
+    return _apply(_decoder(architecture, domain), generators[domain]["decoder"], content, style, context)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
@@ -216,43 +199,18 @@ def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread
 def translate(
     architecture: Architecture,
     generators: Params,
-    image: Float[Array, "b h w c"],
     source: Domain,
-    *,
-    style: StyleCode | None = None,
-    style_image: Float[Array, "b h2 w2 c2"] | None = None,
-    key: PRNGKeyArray | None = None,
+    image: Float[Array, "b h w c"],
+    style: StyleCode,
     context: Context | None = None,
-) -> Float[Array, "b h w c3"]:
-    """Translate images of the domain `source` to the other: its content with a style of the target domain.
-
-    Args:
-        architecture: sizes of the networks.
-        generators: parameters of both domains' generators.
-        image: images of the source domain, in [-1, 1].
-        source: the domain the images come from.
-        style: style codes of the target domain, or
-        style_image: images of the target domain whose style is taken, or
-        key: random key with which one style for each image is drawn from N(0, I).
-        context: of the images, where the architecture has one.
-
-    Returns:
-        Images of the target domain, in [-1, 1].
+) -> Float[Array, "b h w c2"]:
+    """Translate images of the domain `source`: D_x(C_y, S_x), their content with a style of the other domain.
 
     Raises:
-        ValueError: not exactly one of style, style_image and key is given.
+        ValueError: see `encode_content` and `decode`.
     """
-    given = sum(x is not None for x in (style, style_image, key))
-    if given != 1:
-        raise ValueError(f"translate takes exactly one of style, style_image and key, got {given}")
-    target = OTHER[source]
-    if style_image is not None:
-        style = encode_style(architecture, generators, target, style_image)
-    elif key is not None:
-        style = draw_style(architecture, key, image.shape[0])
-    assert style is not None
     content = encode_content(architecture, generators, source, image)
-    return decode(architecture, generators, target, content, style, context)
+    return decode(architecture, generators, OTHER[source], content, style, context)
 
 
 def realisations(
@@ -290,15 +248,15 @@ def discriminate(
     params = discriminators[domain]
     if architecture.discriminator_spectral_norm:
         params = spectrally_normalized(params)
-    return _apply(_discriminator(architecture), "nothing", params, image)
+    return _apply(_discriminator(architecture), params, image)
 
 
-@partial(jax.jit, static_argnums=(0, 1))  # traced once for both domains, and for all passes of a step
-def _apply(network: nn.Module, recompute: Recompute, params: Params, *inputs: Array | None) -> Any:
+@partial(jax.jit, static_argnums=0)  # traced once for both domains, and for all passes of a step
+def _apply(network: Any, params: Params, *inputs: Array | None) -> Any:
     def apply(params: Params, *inputs: Array | None) -> Any:
         return network.apply({"params": params}, *inputs)
 
-    return network_function(apply, recompute)(params, *inputs)
+    return network_function(apply, network.arithmetic.recompute)(params, *inputs)
 
 
 def _check_image(architecture: Architecture, domain: Domain, image: Array) -> None:

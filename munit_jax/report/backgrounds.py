@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.data.pipeline import Frames
+from munit_jax.data.datasets import Frames
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.pfss.boundary_ensemble import on_grid
 from munit_jax.pfss.harmonics import Grid

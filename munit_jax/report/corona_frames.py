@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from munit_jax.data.last_seen import Past
-from munit_jax.data.pipeline import SCORED_GAP, Frames, geometry_of
+from munit_jax.data.context import Past
+from munit_jax.data.datasets import Frames, geometry_of
+from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.metrics.corona import SCORES, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.pfss.boundary import INSERTIONS, disk_boundary, sample_disk
 from munit_jax.pfss.field import open_flux, source_surface

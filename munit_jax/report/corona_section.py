@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from munit_jax.data.last_seen import Past
-from munit_jax.data.pipeline import SCORED_GAP, Frames, format_time, geometry_of, spaced
+from munit_jax.data.context import Past
+from munit_jax.data.datasets import Frames, format_time, geometry_of, spaced
+from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.metrics.corona import SCORES, corona_of
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_frames, corona_pictures, far_side, html

@@ -15,18 +15,9 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 import munit_jax
-from munit_jax.data.last_seen import Past
-from munit_jax.data.pipeline import (
-    SCORED_GAP,
-    DataSettings,
-    Frames,
-    archive_of,
-    context_of_scored,
-    dataset_statistics,
-    format_time,
-    geometry_of,
-    spaced,
-)
+from munit_jax.data.context import Past
+from munit_jax.data.datasets import Frames, dataset_statistics, format_time, geometry_of, spaced
+from munit_jax.data.pipeline import SCORED_GAP, DataSettings, archive_of, context_of_scored
 from munit_jax.errors import DataError, WorkdirError
 from munit_jax.files import write_json, write_text
 from munit_jax.metrics.baselines import Climate, learn_climate

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from tqdm import tqdm
 
-from munit_jax.data.last_seen import Magnetogram
+from munit_jax.data.context import Magnetogram
 from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.metrics.corona import SCORES, CoronaOf, check_summary, corona_of, corona_scores, median, self_checks
 from munit_jax.pfss.boundary import insert, radial_views, without_monopole, zonal_background

@@ -18,9 +18,10 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
 
-from munit_jax.data.last_seen import Past
+from munit_jax.data.context import Past
+from munit_jax.data.datasets import Frames, Watch, geometry_of
 from munit_jax.data.normalization import Normalization, normalize
-from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context
+from munit_jax.data.pipeline import FrameContext, no_context
 from munit_jax.metrics.baselines import (
     BASELINES,
     Climate,
@@ -195,7 +196,7 @@ def translate_with_own_style(
 
     The last is NaN for a run that cannot tell the style of an image.
     """
-    if run.objective.teaches_styles:
+    if run.objective.trains_style_encoders:
         own = run.translator.style_of(generators, "magnetogram", true[None, ..., None])
     else:
         own = jnp.full_like(styles[:1], jnp.nan)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from munit_jax.data.pipeline import format_time
+from munit_jax.data.datasets import format_time
 from munit_jax.metrics.bootstrap import blocks_of, intervals, paired_intervals
 from munit_jax.metrics.definitions import METRICS, PARTS, scores
 from munit_jax.metrics.disk import polarity_agreement, polarity_disagreement

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from munit_jax.data.datasets import Frames, Watch, geometry_of, spaced
 from munit_jax.data.normalization import Normalization
-from munit_jax.data.pipeline import FrameContext, Frames, Watch, geometry_of, no_context, spaced
+from munit_jax.data.pipeline import FrameContext, no_context
 from munit_jax.metrics import disk
 from munit_jax.metrics.baselines import learn_climate, without_others
 from munit_jax.metrics.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio

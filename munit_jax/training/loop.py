@@ -12,7 +12,8 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from munit_jax.data.pipeline import describe_images, format_time, training_batches
+from munit_jax.data.datasets import describe_images, format_time
+from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import ConfigError, TrainingError
 from munit_jax.files import write_json
 from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
@@ -79,7 +80,7 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
             first = int(state.step)
             if host.writes:
                 write_json(workdir / "config.json", config.source)
-                write_json(workdir / "images.json", describe_images(config.data))
+                write_json(workdir / "images.json", describe_images(config.data.euv, config.data.data_dir))
                 _log_start(state, workdir)
             with ScalarWriter(workdir, first, host.writes) as writer:
                 run = Run(config, workdir, host, devices, checkpoints, monitor, writer, stop)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from munit_jax.data.pipeline import Frames, Watch, archive_of, context_of_scored, format_time, spaced
+from munit_jax.data.datasets import Frames, Watch, format_time, spaced
+from munit_jax.data.pipeline import archive_of, context_of_scored
 from munit_jax.networks.munit import DOMAINS, Params
 from munit_jax.training.held_out import (
     WITHOUT_TRUTH,

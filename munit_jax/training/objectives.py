@@ -1,10 +1,9 @@
-"""From networks and loss terms to the two objectives, every term by its name.
+"""The objectives of the generators and of the discriminators: the loss terms of what the generators make.
 
-`generate` runs the generators once; the objectives read what it made. So one forward pass can serve both updates: the
-discriminators learn from its translations, then the generators are pulled back through the new discriminators.
+`generate` runs the generators once, and both objectives read its result, so one forward pass serves both updates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -27,6 +26,7 @@ from munit_jax.networks.munit import (
     discriminate,
     encode_content,
     encode_style,
+    translate,
 )
 from munit_jax.pfss.disk_corona import disk_corona
 
@@ -41,9 +41,9 @@ class Objective:
     """The weights of the terms and the form of the adversarial one.
 
     image, content and style are the poster's l1, l2 and l3; it gives no values, so the defaults are the reference's. A
-    weight of 0 leaves a term out of the arithmetic, with all that serves it alone: without the adversarial term the
-    discriminators stay as they are. Paired, unsigned, ensemble, flux and source-surface terms need simultaneous images,
-    the last two `field`, the scaling of magnetograms to gauss, the source surface whole disks in SDOML's geometry.
+    term with weight 0 is not computed, nor what it alone needs: without the adversarial term the discriminators are not
+    trained. Paired, unsigned, ensemble, flux and source-surface terms need simultaneous images; the last two also
+    `field`, the scaling of magnetograms to gauss; the source surface whole disks in SDOML's geometry.
     """
 
     adversarial: losses.Adversarial = "log"
@@ -68,7 +68,7 @@ class Objective:
 
     @property
     def encodes_style(self) -> bool:
-        """Whether the styles of real images are encoded on the way to some term."""
+        """Whether a term needs the styles of real images."""
         return bool(self.image_weight or self.paired_weight or self.cycle_weight)
 
     @property
@@ -81,22 +81,28 @@ class Objective:
 
     @property
     def into(self) -> tuple[Domain, ...]:
-        """The domains into which translation is taught."""
+        """The domains into which the networks learn to translate."""
         return DOMAINS if self.paired_weight else self.translated
 
     @property
-    def teaches_styles(self) -> bool:
-        """Whether it is taught what the style of a real image is."""
+    def trains_style_encoders(self) -> bool:
+        """Whether the networks learn to encode the style of an image."""
         return self.encodes_style or bool(self.style_weight)
 
 
 class Generated(struct.PyTreeNode):
-    """What the generators make of a pair of images and a style drawn for each domain; each by domain.
+    """Codes and images that the generators make of images of both domains and a style drawn for each; each by domain.
 
-    `translation[x]` is an image of domain x, made of the content of the other domain's image and the drawn style of x.
-    `recovered_content[x]` is the content of the image of x, encoded again from its translation into the other domain.
-    `recovered_style[x]` is the style encoded from `translation[x]`. `another` is as `translation`, with a second style,
-    of magnetograms. What no term asks for is empty.
+    content, style: codes of the images.
+    reconstruction: images from their own two codes.
+    translation: `translation[x]` from the content of the other domain's image and the drawn style of x.
+    another: as `translation`, of magnetograms, with a second drawn style.
+    paired: as `translation`, with the style of the image of x.
+    recovered_content: `recovered_content[x]` is encoded from the translation of the image of x into the other domain.
+    recovered_style: `recovered_style[x]` is encoded from `translation[x]`.
+    cycle: images from their recovered content and their own style.
+
+    Fields that no term needs are empty.
     """
 
     content: dict[str, ContentCode]
@@ -114,22 +120,17 @@ def translate_both(
     a: Architecture, generators: Params, images: Images, styles: Styles, contexts: Contexts | None = None
 ) -> dict[str, Array]:
     """Return by domain x the images D_x(C_y, S_x) for given styles, y the other domain."""
-
-    def into(x: Domain) -> Array:
-        y = OTHER[x]
-        content = encode_content(a, generators, y, images[y])
-        return decode(a, generators, x, content, styles[x], None if contexts is None else contexts[y])
-
-    return {x: into(x) for x in DOMAINS}
+    context = contexts or dict.fromkeys(DOMAINS)
+    return {x: translate(a, generators, y, images[y], styles[x], context[y]) for x, y in OTHER.items()}
 
 
 def decode_all(
     a: Architecture, generators: Params, domain: Domain, codes: Sequence[tuple[ContentCode, StyleCode, Context | None]]
 ) -> list[Array]:
-    """Return the images of several content and style codes, with their contexts, of one domain.
+    """Return the images of several codes (content, style, context) of one domain.
 
-    In one pass of the decoder, since small batches leave most of a device idle; one after the other where memory is
-    what is short.
+    In one pass of the decoder, since small batches leave most of a device idle; one by one if `recompute` asks to save
+    memory.
     """
     if not codes:
         return []
@@ -137,9 +138,8 @@ def decode_all(
         return [decode(a, generators, domain, *of_one) for of_one in codes]
     contents, styles, contexts = zip(*codes, strict=True)
     context = None if contexts[0] is None else jnp.concatenate(contexts)
-    return jnp.split(
-        decode(a, generators, domain, jnp.concatenate(contents), jnp.concatenate(styles), context), len(codes)
-    )
+    images = decode(a, generators, domain, jnp.concatenate(contents), jnp.concatenate(styles), context)
+    return jnp.split(images, len(codes))
 
 
 def generate(
@@ -151,63 +151,54 @@ def generate(
     contexts: Contexts | None = None,
     second: StyleCode | None = None,
 ) -> Generated:
-    """Run the generators on images of both domains with one drawn style for each, as far as the objective needs it.
+    """Run the generators on images of both domains, as far as the terms of the objective need it.
 
     Args:
         a: sizes of the networks.
-        objective: says what is needed.
+        objective: the weights of the terms.
         generators: parameters.
         images: by domain, in [-1, 1].
         styles: drawn, by domain.
-        contexts: of the images, where the architecture has one.
-        second: further styles of magnetograms, for the ensemble term.
+        contexts: of the images, where the architecture has planes.
+        second: second styles of magnetograms, where `objective.needs_second`.
     """
-    style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if objective.encodes_style}
+    o, context = objective, contexts or dict.fromkeys(DOMAINS)
+    style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if o.encodes_style}
     content = {
         x: encode_content(a, generators, x, images[x])
-        for x in DOMAINS
-        if objective.image_weight or objective.paired_weight or OTHER[x] in objective.translated
+        for x, y in OTHER.items()
+        if o.image_weight or o.paired_weight or y in o.translated
     }
-    context = {x: None if contexts is None else contexts[x] for x in DOMAINS}
     decoded: dict[str, dict[str, Array]] = {"reconstruction": {}, "translation": {}, "another": {}, "paired": {}}
-    for x in DOMAINS:
-        y = OTHER[x]
+    for x, y in OTHER.items():
         codes = {}
-        if objective.image_weight:
+        if o.image_weight:
             codes["reconstruction"] = content[x], style[x], context[x]
-        if x in objective.translated:
+        if x in o.translated:
             codes["translation"] = content[y], styles[x], context[y]
-        if objective.needs_second and x == "magnetogram":
+        if o.needs_second and x == "magnetogram":
             assert second is not None
             codes["another"] = content[y], second, context[y]
-        if objective.paired_weight:
+        if o.paired_weight:
             codes["paired"] = content[y], style[x], context[y]
         for name, image in zip(codes, decode_all(a, generators, x, list(codes.values())), strict=True):
             decoded[name][x] = image
-    translation = decoded["translation"]
-    recovered_content, recovered_style, cycle = {}, {}, {}
-    if objective.content_weight or objective.cycle_weight:
-        recovered_content = {OTHER[x]: encode_content(a, generators, x, translation[x]) for x in DOMAINS}
-    if objective.style_weight:
-        recovered_style = {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS}
-    if objective.cycle_weight:
-        cycle = {x: decode(a, generators, x, recovered_content[x], style[x], context[x]) for x in DOMAINS}
-    return Generated(
-        content=content,
-        style=style,
-        recovered_content=recovered_content,
-        recovered_style=recovered_style,
-        cycle=cycle,
-        **decoded,
-    )
+    translation, recovers = decoded["translation"], bool(o.content_weight or o.cycle_weight)
+    recovered = {x: encode_content(a, generators, y, translation[y]) for x, y in OTHER.items() if recovers}
+    decoded |= {
+        "recovered_content": recovered,
+        "recovered_style": {x: encode_style(a, generators, x, translation[x]) for x in DOMAINS if o.style_weight},
+        "cycle": {x: decode(a, generators, x, recovered[x], style[x], context[x]) for x in DOMAINS if o.cycle_weight},
+    }
+    return Generated(content=content, style=style, **decoded)
 
 
 def discriminator_objective(
     a: Architecture, objective: Objective, discriminators: Params, images: Images, translation: Images
 ) -> tuple[losses.Scalar, Terms]:
-    """Return what the discriminators minimise and its terms, given real images and (detached) translations.
+    """Return the discriminators' loss and its terms, given real images and translations, which are detached.
 
-    Among the terms stands, with no weight, the share of patches that each discriminator tells rightly.
+    The terms include, without weight, the accuracy of each discriminator.
     """
     terms, accuracies = {}, {}
     for x in DOMAINS:
@@ -223,52 +214,60 @@ def discriminator_objective(
 def generator_objective(
     a: Architecture, objective: Objective, discriminators: Params, images: Images, styles: Styles, generated: Generated
 ) -> tuple[losses.Scalar, Terms]:
-    """Return what the generators minimise and its terms, unweighted, given what they made."""
-    terms: Terms = {}
-    weights: dict[str, float] = {}
-
-    def add(name: str, weight: float, value: losses.Scalar) -> None:
-        terms[name], weights[name] = value, weight
-
+    """Return the generators' loss and its terms, unweighted, given what they made."""
+    found = list(_magnetogram_terms(objective, images["magnetogram"], generated))
     for x in DOMAINS:
-        if objective.adversarial_weight:
-            logits = discriminate(a, discriminators, x, generated.translation[x])
-            value = losses.generator_adversarial(logits, objective.adversarial, objective.non_saturating)
-            add(f"adversarial_{x}", objective.adversarial_weight, value)
-        if objective.image_weight:
-            value = losses.image_reconstruction(generated.reconstruction[x], images[x])
-            add(f"image_reconstruction_{x}", objective.image_weight, value)
-        if objective.content_weight:
-            target = generated.content[x]
-            if objective.detach_content_target:
-                target = jax.lax.stop_gradient(target)
-            value = losses.content_reconstruction(generated.recovered_content[x], target)
-            add(f"content_reconstruction_{x}", objective.content_weight, value)
-        if objective.style_weight:
-            value = losses.style_reconstruction(generated.recovered_style[x], styles[x])
-            add(f"style_reconstruction_{x}", objective.style_weight, value)
-        if objective.cycle_weight:
-            value = losses.cycle_reconstruction(generated.cycle[x], images[x])
-            add(f"cycle_reconstruction_{x}", objective.cycle_weight, value)
-        if objective.paired_weight:
-            value = losses.paired_translation(generated.paired[x], images[x])
-            add(f"paired_translation_{x}", objective.paired_weight, value)
-    truth = images["magnetogram"]
+        of_domain = _domain_terms(a, objective, discriminators, x, images[x], styles[x], generated)
+        found += [(f"{name}_{x}", weight, value) for name, weight, value in of_domain]
+    terms = {name: value for name, _, value in found}
+    return losses.weighted_total(terms, {name: weight for name, weight, _ in found}), terms
+
+
+def _domain_terms(
+    a: Architecture,
+    o: Objective,
+    discriminators: Params,
+    x: Domain,
+    image: Float[Array, "b h w c"],
+    style: StyleCode,
+    made: Generated,
+) -> Iterator[tuple[str, float, losses.Scalar]]:
+    """Yield name, weight and value of the terms of a domain."""
+    if o.adversarial_weight:
+        logits = discriminate(a, discriminators, x, made.translation[x])
+        yield "adversarial", o.adversarial_weight, losses.generator_adversarial(logits, o.adversarial, o.non_saturating)
+    if o.image_weight:
+        yield "image_reconstruction", o.image_weight, losses.image_reconstruction(made.reconstruction[x], image)
+    if o.content_weight:
+        target = jax.lax.stop_gradient(made.content[x]) if o.detach_content_target else made.content[x]
+        value = losses.content_reconstruction(made.recovered_content[x], target)
+        yield "content_reconstruction", o.content_weight, value
+    if o.style_weight:
+        yield "style_reconstruction", o.style_weight, losses.style_reconstruction(made.recovered_style[x], style)
+    if o.cycle_weight:
+        yield "cycle_reconstruction", o.cycle_weight, losses.cycle_reconstruction(made.cycle[x], image)
+    if o.paired_weight:
+        yield "paired_translation", o.paired_weight, losses.paired_translation(made.paired[x], image)
+
+
+def _magnetogram_terms(
+    o: Objective, truth: Float[Array, "b h w c"], generated: Generated
+) -> Iterator[tuple[str, float, losses.Scalar]]:
+    """Yield name, weight and value of the terms that compare with the simultaneous magnetogram, `truth`."""
     made = [x["magnetogram"] for x in (generated.translation, generated.another) if x]
-    if objective.unsigned_weight:
-        add("paired_unsigned_field", objective.unsigned_weight, losses.paired_unsigned_field(made[0], truth))
-    if objective.ensemble_weight:
-        add("ensemble_crps", objective.ensemble_weight, losses.ensemble_crps(*made, truth))
-    if not (objective.ensemble_flux_weight or objective.source_surface_weight):
-        return losses.weighted_total(terms, weights), terms
-    assert objective.field is not None
-    *made_gauss, true_gauss = (denormalize(objective.field, x) for x in (*made, truth))
-    if objective.ensemble_flux_weight:
-        value = losses.ensemble_flux_crps(*made_gauss, true_gauss, *objective.field.scale)
-        add("ensemble_flux_crps", objective.ensemble_flux_weight, value)
-    if objective.source_surface_weight:
+    if o.unsigned_weight:
+        yield "paired_unsigned_field", o.unsigned_weight, losses.paired_unsigned_field(made[0], truth)
+    if o.ensemble_weight:
+        yield "ensemble_crps", o.ensemble_weight, losses.ensemble_crps(*made, truth)
+    if not (o.ensemble_flux_weight or o.source_surface_weight):
+        return
+    assert o.field is not None
+    *made_gauss, true_gauss = (denormalize(o.field, x) for x in (*made, truth))
+    if o.ensemble_flux_weight:
+        value = losses.ensemble_flux_crps(*made_gauss, true_gauss, *o.field.scale)
+        yield "ensemble_flux_crps", o.ensemble_flux_weight, value
+    if o.source_surface_weight:
         corona = disk_corona(truth.shape[1])
         surfaces = (corona.surface(x[..., 0]) for x in (made_gauss[0], true_gauss))
         value = losses.source_surface_error(*surfaces, corona.transform.solid_angles)
-        add("source_surface", objective.source_surface_weight, value)
-    return losses.weighted_total(terms, weights), terms
+        yield "source_surface", o.source_surface_weight, value

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,26 +53,41 @@ class Recipe:
     fresh_styles_for_d: bool = False
 
 
-def draw_styles(architecture: Architecture, key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]) -> Styles:
-    """Draw a style of each domain for each example, S ~ N(0, I).
+class StyleKeys(NamedTuple):
+    """A random key for each purpose: styles of the translations, second styles, the discriminators' fresh styles."""
 
-    The draw depends on the key, the step and the example's place in the *global* batch, hence not on how many devices
-    share the batch, nor on whether the run was resumed.
+    styles: PRNGKeyArray
+    second: PRNGKeyArray
+    fresh: PRNGKeyArray
+
+
+def style_keys(key: PRNGKeyArray) -> StyleKeys:
+    """Split the key of a training by purpose."""
+    return StyleKeys(*jax.random.split(key, len(StyleKeys._fields)))
+
+
+def example_keys(key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]) -> PRNGKeyArray:
+    """Return the key of each example for one purpose.
+
+    It depends on the step and the example's place in the *global* batch, not on how many devices share the batch, nor
+    on whether the run was resumed.
     """
     step_key = jax.random.fold_in(key, step)
+    return jax.vmap(lambda i: jax.random.fold_in(step_key, i))(index)
 
-    def draw(i: Int[Array, ""]) -> Float[Array, "domains s"]:
-        return draw_style(architecture, jax.random.fold_in(step_key, i), len(DOMAINS))
 
-    styles = jax.vmap(draw)(index)
+def draw_styles(architecture: Architecture, key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]) -> Styles:
+    """Draw a style of each domain for each example, S ~ N(0, I); see `example_keys`."""
+    keys = example_keys(key, step, index)
+    styles = jax.vmap(lambda k: draw_style(architecture, k, len(DOMAINS)))(keys)
     return {domain: styles[:, i] for i, domain in enumerate(DOMAINS)}
 
 
 def draw_second(
     architecture: Architecture, key: PRNGKeyArray, step: Int[Array, ""], index: Int[Array, " b"]
 ) -> StyleCode:
-    """Draw a further style of magnetograms for each example, independent of those of `draw_styles`."""
-    return draw_styles(architecture, jax.random.fold_in(key, 1), step, index)["magnetogram"]
+    """Draw one more style, of magnetograms, for each example."""
+    return jax.vmap(lambda k: draw_style(architecture, k, 1)[0])(example_keys(key, step, index))
 
 
 def make_train_step(
@@ -97,15 +113,15 @@ def make_train_step(
     """
     a, objective = recipe.architecture, recipe.objective
     optimizers = make_optimizers(recipe.optimizer)
-    style_key, fresh_style_key = jax.random.split(key)
+    keys = style_keys(key)
 
     def average(tree: Params) -> Params:
         return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         images = batch.images
-        styles = draw_styles(a, style_key, state.step, batch.index)
-        second = draw_second(a, style_key, state.step, batch.index) if objective.needs_second else None
+        styles = draw_styles(a, keys.styles, state.step, batch.index)
+        second = draw_second(a, keys.second, state.step, batch.index) if objective.needs_second else None
         generated, pull_back = jax.vjp(
             lambda p: generate(a, objective, p, images, styles, batch.contexts, second), state.generators
         )
@@ -115,7 +131,7 @@ def make_train_step(
         if objective.adversarial_weight:
             translation = generated.translation
             if recipe.fresh_styles_for_d:
-                fresh = draw_styles(a, fresh_style_key, state.step, batch.index)
+                fresh = draw_styles(a, keys.fresh, state.step, batch.index)
                 translation = translate_both(a, state.generators, images, fresh, batch.contexts)
             (d_total, d_terms), d_gradient = jax.value_and_grad(
                 lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True

@@ -1,7 +1,4 @@
-"""Translations as FITS: the mean first, then deviation, agreement of the signs and all realisations.
-
-The pixels and the frame are those of the input, so that both lie on each other in any program that reads the header.
-"""
+"""Translations as FITS, on the pixels and in the frame of the input: mean, deviation, polarity, all realisations."""
 
 import os
 from collections.abc import Sequence
@@ -19,13 +16,13 @@ from munit_jax.translation.instruments import PROGRAM, Card
 from tfds_sdoml.sources.fits_headers import text
 from tfds_sdoml.sources.reprojection import SolarDisk, resample, upright
 
-RECIPE = "MJRECIPE"  # the card by which a second run knows an output
+RECIPE = "MJRECIPE"  # the card that `--resume` compares
 GAUSS = "G"  # as the FITS standard 4.0 writes it (table 4)
 
 
 @dataclass(frozen=True)
 class Product:
-    """What an output holds: a magnetogram or the image of an EUV channel.
+    """The kind of an output: a magnetogram or the image of an EUV channel.
 
     Attributes:
         suffix: of the file's name.
@@ -41,16 +38,16 @@ class Product:
 
     @property
     def field(self) -> bool:
-        """Whether it is a magnetogram: of both signs, and on the disk only."""
+        """Whether it is a magnetogram, which has both signs, and values on the disk only."""
         return self.channel is None
 
 
 MAGNETOGRAM = Product("magnetogram", GAUSS, "SYNTHETIC MAGNETOGRAM")
 
 
-def euv_product(channel: str) -> Product:
-    """Return what the output of an EUV channel (`0171`) holds."""
-    return Product(f"aia{channel}", "DN/s", f"SYNTHETIC AIA {int(channel)}", channel)
+def product_of(series: str) -> Product:
+    """Return the kind of an output by its series: `bz`, or an EUV channel such as `0171`."""
+    return MAGNETOGRAM if series == "bz" else Product(f"aia{series}", "DN/s", f"SYNTHETIC AIA {int(series)}", series)
 
 
 def on_input_grid(
@@ -62,7 +59,7 @@ def on_input_grid(
 ) -> Float[np.ndarray, "n y x"]:
     """Return images from the geometry of the training on the grid of the input, float32.
 
-    NaN off the limb for a field, and where the networks did not look for EUV.
+    NaN off the limb for a field, and outside the networks' image for EUV.
     """
     y, x = np.indices(shape).reshape(2, -1)
     west, north = np.linalg.solve(disk.pixels, np.stack([x, y]) - disk.centre[:, None])
@@ -79,7 +76,7 @@ def on_input_grid(
 
 
 def polarity(realisations: Float[np.ndarray, "n y x"]) -> Float[np.ndarray, "y x"]:
-    """Return the share of the realisations that have the sign of the majority: 0.5 (as many + as -) to 1 (all agree).
+    """Return the share of the realisations that have the sign of the majority, 0.5 to 1 (all agree).
 
     A value of 0 counts half for each sign; NaN stays NaN.
     """
@@ -94,8 +91,8 @@ def as_hdus(
 
     Args:
         realisations: on the grid of the input, in the unit of the product.
-        product: what it is.
-        view: see `munit_jax.translation.view.view_cards`.
+        product: its kind.
+        view: see `view_cards`.
         provenance: cards that say how it was made.
     """
     mean = realisations.mean(axis=0)
@@ -112,29 +109,23 @@ def as_hdus(
         header["WAVEUNIT"] = "angstrom"
     header.update(view)
     finite = mean[np.isfinite(mean)].astype(np.float64)
-    for key, value in (
-        ("DATAMIN", finite.min()),
-        ("DATAMAX", finite.max()),
-        ("DATAMEDN", np.median(finite)),
-        ("DATAMEAN", finite.mean()),
-        ("DATARMS", finite.std()),
-    ):
-        header[key] = float(f"{value:.6g}"), f"[{product.unit}] of this image"
+    statistics = {"MIN": np.min, "MAX": np.max, "MEDN": np.median, "MEAN": np.mean, "RMS": np.std}
+    for name, statistic in statistics.items():
+        header[f"DATA{name}"] = float(f"{statistic(finite):.6g}"), f"[{product.unit}] of this image"
     for key, value, comment in provenance:
-        header[key] = _ascii(value) if isinstance(value, str) else value, comment
+        header[key] = value.encode("ascii", "replace").decode() if isinstance(value, str) else value, comment
     header["COMMENT"] = "SYNTHETIC: made by a neural network (MUNIT) from another kind of image."
     if product.field:
-        header["COMMENT"] = "An EUV image does not tell the sign of the field: do not read signs as a"
+        header["COMMENT"] = "EUV leaves the sign of the field undetermined: do not read signs as a"
         header["COMMENT"] = "measurement, see POLARITY. The ring near the limb is unreliable."
     header["COMMENT"] = "This image is the mean of those in REALISATIONS, STD their deviation."
     hdus = fits.HDUList([fits.PrimaryHDU(mean, header)])
-    nothing = np.full_like(mean, np.nan)  # one realisation tells nothing of a spread
-    one = len(realisations) == 1
-    layers = [("STD", nothing if one else realisations.std(axis=0), product.unit)]
+    spread = {"STD": (realisations.std(axis=0), product.unit)}
     if product.field:
-        layers.append(("POLARITY", nothing if one else polarity(realisations), ""))
-    layers.append(("REALISATIONS", realisations, product.unit))
-    for name, data, unit in layers:
+        spread["POLARITY"] = polarity(realisations), ""
+    if len(realisations) == 1:  # which has no spread
+        spread = {name: (np.full_like(mean, np.nan), unit) for name, (_, unit) in spread.items()}
+    for name, (data, unit) in (spread | {"REALISATIONS": (realisations, product.unit)}).items():
         # With the coordinates in each: SunPy makes a Map of every HDU, and refuses a file with one that has none.
         extension = fits.ImageHDU(data.astype(np.float32, copy=False), view, name=name)
         extension.header["INSTRUME"], extension.header["SYNTHET"] = header["INSTRUME"], True
@@ -153,12 +144,8 @@ def write(path: Path, hdus: fits.HDUList) -> None:
 
 
 def recipe_of(path: Path) -> str | None:
-    """Return the recipe of an output that is there; None where there is none that can be read."""
+    """Return the recipe of an output, None if there is no readable one."""
     try:
         return text(fits.getheader(path, 0), RECIPE) or None
     except (OSError, ValueError):
         return None
-
-
-def _ascii(value: str) -> str:
-    return value.encode("ascii", "replace").decode()

@@ -1,9 +1,8 @@
-"""Which files belong together: one image of each channel, of one time and one observer."""
+"""The files that belong together: one image of each channel, of one observer and time."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,25 +14,17 @@ from tfds_sdoml.sources.fits_headers import image_header, open_file, reason_of, 
 from tfds_sdoml.sources.interface import FrameError
 
 
-class Refused(NamedTuple):
-    """A file that is not used, and why."""
-
-    path: Path
-    reason: str
-    detail: str
-
-
 def join(
-    paths: Sequence[Path], channels: Sequence[str], tolerance: int = TOLERANCE
-) -> tuple[list[tuple[Path, ...]], list[Refused]]:
-    """Return the files that belong together, in the order of the channels, and those without their companions.
+    paths: Sequence[Path], channels: Sequence[str]
+) -> tuple[list[tuple[Path, ...]], list[tuple[Path, FrameError]]]:
+    """Return the files that belong together, in the order of the channels, and those that cannot be used, with the
+    reason.
 
-    Files of one channel stand alone and are not looked at here.
+    Files are joined within the `TOLERANCE` of the datasets, in seconds. For one channel no file is read.
 
     Args:
         paths: of the files.
         channels: series, of which the first gives the time.
-        tolerance: largest difference in seconds, as for the datasets.
     """
     if len(channels) == 1:
         return [(path,) for path in paths], []
@@ -46,21 +37,17 @@ def join(
                 raise FrameError("instrument", f"it is of {series}: the run translates {', '.join(channels)}")
             found[observer][series].append((time, path))
         except FrameError as error:
-            refused.append(Refused(path, error.reason, error.detail))
+            refused.append((path, error))
     groups = []
-    for of_channel in found.values():
-        frames = {channel: sorted(of_channel[channel]) for channel in channels}
-        joined = join_nearest({c: np.array([time for time, _ in frames[c]], np.int64) for c in channels}, tolerance)
-        groups += [tuple(frames[c][joined[c][k]][1] for c in channels) for k in range(len(joined[channels[0]]))]
-        used = {c: set(map(int, joined[c])) for c in channels}
+    for of_observer in found.values():
+        frames = {channel: sorted(files) for channel, files in of_observer.items()}
+        joined = join_nearest({c: np.array([time for time, _ in frames[c]], np.int64) for c in channels})
+        groups += zip(*([frames[c][k][1] for k in joined[c]] for c in channels), strict=True)
         for channel in channels:
             others = ", ".join(c for c in channels if c != channel)
-            refused += [
-                Refused(path, "no companion", f"no image of {others} within {tolerance} s that is not another's")
-                for k, (_, path) in enumerate(frames[channel])
-                if k not in used[channel]
-            ]
-    return sorted(groups), sorted(refused)
+            alone = FrameError("no companion", f"no image of {others} within {TOLERANCE} s that is not another's")
+            refused += [(path, alone) for k, (_, path) in enumerate(frames[channel]) if k not in joined[channel]]
+    return sorted(groups), sorted(refused, key=lambda pair: pair[0])
 
 
 def _identify(path: Path) -> tuple[str, str, int]:
@@ -75,5 +62,5 @@ def _identify(path: Path) -> tuple[str, str, int]:
         return text(header, "OBSRVTRY") or text(header, "TELESCOP").partition("/")[0], series, time_of(header)
     except FrameError:
         raise
-    except Exception as error:  # of many kinds: astropy is not made for damaged files
+    except Exception as error:  # astropy raises many kinds for damaged files
         raise FrameError("unreadable", reason_of(error)) from error

@@ -1,10 +1,11 @@
-"""Many files translated: the next is read while this one is computed, and what cannot be used is named."""
+"""Translate many files: the next is read while one is computed, and a table lists what became of each."""
 
 import csv
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import batched, chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
 from munit_jax.translation.instruments import observe
 from munit_jax.translation.joining import join
-from munit_jax.translation.settings import file_sha256, series_of_inputs
+from munit_jax.translation.settings import file_sha256
 from munit_jax.translation.translator import Source, Translation
 from tfds_sdoml.sources.fits import SUFFIXES
 from tfds_sdoml.sources.fits_headers import reason_of
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
-    """What became of an input: written, kept (it was there) or refused."""
+    """The result of an input: `written`, `kept` (an output of an earlier run) or `refused`."""
 
     input: str
     status: str
@@ -41,15 +42,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """The files of one translation, a channel each, and the files that it makes, a product each."""
+    """The files of one translation, a channel each, and its outputs, a product each."""
 
     paths: tuple[Path, ...]
     outputs: tuple[Path, ...]
 
-    def rows(self, status: str, reason: str = "", detail: str = "") -> list[Row]:
-        """Return a row for each file."""
-        outputs = "" if reason else " ".join(path.name for path in self.outputs)
-        return [Row(str(path), status, outputs, reason, detail) for path in self.paths]
+    def rows(self, status: str) -> list[Row]:
+        """Return a row for each file of a job that has its outputs."""
+        return [Row(str(path), status, " ".join(output.name for output in self.outputs)) for path in self.paths]
 
 
 # (path, product, source, realisations (n, size, size) in the geometry of the training) -> None: draws a picture
@@ -59,37 +59,38 @@ Draw = Callable[[Path, Product, Source, Float[np.ndarray, "n size size"]], None]
 def translate_files(
     translation: Translation, paths: Sequence[Path], folder: Path, *, resume: bool = False, draw: Draw | None = None
 ) -> list[Row]:
-    """Translate files into a folder; the table `translated.csv` there tells what became of each.
+    """Translate files into a folder, with a table of the results, `translated.csv`.
 
     Args:
-        translation: the run and what is asked of it.
+        translation: the run and its settings.
         paths: of the inputs.
-        folder: where the outputs go; it is made.
+        folder: of the outputs; it is made.
         resume: keep outputs that were made of the same inputs, checkpoint and settings.
         draw: makes a picture of each output, beside it.
+
+    Returns:
+        The rows of the table.
 
     Raises:
         DataError: two inputs whose outputs would have one name.
         WorkdirError: a folder that cannot be written.
     """
-    groups, lone = join(paths, series_of_inputs(translation.run, translation.settings))
+    groups, refused = join(paths, translation.series)
     jobs = [Job(group, outputs_of(group[0], folder, translation.products)) for group in groups]
     check_names(jobs)
+    rows = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / TABLE).open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(Row._fields)
-            rows = []
-            for new in _translated(translation, jobs, resume, draw):
+            for new in chain(_translated(translation, jobs, resume, draw), [_refused([p], e) for p, e in refused]):
                 table.writerows(new)
                 file.flush()
                 rows += new
-            rest = [Row(str(path), "refused", "", reason, detail) for path, reason, detail in lone]
-            table.writerows(rest)
     except OSError as error:
         raise WorkdirError(f"cannot write to {folder}: {reason_of(error)}; choose another --output") from None
-    return rows + rest
+    return rows
 
 
 def outputs_of(path: Path, folder: Path, made: Sequence[Product]) -> tuple[Path, ...]:
@@ -112,19 +113,45 @@ def check_names(jobs: Sequence[Job]) -> None:
             owner[output] = job.paths[0]
 
 
+def _refused(paths: Sequence[Path], error: FrameError) -> list[Row]:
+    logger.warning("refused %s: %s: %s", ", ".join(map(str, paths)), error.reason, error.detail)
+    return [Row(str(path), "refused", "", error.reason, error.detail) for path in paths]
+
+
 def _translated(translation: Translation, jobs: Sequence[Job], resume: bool, draw: Draw | None) -> Iterator[list[Row]]:
     """Yield the rows of each job, in order."""
+    loaded = (
+        [(job, _load(translation, job, resume, pictures=draw is not None)) for job in batch]
+        for batch in batched(jobs, translation.batch)
+    )
     with tqdm(total=len(jobs), unit="image", dynamic_ncols=True) as bar:
-        for batch in read_ahead(_batches(translation, jobs, resume, pictures=draw is not None)):
-            sources = [(job, loaded) for job, loaded in batch if isinstance(loaded, Source)]
-            images = iter(translation.translate([source for _, source in sources]) if sources else ())
-            for job, loaded in batch:
-                if isinstance(loaded, Source):
-                    _save(translation, job, loaded, next(images), draw)
+        for batch in read_ahead(loaded):
+            sources = [source for _, source in batch if isinstance(source, Source)]
+            images = iter(translation.translate(sources) if sources else ())
+            for job, source in batch:
+                if isinstance(source, Source):
+                    _save(translation, job, source, next(images), draw)
                     yield job.rows("written")
                 else:
-                    yield loaded
+                    yield source
                 bar.update()
+
+
+def _load(translation: Translation, job: Job, resume: bool, pictures: bool) -> Source | list[Row]:
+    """Return the source of a job, or the rows of one whose outputs are kept or whose files are refused."""
+    try:
+        inputs = tuple((path.name, file_sha256(path)) for path in job.paths)
+        if resume and all(
+            fits_output.recipe_of(output) == translation.recipe(inputs)
+            and (output.with_suffix(".png").exists() or not pictures)
+            for output in job.outputs
+        ):
+            return job.rows("kept")
+        return translation.load([observe(path) for path in job.paths], inputs)
+    except FrameError as error:
+        return _refused(job.paths, error)
+    except (OSError, ValueError, fits.VerifyError) as error:  # astropy raises these for damaged headers
+        return _refused(job.paths, FrameError("unreadable", reason_of(error)))
 
 
 def _save(
@@ -135,38 +162,6 @@ def _save(
         fits_output.write(output, translation.hdus(source, realisations, product))
         if draw is not None:
             draw(output.with_suffix(".png"), product, source, realisations)
-
-
-def _batches(
-    translation: Translation, jobs: Sequence[Job], resume: bool, pictures: bool
-) -> Iterator[list[tuple[Job, Source | list[Row]]]]:
-    """Yield jobs with their sources, or the rows of those that need no work, as many sources as fit a batch."""
-    batch: list[tuple[Job, Source | list[Row]]] = []
-    for job in jobs:
-        batch.append((job, _load(translation, job, resume, pictures)))
-        if sum(isinstance(loaded, Source) for _, loaded in batch) == translation.batch:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _load(translation: Translation, job: Job, resume: bool, pictures: bool) -> Source | list[Row]:
-    try:
-        inputs = tuple((path.name, file_sha256(path)) for path in job.paths)
-        if resume and all(_is_made(path, translation.recipe(inputs), pictures) for path in job.outputs):
-            return job.rows("kept")
-        return translation.load([observe(path) for path in job.paths], inputs)
-    except FrameError as error:
-        reason, detail = error.reason, error.detail
-    except (OSError, ValueError, fits.VerifyError) as error:  # what astropy makes of damaged headers
-        reason, detail = "unreadable", reason_of(error)
-    logger.warning("refused %s: %s: %s", ", ".join(map(str, job.paths)), reason, detail)
-    return job.rows("refused", reason, detail)
-
-
-def _is_made(output: Path, recipe: str, pictures: bool) -> bool:
-    return fits_output.recipe_of(output) == recipe and (not pictures or output.with_suffix(".png").exists())
 
 
 def read_ahead[T](items: Iterator[T]) -> Iterator[T]:

@@ -1,26 +1,23 @@
-"""What a translation is asked for, apart from the inputs."""
+"""The settings of a translation, and the files that they name beside the inputs."""
 
 import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import jax
-from jaxtyping import Float
-
+from munit_jax.data.context import Magnetogram, Past, past_from
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.networks.munit import OTHER, Domain, StyleCode
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.fits_output import MAGNETOGRAM, Product, euv_product
-from munit_jax.translation.instruments import Card, Observation, Preparation, observe, prepare
+from munit_jax.translation.instruments import Observation, Preparation, observe, prepare
 from munit_jax.translation.intensity import Reference, quartiles, reference_of_training
+from munit_jax.translation.view import heliographic_view, view_cards
 from tfds_sdoml.sources.fits_headers import time_of
 from tfds_sdoml.sources.interface import FrameError
 
 Direction = Literal["euv_to_magnetogram", "magnetogram_to_euv"]
-Inputs = Sequence[tuple[str, str]]  # name and checksum of each file
 IMAGE = "image:"
 
 
@@ -29,12 +26,15 @@ class Settings:
     """What is made of each input.
 
     Attributes:
-        direction: from what to what.
+        direction: from which domain to which.
         style: `random` (see `TrainedRun.random_styles`), `mean` (the prior's mean, one realisation), or `image:FILE`
             (the style of a real image of the target, one realisation).
         samples: realisations of each input, with random styles.
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
         last_seen: files of earlier magnetograms, for a run that takes them as context.
+
+    Raises:
+        ConfigError: a value that cannot be.
     """
 
     direction: str = "euv_to_magnetogram"
@@ -61,101 +61,89 @@ class Settings:
         """The domain that is translated."""
         return "euv" if self.direction == "euv_to_magnetogram" else "magnetogram"
 
+    @property
+    def target(self) -> Domain:
+        """The domain that is made."""
+        return OTHER[self.source]
+
 
 def preparation(run: TrainedRun, references: Sequence[Reference] = (), table: Path | None = None) -> Preparation:
     """Return how images are prepared for a run.
 
     Args:
-        run: its geometry is taken, and what it was trained on stands for other instruments' brightness ...
-        references: ... where these do not tell it.
-        table: see `Preparation`.
+        run: its geometry is taken, and the brightness of its training images ...
+        references: ... where these have none of a channel.
+        table: of AIA's degradation, see `Preparation`.
     """
     return Preparation(run.geometry, [*references, *reference_of_training(run.disk_percentiles)], table)
 
 
-def check_taught(run: TrainedRun, settings: Settings) -> None:
-    """Check that what is asked for was learnt; a run may have been trained in one direction alone.
+def series_of(run: TrainedRun, domain: Domain) -> tuple[str, ...]:
+    """Return the series of a domain's images, in the order of the networks' channels: `0193` and the like, or `bz`."""
+    return run.channels if domain == "euv" else ("bz",)
+
+
+def check_trained(run: TrainedRun, settings: Settings) -> None:
+    """Check that a run was trained for what the settings ask; it may have been trained in one direction alone.
 
     Raises:
-        ConfigError: what was not.
+        ConfigError: a direction or kind of style that was not trained.
     """
-    target = OTHER[settings.source]
-    if target not in run.objective.into:
+    if settings.target not in run.objective.into:
         raise ConfigError(
-            f"direction={settings.direction}: {run.name} was not trained to make {target} images; take another run, "
-            "one with an adversarial, content, style or cycle weight"
+            f"direction={settings.direction}: {run.name} was not trained to make {settings.target} images; take "
+            "another run, one with an adversarial, content, style or cycle weight"
         )
-    if settings.style_image is not None and not run.objective.teaches_styles:
+    if settings.style_image is not None and not run.objective.trains_style_encoders:
         raise ConfigError(
-            f"style={settings.style}: {run.name} was trained with random styles alone and cannot tell that of an "
+            f"style={settings.style}: {run.name} was trained with random styles alone and cannot encode that of an "
             "image; take random or mean, or a run with an image, style or cycle weight"
         )
-
-
-def series_of_inputs(run: TrainedRun, settings: Settings) -> tuple[str, ...]:
-    """Return the series of which each input needs an image, in the order of the networks' channels."""
-    return run.channels if settings.source == "euv" else ("bz",)
-
-
-def products(run: TrainedRun, settings: Settings) -> tuple[Product, ...]:
-    """Return what is written for each input, in the order of the networks' channels."""
-    return (MAGNETOGRAM,) if settings.source == "euv" else tuple(map(euv_product, run.channels))
 
 
 def styles(run: TrainedRun, settings: Settings, how: Preparation) -> StyleCode:
     """Return the style codes of the realisations.
 
     Raises:
-        DataError: an image of a style that cannot be read or is of something else.
+        ConfigError: a style image for several channels.
+        DataError: a style image that cannot be used.
     """
-    if settings.style == "random":
-        return run.random_styles(settings.seed, settings.samples)
-    if settings.style == "mean":
-        return run.mean_style()
-    path, target = settings.style_image, OTHER[settings.source]
-    assert path is not None
-    needed = "bz" if target == "magnetogram" else run.channels[0]
-    if target == "euv" and len(run.channels) > 1:
-        raise ConfigError(f"style image: the run has {len(run.channels)} channels, one file cannot tell their style")
-    try:
-        seen = observe(path)
-        if seen.series != needed:
-            raise FrameError("instrument", f"it is of {seen.series}, not of {needed}")
-        image = prepare(seen, how).image
-    except FrameError as error:
-        raise DataError(f"style image {path}: {error}") from None
-    return run.translator.style_of(run.generators, target, image[None, ..., None])
+    if settings.style_image is None:
+        return run.random_styles(settings.seed, settings.samples) if settings.style == "random" else run.mean_style()
+    series, *others = series_of(run, settings.target)
+    if others:
+        raise ConfigError(f"style image: the run has {1 + len(others)} channels, but one file has the style of one")
+    with _named("style image", settings.style_image):
+        image = prepare(_observe(settings.style_image, series), how).image
+    return run.translator.style_of(run.generators, settings.target, image[None, ..., None])
 
 
-def reference_of(seen: Observation, how: Preparation) -> Reference:
-    """Return an image of AIA as what other instruments are calibrated by.
+def past_of(paths: Sequence[Path], how: Preparation) -> Past:
+    """Return files of earlier magnetograms as a `Past`, in the geometry of the training.
 
     Raises:
-        FrameError: an image of another instrument, or one that cannot be used.
+        DataError: a file that cannot be used.
     """
-    if seen.instrument != "AIA":
-        raise FrameError("instrument", f"it is of {seen.instrument}: give images of AIA")
-    return Reference(seen.series, time_of(seen.header), quartiles(prepare(seen, how).image), seen.name)
+    magnetograms: list[Magnetogram] = []
+    for path in paths:
+        with _named("last_seen", path):
+            seen = _observe(path, "bz")
+            geometry = heliographic_view(view_cards(seen.header), how.geometry)
+            magnetograms.append((prepare(seen, how).image, geometry, float(time_of(seen.header))))
+    return past_from([time for *_, time in magnetograms], magnetograms.__getitem__)
 
 
-def recipe(
-    run: TrainedRun, settings: Settings, how: Preparation, styles: StyleCode, inputs: Inputs, past: Inputs = ()
-) -> str:
-    """Return a checksum of all that an output depends on; `past` are the earlier magnetograms."""
-    asked = asdict(settings)
-    del asked["last_seen"]  # the files' names and checksums stand for it
-    everything: dict[str, Any] = {
-        "parameters": run.parameters_sha256,
-        "config": run.config_sha256,
-        "size": run.size,
-        "settings": asked,
-        "styles": jax.device_get(styles).tolist(),
-        "references": list(how.references),
-        "degradation": how.degradation_table and file_sha256(how.degradation_table),
-        "inputs": list(inputs),
-        **({"past": list(past)} if past else {}),
-    }
-    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
+def reference_of(path: Path, how: Preparation) -> Reference:
+    """Return an AIA image as the reference by which other instruments are calibrated.
+
+    Raises:
+        DataError: a file that cannot be used.
+    """
+    with _named("calibrate_to", path):
+        seen = observe(path)
+        if seen.instrument != "AIA":
+            raise FrameError("instrument", f"it is of {seen.instrument}: give images of AIA")
+        return Reference(seen.series, time_of(seen.header), quartiles(prepare(seen, how).image), seen.name)
 
 
 def file_sha256(path: Path) -> str:
@@ -164,33 +152,17 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def provenance(
-    run: TrainedRun,
-    settings: Settings,
-    inputs: Inputs,
-    treatments: Sequence[Sequence[Card]],
-    recipe: str,
-    styles: Float[jax.Array, "n s"],
-    past: Inputs = (),
-) -> list[Card]:
-    """Return the cards that say how an output was made; `past` are the earlier magnetograms."""
-    image = settings.style_image
-    cards: list[Card] = [
-        ("MJRUN", run.name, "folder of the training run"),
-        ("MJSTEP", run.step, "training step of the checkpoint"),
-        ("MJSIZE", run.size, "[pixel] across the networks' images"),
-        ("MJDIRECT", settings.direction, ""),
-        ("MJSTYLE", settings.style if image is None else IMAGE + image.name, "where the styles come from"),
-        ("MJSAMPLE", len(styles), "realisations"),
-        ("MJSEED", settings.seed, "of the random styles"),
-        ("MJPARAM", run.parameters_sha256, ""),
-        ("MJCONFIG", run.config_sha256, ""),
-        ("MJRECIPE", recipe, ""),
-        ("JAXVERS", jax.__version__, ""),
-    ]
-    for number, (name, checksum) in enumerate(past, 1):
-        cards += [(f"MJPAST{number}", name, "earlier magnetogram"), (f"MJPASH{number}", checksum, "")]
-    for number, ((name, checksum), treatment) in enumerate(zip(inputs, treatments, strict=True), 1):
-        cards += [(f"MJFILE{number}", name, "input"), (f"MJINSH{number}", checksum, "")]
-        cards += [(f"{key}{number}", value, comment) for key, value, comment in treatment]
-    return cards
+def _observe(path: Path, series: str) -> Observation:
+    seen = observe(path)
+    if seen.series != series:
+        raise FrameError("instrument", f"it is of {seen.series}, not of {series}")
+    return seen
+
+
+@contextmanager
+def _named(setting: str, path: Path) -> Iterator[None]:
+    """Turn a FrameError into a DataError that names the setting and its file."""
+    try:
+        yield
+    except FrameError as error:
+        raise DataError(f"{setting}: {path}: {error}") from None

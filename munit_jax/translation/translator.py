@@ -1,48 +1,41 @@
-"""A run put to work: images of an instrument in, realisations and their FITS files out."""
+"""A run applied to images of an instrument: prepared images in, realisations and their FITS files out."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import jax
 import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.data.context import LAST_SEEN
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.networks.munit import StyleCode
 from munit_jax.trained_run import TrainedRun
 from munit_jax.translation import fits_output
-from munit_jax.translation.fits_output import Product
+from munit_jax.translation.fits_output import Product, product_of
 from munit_jax.translation.instruments import Card, Observation, Preparation, prepare
-from munit_jax.translation.past import past_of
-from munit_jax.translation.settings import (
-    Inputs,
-    Settings,
-    check_taught,
-    file_sha256,
-    products,
-    provenance,
-    recipe,
-    series_of_inputs,
-    styles,
-)
+from munit_jax.translation.settings import IMAGE, Settings, check_trained, file_sha256, past_of, series_of, styles
 from munit_jax.translation.view import heliographic_view, view_cards
 from tfds_sdoml.sources.fits_headers import time_of
 from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.reprojection import SolarDisk
 
+Inputs = Sequence[tuple[str, str]]  # name and checksum of each file
+
 
 @dataclass(frozen=True)
 class Source:
-    """What is translated, ready for the networks, and all that its output takes over.
+    """The prepared images of one time, and what their output takes over.
 
     Attributes:
         image: (size, size, channels) in DN/s or gauss.
         context: of the image, where the run takes one.
         view: see `view_cards`; of the first file, as the disk and the shape of its grid.
         inputs: names and checksums of the files.
-        treatments: what was done to each.
-        recipe: what the output will be known by.
+        treatments: of each file, the cards that say how it was calibrated.
     """
 
     image: Float[np.ndarray, "size size c"]
@@ -52,26 +45,50 @@ class Source:
     shape: tuple[int, int]
     inputs: Inputs
     treatments: tuple[tuple[Card, ...], ...]
-    recipe: str
 
 
 class Translation:
-    """A run and what is asked of it, compiled once: `load` inputs, `translate` them, make `hdus` of what comes."""
+    """A run with settings, compiled once: `load` images, `translate` them, make `hdus` of the realisations.
+
+    Attributes:
+        series: of which each input needs an image, in the order of the networks' channels.
+        products: that each input gives.
+        batch: sources that are translated in one pass.
+
+    Raises:
+        ConfigError: settings that the run was not trained for.
+        DataError: a file of the settings that cannot be used.
+    """
 
     def __init__(self, run: TrainedRun, settings: Settings, how: Preparation):
         self.run, self.settings, self.how = run, settings, how
-        check_taught(run, settings)
+        check_trained(run, settings)
         if settings.last_seen and LAST_SEEN not in run.planes:
             raise ConfigError(f"last_seen: {run.name} was trained without: leave it out")
         self.past = past_of(settings.last_seen, how) if settings.last_seen else None
         self.past_files: Inputs = tuple((path.name, file_sha256(path)) for path in settings.last_seen)
-        self.styles: StyleCode = styles(run, settings, how)
+        self.styles = styles(run, settings, how)
+        self.series = series_of(run, settings.source)
+        self.products = tuple(map(product_of, series_of(run, settings.target)))
         self.batch, self.a_pass = run.batch_and_pass(len(self.styles))
-        self.products = products(run, settings)
 
     def recipe(self, inputs: Inputs) -> str:
-        """Return the checksum of all that an output depends on."""
-        return recipe(self.run, self.settings, self.how, self.styles, inputs, self.past_files)
+        """Return a checksum of all that an output depends on."""
+        settings = asdict(self.settings)
+        del settings["last_seen"]  # `past` has the files' names and checksums
+        table = self.how.degradation_table
+        everything: dict[str, Any] = {
+            "parameters": self.run.parameters_sha256,
+            "config": self.run.config_sha256,
+            "size": self.run.size,
+            "settings": settings,
+            "styles": jax.device_get(self.styles).tolist(),
+            "references": list(self.how.references),
+            "degradation": table and file_sha256(table),
+            "inputs": list(inputs),
+            "past": list(self.past_files),
+        }
+        return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def load(self, seen: Sequence[Observation], inputs: Inputs) -> Source:
         """Prepare the images of one time.
@@ -80,7 +97,7 @@ class Translation:
             FrameError: one that cannot be used.
         """
         prepared = []
-        for observation, series in zip(seen, series_of_inputs(self.run, self.settings), strict=True):
+        for observation, series in zip(seen, self.series, strict=True):
             try:
                 if observation.series != series:
                     raise FrameError("instrument", f"it is of {observation.series}: the run translates {series}")
@@ -99,11 +116,10 @@ class Translation:
             shape=(first.image.shape[0], first.image.shape[1]),
             inputs=inputs,
             treatments=tuple(p.treatment for p in prepared),
-            recipe=self.recipe(inputs),
         )
 
     def _context(self, view: fits.Header, header: fits.Header) -> Float[np.ndarray, "size size k"] | None:
-        """Return the context of an image; a run that takes none asks no more of the header than its view does."""
+        """Return the context of an image; without planes the observer and the time need not be in the header."""
         if not self.run.planes:
             return None
         geometry = heliographic_view(view, self.run.geometry)
@@ -118,7 +134,7 @@ class Translation:
         Raises:
             DataError: values that are not finite.
         """
-        padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # one shape: another would be compiled anew
+        padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # another shape would be compiled anew
         contexts = [source.context for source in padded if source.context is not None]
         images = np.stack([source.image for source in padded])
         planes = np.stack(contexts) if contexts else None
@@ -132,9 +148,30 @@ class Translation:
 
     def hdus(self, source: Source, realisations: Float[np.ndarray, "n size size"], product: Product) -> fits.HDUList:
         """Return a product of a source as FITS."""
-        made_of = source.inputs, source.treatments, source.recipe
-        cards = provenance(self.run, self.settings, *made_of, self.styles, self.past_files)
         on_grid = fits_output.on_input_grid(
             realisations, self.run.geometry, source.disk, source.shape, field=product.field
         )
-        return fits_output.as_hdus(on_grid, product, source.view, cards)
+        return fits_output.as_hdus(on_grid, product, source.view, self._provenance(source))
+
+    def _provenance(self, source: Source) -> list[Card]:
+        """Return the cards that say how an output was made."""
+        run, settings, image = self.run, self.settings, self.settings.style_image
+        cards: list[Card] = [
+            ("MJRUN", run.name, "folder of the training run"),
+            ("MJSTEP", run.step, "training step of the checkpoint"),
+            ("MJSIZE", run.size, "[pixel] across the networks' images"),
+            ("MJDIRECT", settings.direction, ""),
+            ("MJSTYLE", settings.style if image is None else IMAGE + image.name, "where the styles come from"),
+            ("MJSAMPLE", len(self.styles), "realisations"),
+            ("MJSEED", settings.seed, "of the random styles"),
+            ("MJPARAM", run.parameters_sha256, ""),
+            ("MJCONFIG", run.config_sha256, ""),
+            (fits_output.RECIPE, self.recipe(source.inputs), ""),
+            ("JAXVERS", jax.__version__, ""),
+        ]
+        for number, (name, checksum) in enumerate(self.past_files, 1):
+            cards += [(f"MJPAST{number}", name, "earlier magnetogram"), (f"MJPASH{number}", checksum, "")]
+        for number, ((name, checksum), treatment) in enumerate(zip(source.inputs, source.treatments, strict=True), 1):
+            cards += [(f"MJFILE{number}", name, "input"), (f"MJINSH{number}", checksum, "")]
+            cards += [(f"{key}{number}", value, comment) for key, value, comment in treatment]
+        return cards

@@ -28,20 +28,17 @@ def test_crop_takes_the_same_window_of_both_domains():
 
 
 def test_physical_flip_mirrors_north_south_and_changes_the_field_s_sign():
-    flipped = flip_images({"euv": IMAGE, "magnetogram": IMAGE}, "physical")
+    flipped = flip_images({"euv": IMAGE, "magnetogram": IMAGE})
     np.testing.assert_array_equal(flipped["euv"], IMAGE[::-1])
     np.testing.assert_array_equal(flipped["magnetogram"], -IMAGE[::-1])
-    twice = flip_images(flipped, "physical")
+    twice = flip_images(flipped)
     np.testing.assert_array_equal(twice["magnetogram"], IMAGE)
 
 
 def test_random_flip_is_drawn_half_the_time():
     rng = np.random.default_rng(0)
-    for flip, share in (("none", 0.0), ("physical", 0.5), ("photograph", 0.5)):
-        changed = [(random_flip({"euv": IMAGE}, flip, rng)["euv"] != IMAGE).any() for _ in range(400)]
-        assert np.mean(changed) == pytest.approx(share, abs=0.08)
-    with pytest.raises(ConfigError, match=r"unknown data.flip='rot90': choose one of none, physical, photograph"):
-        random_flip({"euv": IMAGE}, "rot90", rng)  # pyright: ignore[reportArgumentType]
+    changed = [(random_flip({"euv": IMAGE}, rng)["euv"] != IMAGE).any() for _ in range(400)]
+    assert np.mean(changed) == pytest.approx(0.5, abs=0.08)
 
 
 PLANES = np.stack([np.arange(30.0).reshape(5, 6) + 100 * k for k in range(3)], axis=-1)
@@ -49,23 +46,20 @@ SIGNS = {"magnetogram": -1, "context": np.array([-1.0, 1.0, 1.0])}  # of the pla
 EXAMPLE = {"euv": IMAGE, "magnetogram": IMAGE + 50, "context": PLANES}
 
 
-def test_what_goes_with_the_field_changes_its_sign_with_it_in_the_flip_that_changes_it():
-    physical = flip_images(EXAMPLE, "physical", SIGNS)
+def test_planes_of_the_field_change_their_sign_with_it():
+    physical = flip_images(EXAMPLE, SIGNS)
     np.testing.assert_array_equal(physical["euv"], IMAGE[::-1])
     np.testing.assert_array_equal(physical["magnetogram"], -(IMAGE + 50)[::-1])
     np.testing.assert_array_equal(physical["context"][..., 0], -PLANES[::-1, :, 0])
     np.testing.assert_array_equal(physical["context"][..., 1:], PLANES[::-1, :, 1:])
-    photograph = flip_images(EXAMPLE, "photograph", SIGNS)
-    for name, image in EXAMPLE.items():
-        np.testing.assert_array_equal(photograph[name], image[:, ::-1])
 
 
 def test_a_random_flip_is_the_flip_with_its_signs_or_nothing():
     rng = np.random.default_rng(0)
-    flipped = flip_images(EXAMPLE, "physical", SIGNS)
+    flipped = flip_images(EXAMPLE, SIGNS)
     seen = set()
     for _ in range(20):
-        drawn = random_flip(EXAMPLE, "physical", rng, SIGNS)
+        drawn = random_flip(EXAMPLE, rng, SIGNS)
         changed = bool((drawn["euv"] != IMAGE).any())
         for name, image in (flipped if changed else EXAMPLE).items():
             np.testing.assert_array_equal(drawn[name], image)
@@ -125,10 +119,9 @@ def laws(magnetogram: np.ndarray) -> tuple[bool, bool]:
 def test_only_the_physical_flip_keeps_hale_and_joy(latitude, sign):
     sun = bipole(latitude, sign)
     assert laws(sun) == (True, True)
-    assert laws(flip_images({"magnetogram": sun}, "physical")["magnetogram"]) == (True, True)
-    photograph = flip_images({"magnetogram": sun}, "photograph")["magnetogram"]
-    assert laws(photograph) == (False, False)
-    assert laws(-photograph) == (True, False), "east-west with the sign changed"
+    assert laws(flip_images({"magnetogram": sun})["magnetogram"]) == (True, True)
+    assert laws(sun[:, ::-1]) == (False, False), "east-west"
+    assert laws(-sun[:, ::-1]) == (True, False), "east-west with the sign changed"
     assert laws(sun[::-1]) == (False, True), "north-south without the sign changed"
     assert laws(sun[::-1, ::-1]) == (True, False), "a rotation by 180 degrees"
 
@@ -137,6 +130,6 @@ def test_physical_flip_of_the_synthetic_sun_keeps_its_polar_caps():
     """Before the reversal of cycle 24 the northern cap is negative: so it is on the mirrored Sun."""
     frame = observe(0, int(datetime(2011, 3, 1, tzinfo=UTC).timestamp()), 64, ("0193",))
     latitude, _ = heliographic(sdoml_geometry(64, 0.0, 0.0, frame.geometry.distance))
-    for magnetogram in (frame.magnetogram, flip_images({"magnetogram": frame.magnetogram}, "physical")["magnetogram"]):
+    for magnetogram in (frame.magnetogram, flip_images({"magnetogram": frame.magnetogram})["magnetogram"]):
         assert magnetogram[latitude > 60].mean() < -0.2
         assert magnetogram[latitude < -60].mean() > 0.2

@@ -97,7 +97,7 @@ def test_the_flip_of_augmentation_gives_the_context_of_the_mirrored_sun(geometry
     x, y = geometry.centre
     mirrored = replace(geometry, b0=-geometry.b0, centre=(x, geometry.size - 1 - y))
     planes, expected = context(geometry), context(mirrored)
-    flipped = flip_images({"context": planes}, "physical", {"context": context_signs(PLANES)})["context"]
+    flipped = flip_images({"context": planes}, {"context": context_signs(PLANES)})["context"]
     np.testing.assert_allclose(flipped, expected, atol=1e-6)
     assert np.abs(planes - expected).max() > 0.1, "it is another view"
 

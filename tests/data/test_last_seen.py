@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 
-from munit_jax.data.context import Earlier, context_of, context_signs
-from munit_jax.data.last_seen import LOOK_DAYS, LOOKS, ROTATION_DAYS, last_seen, latest
+from munit_jax.data.context import (
+    EARLIER,
+    ROTATION_DAYS,
+    SPACING_DAYS,
+    Earlier,
+    context_of,
+    context_signs,
+    last_seen,
+    past_from,
+)
+from munit_jax.data.datasets import Frames, past_magnetograms
 from munit_jax.data.normalization import Normalization, normalize
-from munit_jax.data.pipeline import Archive, Frames, archive_of, context_of_scored
+from munit_jax.data.pipeline import archive_of, context_of_scored
 from munit_jax.sun.disk import heliographic, mu, on_disk, sdoml_geometry
 from munit_jax.sun.ephemeris import DAY
 from tests.data.test_pipeline import NAME, NORMALIZATION, settings
@@ -40,7 +49,7 @@ def test_a_field_that_does_not_change_is_seen_as_it_is():
     assert np.abs(error).max() < 5, "interpolated near the limb of an image of 64 pixels"
     assert np.abs(error).mean() < 0.3
     assert not known[~on_disk(geometry)].any()
-    np.testing.assert_allclose(age[inner] / LOOK_DAYS, np.rint(age[inner] / LOOK_DAYS), atol=1e-5)
+    np.testing.assert_allclose(age[inner] / SPACING_DAYS, np.rint(age[inner] / SPACING_DAYS), atol=1e-5)
 
 
 def test_the_latest_good_look_counts():
@@ -48,10 +57,10 @@ def test_the_latest_good_look_counts():
     geometry = geometry_at(NOW, west=120)
     _, age, _ = last_seen(past, geometry, NOW, 0.0)
     row, middle = SIZE // 2, SIZE // 2
-    assert age[row, middle] == pytest.approx(LOOK_DAYS)  # then 30 degrees past the central meridian
+    assert age[row, middle] == pytest.approx(SPACING_DAYS)  # then 30 degrees past the central meridian
     east = middle - 22
     assert age[row, east] == 0, "the Earth still sees it, 60 degrees west"
-    for gap, expected in ((5.0, 5.0), (10.0, 10.0), (18.0, 18.0 + 2 * LOOK_DAYS)):  # the last: a rotation before
+    for gap, expected in ((5.0, 5.0), (10.0, 10.0), (18.0, 18.0 + 2 * SPACING_DAYS)):  # the last: a rotation before
         assert last_seen(past, geometry, NOW, gap)[1][row, middle] == pytest.approx(expected)
 
 
@@ -69,9 +78,11 @@ def test_looks_that_are_missing_leave_what_they_alone_saw_unknown():
 
 
 def test_the_latest_is_never_after_the_time():
-    times = np.array([10.0, 20.0, 30.0]) * DAY
-    asked = np.array([9, 10, 16.8, 16.9, 20, 31, 36.9]) * DAY
-    assert [latest(times, float(time)) for time in asked] == [None, 0, 0, None, 1, 2, None]
+    """Nor a quarter of a rotation before it; the magnetograms may be given in any order."""
+    days = [20.0, 10.0, 30.0]
+    latest = past_from([day * DAY for day in days], lambda k: (np.zeros((1, 1)), geometry_at(NOW), days[k]))
+    found = [latest(day * DAY) for day in (9, 10, 16.8, 16.9, 20, 31, 36.9)]
+    assert [None if x is None else x[2] for x in found] == [None, 10, 10, None, 20, 30, None]
 
 
 def test_planes_are_scaled_and_a_past_that_is_not_known_is_zero():
@@ -93,7 +104,7 @@ def test_planes_are_scaled_and_a_past_that_is_not_known_is_zero():
 
 
 def test_an_archive_has_the_frames_of_all_splits_by_time(small_sun):
-    archive = Archive(NAME, None)
+    archive = past_magnetograms(NAME, None)
     for split in ("train", "test"):
         frames = Frames(NAME, split, ("magnetogram",), (), None)
         frame = frames[len(frames) // 2]
@@ -103,6 +114,12 @@ def test_an_archive_has_the_frames_of_all_splits_by_time(small_sun):
         assert found[2] == frame["time"]
         assert archive(float(frame["time"]) + 6.9 * DAY) is None, "a frame every ten days"
         assert archive(float(frame["time"]) - 1) is None, "never one of later"
+
+
+def test_times_are_those_of_the_frames(small_sun):
+    frames = Frames(NAME, "train", ("magnetogram",), (), None)
+    assert frames.times().tolist() == [int(frames[i]["time"]) for i in range(len(frames))]
+    assert Frames(NAME, "nowhere", (), (), None).times().tolist() == []
 
 
 def test_frames_are_scored_with_what_was_seen_half_a_rotation_ago(small_sun):
@@ -116,6 +133,6 @@ def test_frames_are_scored_with_what_was_seen_half_a_rotation_ago(small_sun):
     assert any(x.any() for x in known)
     for i, seen in enumerate(known):
         time = float(frames[i]["time"])
-        looks = [archive(time - (0.5 * ROTATION_DAYS + k * LOOK_DAYS) * DAY) for k in range(LOOKS)]
+        looks = [archive(time - (0.5 * ROTATION_DAYS + k * SPACING_DAYS) * DAY) for k in range(EARLIER)]
         assert seen.any() == any(look is not None for look in looks)
     assert NORMALIZATION["magnetogram"] == with_past.normalization["magnetogram"]

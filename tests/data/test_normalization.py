@@ -1,4 +1,4 @@
-"""Normalisations: hand values, round trips, the same in numpy and JAX, bad settings."""
+"""Normalisations: hand values, round trips, numpy and JAX agree, bad settings; presets have the published numbers."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.data.normalization import Normalization, denormalize, normalize, preset
 from munit_jax.errors import ConfigError
 
 FIELD = Normalization("asinh", signed=True, scale=(100.0,), limit=(3000.0,))
@@ -66,7 +66,10 @@ def test_each_channel_has_its_own_scale():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gamma", True, (1.0,), (2.0,)), "unknown normalization 'gamma': choose one of linear, asinh, log"),
+        (
+            ("gamma", True, (1.0,), (2.0,)),
+            "unknown normalization 'gamma': choose one of linear, asinh, log, or by name dataset",
+        ),
         (("log", True, (1.0,), (2.0,)), "use asinh or linear for fields in gauss"),
         (("asinh", True, (1.0,), (2.0, 3.0)), "got 1 scales and 2 limits"),
         (("asinh", True, (0.0,), (2.0,)), "must be positive"),
@@ -75,3 +78,40 @@ def test_each_channel_has_its_own_scale():
 def test_bad_settings(arguments, message):
     with pytest.raises(ConfigError, match=message):
         Normalization(*arguments)
+
+
+STATISTICS = {"0193": {"50": 200.0, "99.99": 3000.0}, "bz": {"50": 4.0, "99.99": 1200.0}}
+
+
+def test_fdl():
+    n = preset("fdl", "euv", ("0171", "0094"), {})
+    assert (n.kind, n.signed, n.limit) == ("linear", False, (2000.0, 10.0))
+    n = preset("fdl", "magnetogram", ("bz",), {})
+    assert (n.kind, n.signed, n.limit) == ("linear", True, (2000.0,))
+
+
+def test_iti():
+    n = preset("iti", "euv", ("0304", "0171"), {})
+    assert (n.kind, n.scale, n.limit) == ("asinh", (8.8, 43.0), (8800.0, 8600.0))
+    assert preset("iti", "magnetogram", ("bz",), {}).limit == (3000.0,)
+
+
+def test_dataset():
+    n = preset("dataset", "euv", ("0193",), STATISTICS)
+    assert (n.kind, n.scale, n.limit) == ("asinh", (30.0,), (6000.0,))
+    n = preset("dataset", "magnetogram", ("bz",), STATISTICS)
+    assert (n.kind, n.signed, n.limit) == ("asinh", True, (2400.0,))
+    assert n.scale == pytest.approx((80.0,))
+
+
+def test_what_has_no_number():
+    with pytest.raises(
+        ConfigError, match="'iti' has no number for 0131, only for 0171, 0193, 0211, 0304, bz: give kind"
+    ):
+        preset("iti", "euv", ("0131", "0171"), {})
+    with pytest.raises(ConfigError, match="'dataset' has no number for 0304, only for 0193, bz"):
+        preset("dataset", "euv", ("0304",), STATISTICS)
+    with pytest.raises(ConfigError, match="has no number for 0304, only for none"):
+        preset("dataset", "euv", ("0304",), {})
+    with pytest.raises(ConfigError, match="unknown normalization 'minmax': choose one of dataset, fdl, iti"):
+        preset("minmax", "euv", ("0304",), {})

@@ -6,8 +6,9 @@ import pytest
 from munit_jax.data import pipeline
 from munit_jax.data.augment import flip_images
 from munit_jax.data.context import context_signs
+from munit_jax.data.datasets import Frames, open_dataset, spaced
 from munit_jax.data.normalization import Normalization, denormalize, normalize
-from munit_jax.data.pipeline import DataSettings, Frames, frame_context, open_dataset, spaced, training_batches
+from munit_jax.data.pipeline import DataSettings, frame_context, training_batches
 from munit_jax.errors import ConfigError, DataError
 from tests.tfds_sdoml.sun_images import write_aia, write_hmi
 from tfds_sdoml.build import build
@@ -126,7 +127,7 @@ def cuts(frame, domain, size):
     for row, column in np.ndindex(*(n - size + 1 for n in frame[domain].shape[:2])):
         cut = {name: image[row : row + size, column : column + size] for name, image in whole.items()}
         for flipped in (False, True):
-            seen = flip_images(cut, "physical", {"magnetogram": -1, "context": TURNED}) if flipped else cut
+            seen = flip_images(cut, {"magnetogram": -1, "context": TURNED}) if flipped else cut
             yield (row, column, flipped), normalize(NORMALIZATION[domain], seen[domain]), seen["context"]
 
 

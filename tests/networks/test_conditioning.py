@@ -39,7 +39,7 @@ def translate():
     def of(architecture):
         return jax.jit(
             lambda generators, image, styles, context: munit.translate(
-                architecture, generators, image, "euv", style=styles, context=context
+                architecture, generators, "euv", image, styles, context
             )
         )
 
@@ -147,7 +147,7 @@ def test_winograd_s_algorithm_and_bfloat16_make_much_the_same_images(generators,
 
     def other(**changes):
         architecture = dataclasses.replace(TOLD, **changes)
-        return munit.translate(architecture, generators, euv, "euv", style=styles, context=context)
+        return munit.translate(architecture, generators, "euv", euv, styles, context)
 
     np.testing.assert_allclose(other(convolution="winograd"), plain, atol=1e-4)
     low = other(dtype="bfloat16")
@@ -163,7 +163,7 @@ def gradient(generators, euv, context, styles):
         architecture = dataclasses.replace(TOLD, recompute=recompute)
 
         def loss(generators):
-            made = munit.translate(architecture, generators, euv, "euv", style=styles, context=context)
+            made = munit.translate(architecture, generators, "euv", euv, styles, context)
             return jnp.square(made).sum()
 
         return jax.jit(jax.grad(loss))(generators)
@@ -196,7 +196,7 @@ def test_what_is_computed_again_changes_nothing(gradient, recompute):
 def test_another_number_of_planes_is_refused(generators, euv, styles, architecture, planes, message):
     context = None if planes is None else jnp.zeros((2, 32, 32, planes))
     with pytest.raises(ValueError, match=message):
-        munit.translate(architecture, generators, euv, "euv", style=styles, context=context)
+        munit.translate(architecture, generators, "euv", euv, styles, context)
     content = jnp.zeros((2, 8, 8, 16))
     with pytest.raises(ValueError, match=message):
         munit.decode(architecture, generators, "euv", content, styles, context)

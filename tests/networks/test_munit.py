@@ -1,4 +1,4 @@
-"""The networks as a whole: sizes, shapes, the three ways to a style, and bad input."""
+"""The networks as a whole: sizes, initial weights, shapes, and bad input."""
 
 import dataclasses
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from munit_jax.networks import munit
+from munit_jax.networks.initialization import parameter_stream
 from munit_jax.networks.munit import DOMAINS, Architecture
 
 TINY = Architecture(
@@ -70,6 +71,44 @@ def test_initialisation_has_the_reference_s_spread():
     assert all((b == 0).all() for b in biases)
 
 
+def by_path(tree) -> dict[str, np.ndarray]:
+    return {jax.tree_util.keystr(path): np.asarray(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def test_one_more_residual_block_leaves_all_other_weights():
+    """But for the layer whose width grows with the blocks."""
+    small, large = (
+        by_path(munit.init_generators(dataclasses.replace(TINY, residual_blocks=blocks), 0)) for blocks in (1, 2)
+    )
+    assert set(small) < set(large)
+    assert set(large) - set(small) == {path for path in large if "residual_1" in path}
+    grown = {path for path in small if small[path].shape != large[path].shape}
+    assert grown == {path for path in small if "adain" in path}
+    for path in set(small) - grown:
+        np.testing.assert_array_equal(small[path], large[path], err_msg=path)
+
+
+def test_no_two_parameters_share_a_random_stream():
+    """Nor do two seeds or the two sides; a stream is the same each time."""
+    architecture = Architecture()
+    paths = {
+        (side, "/".join(key.key for key in path))
+        for side, tree in (
+            ("generators", munit.generator_shapes(architecture)),
+            ("discriminators", jax.eval_shape(lambda: munit.init_discriminators(architecture, 0))),
+        )
+        for path, _ in jax.tree_util.tree_leaves_with_path(tree)
+    }
+    paths |= {(other, path) for side, path in paths for other in ("generators", "discriminators")}
+
+    def first(seed, side, path):
+        return tuple(parameter_stream(seed, side, path).integers(0, 2**63, 2).tolist())
+
+    drawn = {(seed, *place): first(seed, *place) for seed in (0, 1, 2) for place in paths}
+    assert len(set(drawn.values())) == len(drawn) == 3 * len(paths)
+    assert all(first(*place) == values for place, values in list(drawn.items())[:20])
+
+
 def test_shapes(generators, euv):
     content = munit.encode_content(TINY, generators, "euv", euv)
     style = munit.encode_style(TINY, generators, "euv", euv)
@@ -85,7 +124,7 @@ def test_shapes(generators, euv):
 
 def test_realisations_are_translations_of_one_image(generators, euv):
     styles = jax.random.normal(jax.random.key(5), (3, 3))
-    expected = [munit.translate(TINY, generators, euv[:1], "euv", style=style[None])[0] for style in styles]
+    expected = [munit.translate(TINY, generators, "euv", euv[:1], style[None])[0] for style in styles]
     for at_once in (1, 2, 3):
         made = munit.realisations(TINY, generators, "euv", euv[:1], styles, at_once)
         np.testing.assert_allclose(made, np.stack(expected), atol=1e-5)
@@ -126,23 +165,6 @@ def test_what_is_computed_again_changes_nothing(gradient, recompute):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
 
 
-def test_translate_takes_its_style_from_a_code_an_image_or_the_prior(generators, euv):
-    magnetogram = jax.random.uniform(jax.random.key(3), (2, 16, 16, 1), minval=-1)
-    content = munit.encode_content(TINY, generators, "euv", euv)
-    style = munit.encode_style(TINY, generators, "magnetogram", magnetogram)
-    given = munit.translate(TINY, generators, euv, "euv", style=style)
-    np.testing.assert_allclose(given, munit.decode(TINY, generators, "magnetogram", content, style), atol=1e-6)
-    np.testing.assert_allclose(given, munit.translate(TINY, generators, euv, "euv", style_image=magnetogram), atol=1e-6)
-    drawn = munit.translate(TINY, generators, euv, "euv", key=jax.random.key(4))
-    style = munit.draw_style(TINY, jax.random.key(4), 2)
-    np.testing.assert_allclose(drawn, munit.translate(TINY, generators, euv, "euv", style=style), atol=1e-6)
-    assert np.abs(drawn - given).max() > 1e-3, "another style gives another image"
-    with pytest.raises(ValueError, match="exactly one of style, style_image and key, got 0"):
-        munit.translate(TINY, generators, euv, "euv")
-    with pytest.raises(ValueError, match="got 2"):
-        munit.translate(TINY, generators, euv, "euv", style=style, key=jax.random.key(4))
-
-
 def test_style_changes_the_image_and_not_its_neighbours_in_the_batch(generators, euv):
     content = munit.encode_content(TINY, generators, "euv", euv)
     one, other = munit.draw_style(TINY, jax.random.key(5), 2), munit.draw_style(TINY, jax.random.key(6), 2)
@@ -160,8 +182,9 @@ def test_constant_images_give_finite_values_and_gradients(generators, value):
     @jax.jit
     @jax.value_and_grad
     def loss(params):
-        translated = munit.translate(TINY, params, image, "euv", key=jax.random.key(0))
-        back = munit.translate(TINY, params, translated, "magnetogram", style_image=image)
+        style = munit.draw_style(TINY, jax.random.key(0), 1)
+        translated = munit.translate(TINY, params, "euv", image, style)
+        back = munit.translate(TINY, params, "magnetogram", translated, munit.encode_style(TINY, params, "euv", image))
         return jnp.abs(back - image).mean() + translated.mean()
 
     total, gradient = loss(generators)
@@ -171,8 +194,8 @@ def test_constant_images_give_finite_values_and_gradients(generators, value):
 
 def test_bfloat16_compute_keeps_float32_weights_and_outputs(generators, euv):
     half = dataclasses.replace(TINY, dtype="bfloat16")
-    full = munit.translate(TINY, generators, euv, "euv", key=jax.random.key(0))
-    low = munit.translate(half, generators, euv, "euv", key=jax.random.key(0))
+    style = munit.draw_style(TINY, jax.random.key(0), 2)
+    full, low = (munit.translate(a, generators, "euv", euv, style) for a in (TINY, half))
     assert low.dtype == jnp.float32
     assert 0 < np.abs(full - low).mean() < 0.05
     assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(munit.init_generators(half, 0)))

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from munit_jax.data.datasets import spaced
 from munit_jax.data.normalization import Normalization
-from munit_jax.data.pipeline import frame_context, spaced
+from munit_jax.data.pipeline import frame_context
 from munit_jax.metrics.baselines import learn_climate
 from munit_jax.networks.munit import init_generators
 from munit_jax.training.held_out import (

@@ -15,7 +15,7 @@ from tensorboardX.proto import event_pb2
 
 from configs import aia193
 from munit_jax.config import parse
-from munit_jax.data.pipeline import Frames
+from munit_jax.data.datasets import Frames
 from munit_jax.errors import ConfigError, DataError, TrainingError, WorkdirError
 from munit_jax.networks.munit import init_generators
 from munit_jax.train import train

@@ -8,9 +8,9 @@ from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.fits_output import (
     MAGNETOGRAM,
     as_hdus,
-    euv_product,
     on_input_grid,
     polarity,
+    product_of,
     recipe_of,
     write,
 )
@@ -65,7 +65,7 @@ def test_one_realisation_tells_no_spread():
 
 
 def test_an_euv_image_has_no_polarity():
-    hdus = as_hdus(np.ones((3, 2, 2), np.float32), euv_product("0171"), VIEW, CARDS)
+    hdus = as_hdus(np.ones((3, 2, 2), np.float32), product_of("0171"), VIEW, CARDS)
     assert [hdu.name for hdu in hdus] == ["PRIMARY", "STD", "REALISATIONS"]
     assert (hdus[0].header["BUNIT"], hdus[0].header["WAVELNTH"]) == ("DN/s", 171)
     assert hdus[0].header["CONTENT"] == "SYNTHETIC AIA 171"

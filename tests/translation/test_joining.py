@@ -38,10 +38,10 @@ def test_images_of_one_time_and_observer_are_joined_and_the_others_named(folder)
         ["3.fits", "4.fits"],
         ["6.fits", "5.fits"],
     ]
-    assert [(path.name, reason) for path, reason, _ in refused] == [
+    assert [(path.name, error.reason) for path, error in refused] == [
         ("7.fits", "no companion"),
         ("8.fits", "instrument"),
         ("9.fits", "unreadable"),
     ]
-    assert refused[0].detail == "no image of 0193 within 360 s that is not another's"
-    assert refused[1].detail == "it is of 0304: the run translates 0193, 0171"
+    assert refused[0][1].detail == "no image of 0193 within 360 s that is not another's"
+    assert refused[1][1].detail == "it is of 0304: the run translates 0193, 0171"

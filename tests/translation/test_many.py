@@ -202,7 +202,7 @@ def test_the_style_of_a_real_magnetogram(run, tmp_path):
         codes.append(np.asarray(translation.styles))
     assert codes[0].shape == (1, 3)
     assert not np.allclose(*codes)
-    with pytest.raises(DataError, match=r"style image .*aia\.fits: instrument: it is of 0171, not of bz"):
+    with pytest.raises(DataError, match=r"style image: .*aia\.fits: instrument: it is of 0171, not of bz"):
         Translation(run, Settings(style=f"image:{path}"), Preparation(run.geometry))
 
 

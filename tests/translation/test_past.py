@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.data.last_seen import LOOK_DAYS
+from munit_jax.data.context import SPACING_DAYS
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.sun.ephemeris import DAY
 from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
-from munit_jax.translation.past import past_of
-from munit_jax.translation.settings import Settings
+from munit_jax.translation.settings import Settings, past_of
 from munit_jax.translation.translator import Translation
 from tests.tfds_sdoml.sources.fits_files import write_hmi
 from tests.translation.suns import conditioned_run, untrained_run, write_aia
@@ -34,18 +33,18 @@ def days(tmp_path_factory):
 def test_a_time_has_the_latest_magnetogram_of_the_quarter_of_a_rotation_before(days):
     run = untrained_run(64, planes=PLANES)
     past = past_of(days, Preparation(run.geometry))
-    for asked, expected in ((10, 10), (10.5, 17), (16.5, 17), (17.5, 24), (24 - LOOK_DAYS + 0.1, 24), (4, 10)):
+    for asked, expected in ((10, 10), (10.5, 17), (16.5, 17), (17.5, 24), (24 - SPACING_DAYS + 0.1, 24), (4, 10)):
         field, geometry, time = past(NOW - asked * DAY)  # pyright: ignore[reportGeneralTypeIssues]
         assert field[32, 32] == pytest.approx(expected)
         assert time == pytest.approx(NOW - expected * DAY, abs=1)
         assert geometry.solar_radius == run.geometry.solar_radius
-    assert past(NOW - (10 - LOOK_DAYS - 0.1) * DAY) is None, "too long ago"
+    assert past(NOW - (10 - SPACING_DAYS - 0.1) * DAY) is None, "too long ago"
     assert past(NOW - 24.5 * DAY) is None, "never one of later"
 
 
 def test_only_magnetograms_tell_of_the_past(tmp_path):
     path = write_aia(tmp_path / "aia.fits", 64)
-    with pytest.raises(DataError, match=r"last_seen: .*aia.fits: .*it is of 0171, not a magnetogram"):
+    with pytest.raises(DataError, match=r"last_seen: .*aia.fits: .*it is of 0171, not of bz"):
         past_of([path], Preparation(untrained_run(64).geometry))
 
 

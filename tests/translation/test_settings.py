@@ -4,21 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from munit_jax.errors import ConfigError
+from munit_jax.errors import ConfigError, DataError
 from munit_jax.training.objectives import Objective
-from munit_jax.translation.instruments import Preparation, observe
+from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.intensity import BUILT_IN
-from munit_jax.translation.settings import (
-    Settings,
-    check_taught,
-    products,
-    recipe,
-    reference_of,
-    series_of_inputs,
-    styles,
-)
+from munit_jax.translation.settings import Settings, check_trained, reference_of, styles
+from munit_jax.translation.translator import Translation
 from tests.translation.suns import untrained_run, write_aia, write_euvi
-from tfds_sdoml.sources.interface import FrameError
 
 RUN = untrained_run(64, ("0193", "0171"))
 HOW = Preparation(RUN.geometry)
@@ -39,14 +31,17 @@ def test_mistakes(wrong, message):
 
 def test_what_goes_in_and_what_comes_out():
     there, back = Settings(), Settings("magnetogram_to_euv")
-    assert series_of_inputs(RUN, there) == ("0193", "0171")
-    assert series_of_inputs(RUN, back) == ("bz",)
-    assert [product.suffix for product in products(RUN, there)] == ["magnetogram"]
-    assert [product.suffix for product in products(RUN, back)] == ["aia0193", "aia0171"]
+    for settings, series, suffixes in (
+        (there, ("0193", "0171"), ["magnetogram"]),
+        (back, ("bz",), ["aia0193", "aia0171"]),
+    ):
+        translation = Translation(RUN, settings, HOW)
+        assert translation.series == series
+        assert [product.suffix for product in translation.products] == suffixes
 
 
 def test_one_file_has_no_style_of_two_channels():
-    with pytest.raises(ConfigError, match="the run has 2 channels, one file cannot tell their style"):
+    with pytest.raises(ConfigError, match="the run has 2 channels, but one file has the style of one"):
         styles(RUN, Settings("magnetogram_to_euv", style="image:a.fits"), HOW)
 
 
@@ -71,18 +66,17 @@ def test_what_was_not_learnt_is_refused(weights, asked, message):
     none = dict.fromkeys(("adversarial_weight", "image_weight", "content_weight", "style_weight"), 0.0)
     run = untrained_run(objective=Objective(**none | {"ensemble_weight": 1.0} | weights))
     if message is None:
-        check_taught(run, Settings(**asked))
+        check_trained(run, Settings(**asked))
     else:
         with pytest.raises(ConfigError, match=message):
-            check_taught(run, Settings(**asked))
+            check_trained(run, Settings(**asked))
 
 
 def test_a_recipe_is_of_all_that_an_output_depends_on():
     inputs = (("a.fits", "1"), ("b.fits", "2"))
 
     def made(settings=None, how=HOW, inputs=inputs, run=RUN):
-        settings = settings or Settings()
-        return recipe(run, settings, how, styles(run, settings, how), inputs)
+        return Translation(run, settings or Settings(), how).recipe(inputs)
 
     others = [
         made(Settings(seed=1)),
@@ -98,9 +92,8 @@ def test_a_recipe_is_of_all_that_an_output_depends_on():
 
 
 def test_a_reference_is_an_image_of_aia(tmp_path):
-    seen = observe(write_aia(tmp_path / "a.fits"))
-    reference = reference_of(seen, HOW)
+    reference = reference_of(write_aia(tmp_path / "a.fits"), HOW)
     assert (reference.series, reference.time, reference.name) == ("0171", 1297728001, "a.fits")
     assert reference.quartiles[1] == pytest.approx(150, rel=0.02)
-    with pytest.raises(FrameError, match="it is of EUVI: give images of AIA"):
-        reference_of(observe(write_euvi(tmp_path / "b.fits")), HOW)
+    with pytest.raises(DataError, match=r"^calibrate_to: .*b\.fits: instrument: it is of EUVI: give images of AIA"):
+        reference_of(write_euvi(tmp_path / "b.fits"), HOW)
