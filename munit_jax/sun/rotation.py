@@ -14,6 +14,7 @@ from munit_jax.sun.disk import (
 )
 
 SNODGRASS = (14.38, -1.95, -2.17)  # degrees a day, sidereal, magnetic features (Snodgrass 1983): A + B sin^2 + C sin^4
+SYNODIC_ROTATION_DAYS = 27  # of the surface as the Earth sees it, in whole days
 CARRINGTON_RATE = 360 / 25.38  # degrees a day, sidereal
 SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field tells too little of the radial one
 

@@ -13,15 +13,16 @@ from jaxtyping import Float
 
 from munit_jax.data.context import LAST_SEEN
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import time_of
+from munit_jax.instruments.registration import SolarDisk
+from munit_jax.instruments.telescope import Card, Observation, Preparation
+from munit_jax.instruments.telescopes import prepare
+from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.trained_run import TrainedRun
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product, product_of
-from munit_jax.translation.instruments import Card, Observation, Preparation, prepare
 from munit_jax.translation.settings import IMAGE, Settings, check_trained, file_sha256, past_of, series_of, styles
-from munit_jax.translation.view import heliographic_view, view_cards
-from tfds_sdoml.sources.fits_headers import time_of
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import SolarDisk
 
 Inputs = Sequence[tuple[str, str]]  # name and checksum of each file
 

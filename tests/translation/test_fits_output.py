@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from munit_jax.instruments.registration import solar_disk, upright
+from munit_jax.instruments.view import view_cards
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.fits_output import (
     MAGNETOGRAM,
@@ -14,9 +16,7 @@ from munit_jax.translation.fits_output import (
     recipe_of,
     write,
 )
-from munit_jax.translation.view import view_cards
-from tests.translation.suns import aia_header
-from tfds_sdoml.sources.reprojection import solar_disk, upright
+from tests.instruments.suns import aia_header
 
 VIEW = view_cards(aia_header(2))
 CARDS = [("MJRECIPE", "abc", ""), ("MJFILE1", "Sünne.fits", "input")]
