@@ -1,7 +1,7 @@
 """3 x 3 convolutions by minimal filtering (Winograd; Lavin and Gray 2016, arXiv 1509.09308): F(4 x 4, 3 x 3).
 
 Tiles of 6 x 6 pixels and the kernel are transformed so that 36 products give the 4 x 4 pixels of an output tile, not
-144, as matrix products. On CPUs that is at least twice as fast; the libraries of GPUs choose such algorithms themselves.
+144, as matrix products. On CPUs that is at least twice as fast; the libraries of GPUs choose such algorithms anyway.
 Round-off is some ten times that of the plain sums, 1e-5 of the largest value in float32.
 """
 
