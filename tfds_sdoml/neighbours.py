@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 
 UNLIKE = 2.0  # times the neighbours' level, or less than its inverse; active regions change it by tens of per cent
 

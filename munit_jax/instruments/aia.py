@@ -14,7 +14,7 @@ from munit_jax.instruments.registration import register
 from munit_jax.instruments.series import AIA_CHANNELS
 from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.units import angstrom_per
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 
 # Images of the last hours: not final, not bad (SDO User Guide, section 7.7.6, table 2: bit 30).
 QUICKLOOK = 1 << 30

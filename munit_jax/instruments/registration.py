@@ -16,10 +16,10 @@ from scipy.ndimage import affine_transform
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, number, required, text
 from munit_jax.instruments.units import arcsec_per
+from munit_jax.sun.constants import JSOC_SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 
 SAMPLES = 3  # points that are interpolated along a side of a new pixel, of an image that is much larger
-RSUN_REF = 6.96e8  # metres: the radius behind RSUN_OBS in JSOC's headers
 HELIOPROJECTIVE = ("HPL", "SOLAR", "X", "Y", "ARCSEC")  # CTYPE; no type at all is taken for one too
 
 
@@ -87,8 +87,9 @@ def celestial(header: Header) -> WCS:
         cards["CROTA2"] = next((angle for angle in angles if angle is not None), 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)  # of a matrix that cannot be inverted, refused below
-        wcs, no_size = WCS(cards), FrameError("unreadable", "the header's CDELT, PC or CD make pixels of no size")
+        no_size = FrameError("unreadable", "the header's CDELT, PC or CD make pixels of no size")
         try:
+            wcs = WCS(cards)
             matrix = wcs.pixel_scale_matrix
         except SingularMatrixError:
             raise no_size from None
@@ -130,7 +131,7 @@ def solar_radius(header: Header) -> float:
     for key in ("RSUN_OBS", "RSUN_ARC", "RSUN"):
         if (radius := number(header, key)) and radius > 0:
             return radius
-    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or RSUN_REF
+    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or JSOC_SOLAR_RADIUS
     if distance and distance > metres:
         return float(np.rad2deg(np.arcsin(metres / distance))) * 3600
     pixels, scale = number(header, "R_SUN"), number(header, "IMSCL_MP")

@@ -12,16 +12,14 @@ from jaxtyping import Float
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import iso
-from munit_jax.sun.disk import ASTRONOMICAL_UNIT, SDOML_RADIUS_FRACTION
+from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
+from munit_jax.sun.disk import SDOML_RADIUS_FRACTION
 from munit_jax.sun.ephemeris import earth_view, seconds_from_tai
 
 SIZE = 512  # pixels
 BINNING = 4  # version 1 sums 2 x 2 pixels of AIA, version 2 takes their mean
 FILE_NAME = re.compile(r"(AIA|HMI)(\d{8}_\d{4})_(\d{4}|b[xyz])\.npz")
 DAMAGED = (BadZipFile, EOFError, OSError, ValueError, zlib.error)  # what numpy raises for a damaged file
-
-SOLAR_RADIUS = 6.957e8  # metres (IAU 2015 resolution B3)
-AU = 1.495978707e11  # metres (IAU 2012 resolution B2)
 
 
 def file_name(series: str, time: str = "YYYYMMDD_HHMM") -> str:

@@ -8,11 +8,9 @@ from astropy.io import fits
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import iso, moment, number, required, text
 from munit_jax.instruments.registration import solar_radius
-from munit_jax.sun.disk import ASTRONOMICAL_UNIT, DiskGeometry
+from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
+from munit_jax.sun.disk import DiskGeometry
 from munit_jax.sun.ephemeris import earth_view
-
-SOLAR_RADIUS = 6.957e8  # metres (IAU 2015 resolution B3)
-AU = 1.495978707e11  # metres (IAU 2012 resolution B2)
 
 GRID = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2")
 PC, CD = (tuple(f"{name}{ij}" for ij in ("1_1", "1_2", "2_1", "2_2")) for name in ("PC", "CD"))
