@@ -7,6 +7,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.plan import Plan, make_plan
 from tfds_sdoml.sources.interface import Source
 from tfds_sdoml.sources.synthetic_sun import SyntheticSun
 
@@ -52,6 +53,22 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
             from tfds_sdoml.sources.hf256 import Hf256
 
             return Hf256(folder)
+
+
+def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan]:
+    """Return the source of a dataset and which of its frames are used.
+
+    Raises:
+        OSError, ValueError: see `open_source` and `make_plan`.
+    """
+    source = open_source(config, location)
+    try:
+        return source, make_plan(config, source)
+    except ValueError as error:
+        likely = None if location is None else likely_source(location)
+        if likely in (None, config.source):
+            raise
+        raise ValueError(f"{error}; the folder looks like {likely}: give --source={likely}") from None
 
 
 def likely_source(location: str) -> str | None:
