@@ -175,7 +175,8 @@ def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
         raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
     found = set()
     for pattern in patterns:
-        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
+        # A link that leads nowhere is kept, to be refused by its name.
+        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if not path.is_dir()]
         if not paths:
             raise UserError(f"no file matches --{flag}='{pattern}'")
         found.update(paths)
