@@ -5,8 +5,9 @@ import gzip
 import os
 import re
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 from astropy.io import fits
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from munit_jax.instruments.errors import FrameError, reason_of
 
 SUFFIX = re.compile(r"(\.(fits|fit|fts|fz|gz|bz2))+$", re.IGNORECASE)  # as they come one behind the other
-COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File}
 
 
 def stem(name: str) -> str:
@@ -23,7 +24,7 @@ def stem(name: str) -> str:
     return SUFFIX.sub("", name) if SUFFIX.search(name) else Path(name).stem
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedIOBase:
     """Open a file, compressed by gzip or bzip2 or not, whatever its name.
 
     Raises:
@@ -31,7 +32,7 @@ def open_file(path: Path) -> BinaryIO:
     """
     with path.open("rb") as file:
         start = file.read(2)
-    return cast(BinaryIO, COMPRESSED[start](path, "rb")) if start in COMPRESSED else path.open("rb")
+    return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
 
 
 def is_fits(path: Path) -> bool:
@@ -43,7 +44,7 @@ def is_fits(path: Path) -> bool:
         return SUFFIX.search(path.name) is not None
 
 
-def image_header(file: BinaryIO) -> fits.Header:
+def image_header(file: BufferedIOBase) -> fits.Header:
     """Return the header of the first image of two axes, compressed ones included; the file is then at its data.
 
     Raises:
