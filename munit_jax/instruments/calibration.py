@@ -35,7 +35,7 @@ def quartiles(image: Float[np.ndarray, "size size"]) -> tuple[float, float, floa
 
 
 def reference_of_training(disk_percentiles: Mapping[str, Mapping[str, float]]) -> list[Reference]:
-    """Return how bright the disks of a training were, by series; see `munit_jax.data.pipeline.describe_images`."""
+    """Return how bright the disks of a training were, by series; see `munit_jax.data.datasets.describe_images`."""
     return [
         Reference(series, None, (values["25"], values["50"], values["75"]), "the run's training images")
         for series, values in disk_percentiles.items()

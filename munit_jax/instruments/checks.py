@@ -12,12 +12,13 @@ from munit_jax.instruments.headers import Header, brightness_is_rate, number, te
 from munit_jax.instruments.registration import SolarDisk
 from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
 
+STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, Solar Physics 239, 41)
+
 # DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
 SATURATED = 15_000.0
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
 BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
-STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, Solar Physics 239, 41)
 
 SMALLEST_BLOCK = 4  # ... but not smaller: 3 x 3 pixels may be equal by chance
 BLOCKS_WITHIN = 0.9  # solar radii: the sky may be 0

@@ -18,7 +18,7 @@ type Header = Mapping[str, Any] | fits.Header
 
 TIME = re.compile(
     r"(?P<date>\d{4}[-./]\d\d[-./]\d\d)"
-    r"(?:[T_ ](?P<clock>\d\d:\d\d(?::\d\d(?:\.\d*)?)?)(?:Z|[_ ]?(?P<scale>UTC|TAI|TT|GPS))?)?"
+    r"(?:[T_ ](?P<clock>\d\d:\d\d(?::\d\d(?:\.\d*)?)?)(?:[_ ]?(?P<scale>Z|UTC|TAI|TT|GPS))?)?"
 )
 # The middle of the exposure first, then its start.
 TIME_KEYS = ("T_OBS", "DATE-AVG", "DATE-OBS", "DATE_OBS", "DATE-BEG")
@@ -57,6 +57,12 @@ def required(header: Header, key: str, why: str = "where the Sun is cannot be kn
     return value
 
 
+def rotation(header: Header) -> float | None:
+    """Return the degrees by which the axes are turned: CROTA2, or CROTA1 or CROTA of older files; None without."""
+    angles = (number(header, key) for key in ("CROTA2", "CROTA1", "CROTA"))
+    return next((angle for angle in angles if angle is not None), None)
+
+
 def time_of(header: Header) -> int:
     """Return the time of an observation to the nearest second, as UTC seconds since 1970; see `moment`."""
     return round(moment(header))
@@ -65,8 +71,8 @@ def time_of(header: Header) -> int:
 def moment(header: Header) -> float:
     """Return the time of an observation as UTC seconds since 1970: the middle of the exposure, else its start.
 
-    The scale is what follows the time (HMI's T_OBS ends in _TAI), else TIMESYS, else UTC. A date may have its time of
-    day in a card of its own; JSOC's seconds may be 60.
+    The scale is what follows the time (HMI's T_OBS ends in _TAI; Z is UTC), else TIMESYS, else UTC. A date may have its
+    time of day in a card of its own; JSOC's seconds may be 60.
 
     Raises:
         ValueError: none of TIME_KEYS has a time.
@@ -85,7 +91,7 @@ def moment(header: Header) -> float:
 
 def _utc(clock: datetime, scale: str) -> float:
     """Return the UTC seconds since 1970 of a clock in a time scale."""
-    if scale == "UTC":
+    if scale in ("UTC", "Z"):
         return clock.timestamp()
     if scale not in ("TAI", "TT", "GPS"):
         raise ValueError(f"the time scale {scale} is not known: expected UTC, TAI, TT or GPS")
@@ -98,7 +104,7 @@ def _utc(clock: datetime, scale: str) -> float:
     return datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp() + float(second)
 
 
-def iso(seconds: float) -> str:
+def iso(seconds: float | int) -> str:
     """Return UTC seconds since 1970 as FITS writes a time, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
 

@@ -7,8 +7,9 @@ import math
 import os
 import re
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 from astropy.io import fits
@@ -22,7 +23,7 @@ SAID_FROM = 4e9  # bytes
 
 logger = logging.getLogger(__name__)
 
-COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File}
 
 
 def stem(name: str) -> str:
@@ -30,7 +31,7 @@ def stem(name: str) -> str:
     return SUFFIX.sub("", name) if SUFFIX.search(name) else Path(name).stem
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedIOBase:
     """Open a file, compressed by gzip or bzip2 or not, whatever its name.
 
     Raises:
@@ -38,7 +39,7 @@ def open_file(path: Path) -> BinaryIO:
     """
     with path.open("rb") as file:
         start = file.read(2)
-    return cast(BinaryIO, COMPRESSED[start](path, "rb")) if start in COMPRESSED else path.open("rb")
+    return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
 
 
 def is_fits(path: Path) -> bool:
@@ -50,7 +51,7 @@ def is_fits(path: Path) -> bool:
         return SUFFIX.search(path.name) is not None
 
 
-def image_header(file: BinaryIO, axes: tuple[int, ...] = (2,)) -> fits.Header:
+def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:
     """Return the header of the first image of so many axes, compressed ones included; the file is then at its data.
 
     Raises:
@@ -71,7 +72,7 @@ def image_header(file: BinaryIO, axes: tuple[int, ...] = (2,)) -> fits.Header:
         file.seek(header.data_size_padded, os.SEEK_CUR)
 
 
-def check_whole(file: BinaryIO, header: fits.Header) -> None:
+def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
     """Read the data of an image, whose header has been read, and raise EOFError if the file ends before."""
     got = len(file.read(header.data_size))
     if got < header.data_size:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from scipy.ndimage import affine_transform
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.headers import Header, number, required, text
+from munit_jax.instruments.headers import Header, number, required, rotation, text
 from munit_jax.instruments.units import arcsec_per
 from munit_jax.sun.constants import JSOC_SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
@@ -89,8 +89,7 @@ def celestial(header: Header) -> WCS:
                 value = number(header, f"PC{ij}")
                 cards[f"PC{ij}"] = float(ij in ("1_1", "2_2")) if value is None else value
     if not any(key.startswith(("CD1", "CD2", "PC")) for key in cards):
-        angles = (number(header, key) for key in ("CROTA2", "CROTA1", "CROTA"))
-        cards["CROTA2"] = next((angle for angle in angles if angle is not None), 0.0)
+        cards["CROTA2"] = rotation(header) or 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)  # of a matrix that cannot be inverted, refused below
         no_size = FrameError("unreadable", "the header's CDELT, PC or CD make pixels of no size")

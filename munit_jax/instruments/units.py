@@ -13,6 +13,7 @@ SPELLINGS = {
     "arcsecs": "arcsec",
     "counts": "ct",
     "degrees": "deg",
+    "mx": "Mx",
     "pixels": "pix",
     "radians": "rad",
     "sec": "s",

@@ -6,7 +6,7 @@ Keywords after Thompson 2006, A&A 449, 791, and the FITS standard 4.0.
 from astropy.io import fits
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.headers import iso, moment, number, required, text
+from munit_jax.instruments.headers import iso, moment, number, required, rotation, text
 from munit_jax.instruments.registration import solar_radius
 from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
@@ -45,10 +45,13 @@ def view_cards(header: fits.Header) -> fits.Header:
         FrameError: a keyword that is missing, and with it where the Sun or the observer is.
     """
     cards = fits.Header()
-    turned = CD if any(key in header for key in CD) else PC if any(key in header for key in PC) else ("CROTA2",)
+    # As `registration.celestial` reads them: cards that are blank or 'nan' do not count.
+    turned = next((matrix for matrix in (CD, PC) if any(number(header, key) is not None for key in matrix)), ())
     for key in (*GRID, *turned, *MORE_GRID, *TIMES, *PLACES, *VECTORS, *VELOCITIES, *WHO):
         if key in header and text(header, key) not in ("", "nan"):
             cards[key] = header[key], COMMENTS.get(key, "")
+    if not turned and (angle := rotation(header)) is not None:
+        _set(cards, "CROTA2", angle)
     for axis, ctype in ((1, "HPLN-TAN"), (2, "HPLT-TAN")):
         cards.setdefault(f"CTYPE{axis}", ctype)
         cards.setdefault(f"CUNIT{axis}", "arcsec")

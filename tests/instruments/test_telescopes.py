@@ -158,6 +158,7 @@ def test_a_magnetogram_is_zero_off_the_disk(tmp_path):
     field = prepare(seen, HOW).image
     np.testing.assert_array_equal(field[~on_disk(HOW.geometry)], 0)
     np.testing.assert_allclose(field[DISK], image[DISK], atol=1e-3)
+    np.testing.assert_array_equal(field, Fits(tmp_path, SIZE).read("bz", "a.fits"))  # as the datasets have it
 
 
 def test_other_npz_files_are_refused(tmp_path):

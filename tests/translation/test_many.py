@@ -207,8 +207,8 @@ def test_the_style_of_a_real_magnetogram(run, tmp_path):
 
 
 def test_two_inputs_of_one_name_are_a_mistake(translation, tmp_path):
-    paths = [write_aia(tmp_path / folder / "a.fits", 64) for folder in ("x", "y")]
-    with pytest.raises(DataError, match=r"x/a\.fits and .*y/a\.fits would both be written to a_magnetogram\.fits"):
+    paths = [write_aia(tmp_path / "x" / name, 64) for name in ("a.fits", "a.fts")]
+    with pytest.raises(DataError, match=r"x/a\.fits and .*x/a\.fts would both be written to a_magnetogram\.fits"):
         translate_files(translation, paths, tmp_path / "out")
 
 
