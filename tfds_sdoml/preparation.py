@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.locking import sole_holder
 from tfds_sdoml.plan import Plan, make_plan
 from tfds_sdoml.shards import Job, Report, finished_report, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
@@ -60,8 +60,8 @@ def only_build(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            stack.enter_context(sole_holder(folder / ".lock"))
-        except BlockingIOError:
+            stack.enter_context(FileLock(folder / ".lock", timeout=0))
+        except Timeout:
             raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
         yield
 
