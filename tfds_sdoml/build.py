@@ -23,7 +23,7 @@ from tensorflow_datasets.core import constants
 
 from tfds_sdoml.config import NATURAL_SIZE, SdomlConfig, SourceName, Split, StoredType
 from tfds_sdoml.plan import Plan, summary_rows
-from tfds_sdoml.preparation import REJECTED_FILE, find_frames
+from tfds_sdoml.preparation import REJECTED_FILE, find_frames, prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
 from tfds_sdoml.shards import example_bytes
 
@@ -125,15 +125,8 @@ def build(
     builder = make_builder(name, data_dir, changes)
     if builder.data_path.exists():
         return builder
-    tfds.disable_progress_bar()  # the builder shows one with the total
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            manual_dir=None if manual_dir is None else os.fspath(manual_dir),
-            try_download_gcs=False,
-            beam_options=beam_options,
-        )
-    )
-    return builder
+    prepare(builder, None if manual_dir is None else os.fspath(manual_dir), beam_options)
+    return make_builder(name, data_dir, changes)
 
 
 def plan_table(config: SdomlConfig, plan: Plan) -> str:

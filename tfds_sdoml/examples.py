@@ -1,11 +1,12 @@
 """From frames to examples: the features, and one record of a shard."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
 from munit_jax.sun.disk import sdoml_geometry
@@ -52,19 +53,21 @@ class Loaded:
         levels: of the image of each series, for the comparison with its neighbours; None if the frame is rejected.
         rejected: why, for each image that is to blame.
         record: the example as a shard holds it; None if it is rejected or was not wanted.
-        counts: histogram of each series, if they were asked for.
+        digest: SHA-256 of the record.
+        counts: histogram of each series (series, bin).
         clipped: pixels beyond the range of the stored type.
     """
 
     levels: tuple[float, ...] | None
     rejected: list[Rejection]
     record: bytes | None = field(default=None, repr=False)
-    counts: np.ndarray | None = field(default=None, repr=False)
+    digest: int = 0
+    counts: Int[np.ndarray, "series bin"] | int = field(default=0, repr=False)
     clipped: int = 0
 
 
-def load(config: SdomlConfig, source: Source, frame: Frame, wanted: bool, counted: bool) -> Loaded:
-    """Read and check the images of a frame, and make its record if it is wanted, its histograms if counted."""
+def load(config: SdomlConfig, source: Source, frame: Frame, wanted: bool) -> Loaded:
+    """Read and check the images of a frame; make its record, checksum and histograms if it is wanted."""
     images, levels, rejected = [], [], []
     for series, place in zip(config.series, frame.places, strict=True):
         try:
@@ -80,8 +83,9 @@ def load(config: SdomlConfig, source: Source, frame: Frame, wanted: bool, counte
     example, clipped = example_of(config, frame.time, images)
     if isinstance(source, SyntheticSun):
         example["surface_field"] = source.surface_field(frame.places[0]).astype(np.float16)
-    counts = np.stack([histogram(image) for image in images]) if counted else None
-    return Loaded(tuple(levels), [], serialized(config, example), counts, clipped)
+    record = serialized(config, example)
+    digest = int.from_bytes(hashlib.sha256(record).digest())
+    return Loaded(tuple(levels), [], record, digest, np.stack([histogram(image) for image in images]), clipped)
 
 
 def read(config: SdomlConfig, source: Source, series: str, place: str) -> Float[np.ndarray, "size size"]:

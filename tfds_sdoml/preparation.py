@@ -1,4 +1,4 @@
-"""A whole build: shards made by one process or by Apache Beam, kept until all are there, then put together."""
+"""The resumable build: shards made by one process or by Apache Beam, then put together as a TFDS dataset."""
 
 import csv
 import hashlib
@@ -6,24 +6,24 @@ import json
 import logging
 import multiprocessing
 import os
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.plan import Plan, make_plan
-from tfds_sdoml.shards import Job, Report, finished_report, make_shard
+from tfds_sdoml.shards import Job, Report, finished_report, make_jobs, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.sources.opening import likely_source, open_source
 from tfds_sdoml.statistics import percentiles
@@ -50,6 +50,34 @@ def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan
         raise ValueError(f"{error}; the folder looks like {likely}: give --source={likely}") from None
 
 
+def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_options: Any = None) -> None:
+    """Build a dataset that is not there yet; one that was stopped goes on with the shards that it had finished.
+
+    Args:
+        builder: of the dataset.
+        location: see `open_source`.
+        beam_options: Apache Beam's pipeline options; None for this process alone.
+
+    Raises:
+        OSError, ValueError: see `find_frames`, `only_build`, `make_shard`, `describe`.
+    """
+    config: Any = builder.builder_config
+    source, plan = find_frames(config, location)
+    folder = Path(builder.data_path).parent
+    with only_build(folder):
+        partial = partial_folder(folder, config, plan, str(builder.version))
+        partial.mkdir(exist_ok=True)
+        name_leftovers(folder, partial)
+        jobs = make_jobs(config, source, plan, partial)
+        reports = make_shards(config, jobs, beam_options)
+        describe(builder.info, config, plan, reports, partial)
+        builder.info.set_splits(tfds.core.SplitDict(named_shards(jobs, reports)))
+        builder.info.write_to_directory(partial)
+        for job in jobs:
+            job.report_file.unlink()
+        partial.rename(builder.data_path)
+
+
 @contextmanager
 def only_build(folder: Path) -> Iterator[None]:
     """Keep a second build out of a dataset's folder; a process that died holds nothing.
@@ -58,12 +86,15 @@ def only_build(folder: Path) -> Iterator[None]:
         ValueError: another build is at work.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(FileLock(folder / ".lock", timeout=0))
-        except Timeout:
-            raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:
@@ -73,13 +104,7 @@ def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) 
 
 
 def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = None) -> list[Report]:
-    """Make all shards that are not there yet and return their reports.
-
-    Args:
-        config: of the dataset.
-        jobs: the shards; their folder exists.
-        beam_options: Apache Beam's pipeline options; None for this process alone.
-    """
+    """Make all shards that are not there yet and return their reports, see `prepare`."""
     reports = [finished_report(job) for job in jobs]
     finished = sum(report is not None for report in reports)
     if finished:
@@ -142,30 +167,60 @@ def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
         _ = shards | beam.Map(make_shard) | beam.Map(lambda report: report.examples)
 
 
-def move_shards(jobs: Sequence[Job], reports: Sequence[Report], folder: Path, template: str) -> dict[str, list[Report]]:
-    """Move the files of the shards that have examples into a folder, by the names that TFDS gives them.
-
-    Returns the reports by split, in the order of the files.
+def named_shards(jobs: Sequence[Job], reports: Sequence[Report]) -> list[tfds.core.SplitInfo]:
+    """Give the shards that have examples the names that TFDS gives them, and return what is in each split.
 
     Args:
         jobs, reports: of all shards, in the same order.
-        folder: of the dataset.
-        template: file name with the fields split, number and count.
     """
-    by_split: dict[str, list[tuple[Job, Report]]] = {}
-    for job, report in zip(jobs, reports, strict=True):
-        if report.examples:
-            by_split.setdefault(job.split, []).append((job, report))
-    for split, made in by_split.items():
+    infos = []
+    for split in dict.fromkeys(job.split for job in jobs):
+        made = [(j, r) for j, r in zip(jobs, reports, strict=True) if j.split == split and r.examples]
         for number, (job, _) in enumerate(made):
-            job.record_file.rename(folder / template.format(split=split, number=number, count=len(made)))
-    return {split: [report for _, report in made] for split, made in by_split.items()}
+            name = f"sdoml-{split}.array_record-{number:05d}-of-{len(made):05d}"
+            job.record_file.rename(job.record_file.with_name(name))
+        if made:
+            lengths, size = [report.examples for _, report in made], sum(report.size for _, report in made)
+            infos.append(tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=size))
+    return infos
 
 
-def all_rejected(plan: Plan, reports: Sequence[Report]) -> list[Rejection]:
-    """Return every rejected frame, ordered by series and time."""
+def describe(
+    info: tfds.core.DatasetInfo, config: SdomlConfig, plan: Plan, reports: Sequence[Report], folder: Path
+) -> None:
+    """Write the list of rejected frames into a folder, and the rest of what came of a build into TFDS's metadata.
+
+    `statistics`: percentiles of each series over the disks of the train split (DN/s, or unsigned gauss).
+    `fingerprint`: a checksum of all examples, by split. `build`: what was found, joined, left out and rejected.
+
+    Raises:
+        ValueError: all examples of train were rejected; the list of them stays beside the dataset.
+    """
     rows = [*plan.rejected, *(row for report in reports for row in report.rejected)]
-    return sorted(rows, key=lambda row: (row.series, row.time is not None, row.time or 0, row.place))
+    rows.sort(key=lambda row: (row.series, row.time is not None, row.time or 0, row.place))
+    train = [report for report in reports if report.split == "train"]
+    if not any(report.examples for report in train):
+        path, first = folder.parent / REJECTED_FILE, rows[0]
+        write_rejected(path, rows)
+        raise ValueError(
+            f"sdoml/{config.name}: all examples of train were rejected ({len(rows):,} images, listed in {path}); the "
+            f"first: {first.series}, {first.place}: {first.reason}, {first.detail}"
+        )
+    write_rejected(folder / REJECTED_FILE, rows)
+    counts = np.sum([report.counts for report in train], axis=0)
+    sums = {split: sum(r.digest for r in reports if r.split == split) % 2**256 for split in plan.splits}
+    metadata: Any = info.metadata
+    metadata |= {
+        "statistics": {series: dict(percentiles(counts[k])) for k, series in enumerate(config.series)},
+        "fingerprint": hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest(),
+        "build": {
+            "found": plan.found,
+            "joined": plan.joined,
+            "left_out": plan.left_out,
+            "rejected": dict(sorted(Counter(row.reason for row in rows).items())),
+            "clipped_pixels": sum(report.clipped for report in reports),
+        },
+    }
 
 
 def write_rejected(path: Path, rows: Sequence[Rejection]) -> None:
@@ -178,28 +233,8 @@ def write_rejected(path: Path, rows: Sequence[Rejection]) -> None:
             writer.writerow(row._replace(time=time))  # pyright: ignore[reportArgumentType]
 
 
-def statistics(config: SdomlConfig, reports: Sequence[Report]) -> dict[str, Any]:
-    """Return percentiles of each series over the disks of the train split (DN/s, or unsigned gauss)."""
-    counts = np.sum([report.counts for report in reports], axis=0)
-    return {series: dict(percentiles(counts[k])) for k, series in enumerate(config.series)}
-
-
-def build_record(plan: Plan, reports: Sequence[Report], rejected: Sequence[Rejection]) -> dict[str, Any]:
-    """Return what was found, left out and rejected, for the dataset's metadata."""
-    return {
-        "found": plan.found,
-        "joined": plan.joined,
-        "left_out": plan.left_out,
-        "rejected": dict(sorted(Counter(row.reason for row in rejected).items())),
-        "clipped_pixels": sum(report.clipped for report in reports),
-    }
-
-
-def remove_leftovers(folder: Path, partial: Path, incomplete: Path) -> None:
-    """Remove what a killed build has left of the last step, and tell of shards that another build has left."""
-    for path in folder.glob("incomplete.*"):
-        if path != incomplete:
-            shutil.rmtree(path)
+def name_leftovers(folder: Path, partial: Path) -> None:
+    """Log which shards are left from builds of other frames."""
     for path in folder.glob("partial-*"):
         if path != partial:
             size = sum(file.stat().st_size for file in path.iterdir())
