@@ -9,12 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from threadpoolctl import threadpool_limits
 
+import tfds_sdoml.build
 from munit_jax.sun.ephemeris import DAY
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
+from tfds_sdoml import shards
 from tfds_sdoml.build import build, is_prepared, make_builder
 from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.preparation import prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
 from tfds_sdoml.synthetic_sun.observation import observe
 
@@ -70,6 +74,67 @@ def test_synthetic_examples(builder):
     assert example["l0"] == pytest.approx(frame.geometry.l0)
     in_order = [int(train[i]["time"]) for i in range(len(train))]
     assert in_order == sorted(in_order)
+
+
+def test_the_stock_and_the_resumable_build_give_the_same_examples(builder, data_dir, tmp_path, monkeypatch):
+    """`builder` is the stock one; the resumable build is cut into many shards."""
+    monkeypatch.setattr(shards, "SHARD_BYTES", 3 * shards.example_bytes(builder.builder_config))
+    resumable = Builder(config=small_config(), data_dir=tmp_path)
+    prepare(resumable, None)
+    resumable = Builder(config=small_config(), data_dir=tmp_path)
+    assert len(list(resumable.data_path.glob("*.array_record-*"))) > len(resumable.info.splits)
+    assert counts(resumable) == counts(builder)
+    for split in builder.info.splits:
+        ours, stock = resumable.as_data_source(split), builder.as_data_source(split)
+        for mine, theirs in zip(ours, stock, strict=True):
+            assert mine.keys() == theirs.keys()
+            for name, value in mine.items():
+                assert np.asarray(value).dtype == np.asarray(theirs[name]).dtype, name
+                np.testing.assert_array_equal(value, theirs[name], err_msg=name)
+    assert dict(resumable.info.metadata) == dict(builder.info.metadata)
+    assert (resumable.data_path / "rejected.csv").read_text() == (builder.data_path / "rejected.csv").read_text()
+    described = tfds.builder_from_directory(str(resumable.data_path)).info
+    assert described.config_name == "small"
+    assert described.citation == builder.info.citation
+
+
+def test_the_stock_build_reads_files_and_lists_what_it_rejects(tmp_path):
+    days = times("20110201_0000", 6, days=1)
+    for day in days:
+        write_aia(tmp_path / "in", day)
+    (tmp_path / f"in/AIA{days[3]}_0193.npz").write_bytes(b"")
+    stock = Builder(config="aia0193", data_dir=tmp_path / "stock")
+    stock.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=tmp_path / "in"))
+    resumable = build("aia0193", tmp_path / "resumable", tmp_path / "in")
+    assert counts(stock) == counts(resumable) == {"train": 5}
+    assert stock.fingerprint == resumable.fingerprint
+    assert (stock.data_path / "rejected.csv").read_text() == (resumable.data_path / "rejected.csv").read_text()
+    with pytest.raises(AssertionError, match="Put SDOML v1 files"):
+        Builder(config="aia0171", data_dir=tmp_path / "stock").download_and_prepare()
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's and Apache Beam's own
+def test_the_command_of_tfds_builds_the_same_examples(tmp_path):
+    for extra in ("tensorflow", "apache_beam", "mlcroissant"):
+        pytest.importorskip(extra, reason='`tfds build` is an extra: pip install "munit-jax[tfds-cli]"')
+    for day in times("20110201_0000", 6, days=1):
+        write_aia(tmp_path / "in", day)
+    command = [sys.executable, "-m", "tensorflow_datasets.scripts.cli.main", "build", "sdoml_dataset_builder"]
+    options = ["--config=aia0193", f"--manual_dir={tmp_path / 'in'}", f"--data_dir={tmp_path / 'cli'}"]
+    folder = Path(tfds_sdoml.build.__file__).parent
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = make_builder("aia0193", tmp_path / "cli")
+    assert counts(made) == {"train": 6}
+    assert made.fingerprint == build("aia0193", tmp_path / "resumable", tmp_path / "in").fingerprint
+
+
+def test_the_fingerprint_follows_the_content(builder, tmp_path):
+    other = Builder(config=small_config(frames=36), data_dir=tmp_path)
+    assert other.fingerprint == ""
+    prepare(other, None)
+    assert len(builder.fingerprint) == len(other.fingerprint) == 64
+    assert other.fingerprint != builder.fingerprint
 
 
 def test_statistics_are_those_of_train(builder):
