@@ -115,10 +115,10 @@ def main(_: Sequence[str]) -> None:
 
 
 def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
+    from munit_jax.instruments.degradation import open_table
     from munit_jax.trained_run import open_run
     from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translator import Translation
-    from tfds_sdoml.sources.degradation import open_table
 
     past = command_line.matching("last_seen", LAST_SEEN.value) if LAST_SEEN.value else []
     settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past))

@@ -23,9 +23,10 @@ from tensorflow_datasets.core import constants
 
 from tfds_sdoml.config import NATURAL_SIZE, SdomlConfig, SourceName, Split, StoredType
 from tfds_sdoml.plan import Plan, summary_rows
-from tfds_sdoml.preparation import REJECTED_FILE, find_frames, prepare
+from tfds_sdoml.preparation import REJECTED_FILE, prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
 from tfds_sdoml.shards import example_bytes
+from tfds_sdoml.sources.opening import find_frames
 
 USAGE_ERROR = 2  # exit code for a mistake of the user's
 INTERRUPTED = 130  # exit code of a shell command that Ctrl-C stopped
@@ -126,7 +127,7 @@ def build(
     if builder.data_path.exists():
         return builder
     prepare(builder, None if manual_dir is None else os.fspath(manual_dir), beam_options)
-    return make_builder(name, data_dir, changes)
+    return builder
 
 
 def plan_table(config: SdomlConfig, plan: Plan) -> str:

@@ -22,32 +22,16 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.plan import Plan, make_plan
+from tfds_sdoml.plan import Plan
 from tfds_sdoml.shards import Job, Report, finished_report, make_jobs, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
-from tfds_sdoml.sources.opening import likely_source, open_source
+from tfds_sdoml.sources.opening import find_frames
 from tfds_sdoml.statistics import percentiles
 
 logger = logging.getLogger(__name__)
 
 FRAMES_WORTH_A_PROCESS = 45  # a process takes seconds to start, a frame a twentieth of one or more
 REJECTED_FILE = "rejected.csv"
-
-
-def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan]:
-    """Return the source of a dataset and which of its frames are used.
-
-    Raises:
-        OSError, ValueError: see `open_source` and `make_plan`.
-    """
-    source = open_source(config, location)
-    try:
-        return source, make_plan(config, source)
-    except ValueError as error:
-        likely = None if location is None else likely_source(location)
-        if likely in (None, config.source):
-            raise
-        raise ValueError(f"{error}; the folder looks like {likely}: give --source={likely}") from None
 
 
 def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_options: Any = None) -> None:

@@ -10,8 +10,9 @@ import tensorflow_datasets as tfds
 from tfds_sdoml.config import SdomlConfig, registered_configs
 from tfds_sdoml.examples import features
 from tfds_sdoml.plan import Plan
-from tfds_sdoml.preparation import describe, find_frames, workers
+from tfds_sdoml.preparation import describe, workers
 from tfds_sdoml.shards import Job, Report, checked_frames, make_jobs
+from tfds_sdoml.sources.opening import find_frames
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

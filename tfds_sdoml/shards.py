@@ -15,11 +15,12 @@ import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from threadpoolctl import threadpool_limits
 
-from tfds_sdoml.checks import check_neighbours, references
+from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import Loaded, load
+from tfds_sdoml.neighbours import check_neighbours, references
 from tfds_sdoml.plan import Frame, Plan
-from tfds_sdoml.sources.interface import FrameError, Rejection, Source
+from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.statistics import BINS
 
 SHARD_BYTES = 256 * 2**20  # of images, before compression: large enough to read, small enough to do again

@@ -1,6 +1,6 @@
 """The frames of prepared datasets, in physical units: the one file of munit_jax that opens datasets."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Frames:
         return len(self.source)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        example = self.source[index]
+        example = self._read(self.source, index)
         frame = {field: example[field] for field in (*self.domains, "time", *GEOMETRY)}
         for domain, layers in self.layers.items():
             # Datasets may store float16, in which sums overflow and small steps are lost.
@@ -69,13 +69,27 @@ class Frames:
             check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
         return frame
 
+    def _read(self, records: Sequence[Any], index: int) -> Any:
+        try:
+            return records[index]
+        except Exception as error:  # array_record and TFDS raise many kinds for missing and wrong files
+            if not 0 <= index < len(records):
+                raise
+            info = self.builder.info.splits[self.split]
+            path = info.filepaths[np.searchsorted(np.cumsum(info.shard_lengths), index, side="right")]
+            reason = " ".join(str(error).split())
+            raise DataError(
+                f"{path} is damaged ({reason}): delete the folder {path.parent} and build {self.name} again"
+            ) from error
+
     def times(self) -> Int[np.ndarray, " n"]:
         """Return the times of all frames in seconds since 1970; their images are not decoded."""
         if not len(self):
             return np.zeros(0, np.int64)
         records = self.builder.as_data_source(self.split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
         time: Any = tfds.features.FeaturesDict({"time": self.builder.info.features["time"]})
-        return np.array([time.deserialize_example_np(record)["time"] for record in records], np.int64)
+        times = [time.deserialize_example_np(self._read(records, i))["time"] for i in range(len(records))]
+        return np.array(times, np.int64)
 
 
 def spaced(count: int, limit: int) -> Iterable[int]:
@@ -138,14 +152,18 @@ def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[
     return open_dataset(name, data_dir).statistics
 
 
-def describe_images(name: str, data_dir: str | None) -> dict[str, Any]:
-    """Return what a run records of its EUV dataset, to translate other images of the kind, as JSON holds it.
+def describe_images(euv: str, magnetogram: str, data_dir: str | None) -> dict[str, Any]:
+    """Return what a run records of its datasets, as JSON holds it.
 
-    `size`: pixels across a frame. `disk_percentiles`: of each series, `{"0193": {"50": DN/s}}`, over the disks of the
-    train split; empty for a dataset without statistics.
+    `size`: pixels across an EUV frame. `disk_percentiles`: of each series of the EUV dataset, `{"0193": {"50": DN/s}}`,
+    over the disks of the train split; empty for a dataset without statistics. `fingerprints`: of the datasets by name.
     """
-    builder = open_dataset(name, data_dir)
-    return {"size": int(builder.builder_config.size), "disk_percentiles": builder.statistics}
+    builders = {name: open_dataset(name, data_dir) for name in (euv, magnetogram)}
+    return {
+        "size": int(builders[euv].builder_config.size),
+        "disk_percentiles": builders[euv].statistics,
+        "fingerprints": {name: builder.fingerprint for name, builder in builders.items()},
+    }
 
 
 def format_time(seconds: Any) -> str:

@@ -84,13 +84,17 @@ class Transform:
 def make_transform(grid: Grid, lmax: int, dtype: type[np.floating] = np.float32) -> Transform:
     """Return the tables, computed in double precision and kept in `dtype` (float64 needs `jax_enable_x64`).
 
+    Up to (rows - 1) / 2 the quadrature is exact and `analysis` gives back what `synthesis` was made of; one degree more
+    is off by 3e-4 of the largest coefficient at 36 rows, lmax = 35 by 17 %.
+
     Raises:
         ValueError: a degree that the grid does not resolve.
     """
-    if not 1 <= lmax < min(grid.rows, grid.columns / 2):
+    largest = (min(grid.rows, grid.columns) - 1) // 2
+    if not 1 <= lmax <= largest:
         raise ValueError(
-            f"lmax = {lmax} on {grid.rows} x {grid.columns} cells: expected 1 or more, below the number of rows and "
-            f"half that of columns"
+            f"lmax = {lmax} on {grid.rows} x {grid.columns} cells: expected 1 to {largest}, half of the rows less one; "
+            f"for {lmax} take {2 * lmax + 1} rows or more"
         )
     colatitude = np.deg2rad(90 - grid.latitudes)
     legendre = normalized_legendre(lmax + 1, colatitude)

@@ -22,9 +22,10 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.errors import DataError
+from munit_jax.instruments.errors import reason_of
+from munit_jax.instruments.headers import Header, number, text, time_of
 from munit_jax.pfss.boundary import check_finite
 from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
-from tfds_sdoml.sources.fits_headers import Header, number, reason_of, text, time_of
 
 HDF5 = (".h5", ".hdf5")
 POLE = 0.1  # part of the rows at either end where missing values are taken for a pole that was not seen

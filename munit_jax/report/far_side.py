@@ -23,9 +23,8 @@ from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import sphere_on_grid
 from munit_jax.report.corona_frames import CoronaSettings, Translate
 from munit_jax.report.parts import Parts
+from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 from munit_jax.sun.disk import DiskGeometry, on_disk
-from munit_jax.sun.ephemeris import DAY
-from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
 from tfds_sdoml.synthetic_sun.observation import observe
 
 VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
@@ -113,7 +112,7 @@ def boundaries(
         for frame, gap in zip(frames, gaps, strict=True)
     ]
     single, mean = [m[:samples] for m in made], [m.mean(0, keepdims=True) for m in made]
-    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_ROTATION_DAYS)]
+    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_DAYS)]
     front_true_mean = assembled(transform, geometries, [true[0], *mean[1:]])
     rotation = assembled(transform, [f.geometry for f in last], [f.magnetogram[None, ..., 0] for f in last])
     return {

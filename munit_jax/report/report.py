@@ -11,7 +11,7 @@ from munit_jax.report.html import Cell, Section
 from munit_jax.report.measurement import COLUMNS, Assessment
 from munit_jax.report.pictures import Picture
 from munit_jax.report.results import RIVALS, number_text
-from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
+from munit_jax.sun.constants import SYNODIC_DAYS
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")
 STRATA_SHOWN = ("disk", "inner_disk", "active_regions", "quiet_sun")
@@ -97,7 +97,7 @@ def report(
 def _leakage(run: Mapping[str, Any]) -> str:
     """Say how far the frames are from those of the training."""
     days = run["days_to_training"]
-    warning = "" if days >= SYNODIC_ROTATION_DAYS else ", less than a rotation: the scores are flattered"
+    warning = "" if days >= SYNODIC_DAYS else ", less than a rotation: the scores are flattered"
     return (
         f"The nearest frame of the training is {days:g} days away{warning}. Most likely it is of the same solar cycle."
     )

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from munit_jax.sun.disk import ASTRONOMICAL_UNIT
+from munit_jax.sun.constants import ASTRONOMICAL_UNIT, CARRINGTON_DAYS, DAY
 
-DAY = 86400  # seconds
 UNIX_EPOCH_JULIAN_DAY = 2440587.5  # 1970-01-01 00:00 UTC
 TERRESTRIAL_MINUS_UTC = 67.0 / DAY  # days; 66 to 69 s in 2010-2020, which moves L0 by less than 1e-4 degrees
 
@@ -61,7 +60,7 @@ def earth_view(time: int) -> tuple[float, float, float]:
 
     inclination = np.deg2rad(7.25)  # of the Sun's equator to the ecliptic (Carrington)
     node = np.deg2rad(73.6667 + 1.3958333 * (julian_day - 2396758) / 36525)
-    rotation = np.deg2rad((julian_day - 2398220) * 360 / 25.38)  # one sidereal turn in 25.38 days
+    rotation = np.deg2rad((julian_day - 2398220) * 360 / CARRINGTON_DAYS)
     b0 = np.arcsin(np.sin(longitude - node) * np.sin(inclination))
     eta = np.arctan2(-np.sin(longitude - node) * np.cos(inclination), -np.cos(longitude - node))
     l0 = np.rad2deg(eta - rotation) % 360

@@ -15,15 +15,15 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from munit_jax.errors import DataError, WorkdirError
+from munit_jax.files import write_fits
+from munit_jax.instruments.errors import FrameError, reason_of
+from munit_jax.instruments.reading import stem
+from munit_jax.instruments.telescopes import observe
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
-from munit_jax.translation.instruments import observe
 from munit_jax.translation.joining import join
 from munit_jax.translation.settings import file_sha256
 from munit_jax.translation.translator import Source, Translation
-from tfds_sdoml.sources.fits import SUFFIXES
-from tfds_sdoml.sources.fits_headers import reason_of
-from tfds_sdoml.sources.interface import FrameError
 
 TABLE = "translated.csv"
 
@@ -95,9 +95,7 @@ def translate_files(
 
 def outputs_of(path: Path, folder: Path, made: Sequence[Product]) -> tuple[Path, ...]:
     """Return the outputs of an input: a.fits and a.fits.gz give a_magnetogram.fits."""
-    suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), path.suffix)
-    stem = path.name[: len(path.name) - len(suffix)]
-    return tuple(folder / f"{stem}_{product.suffix}.fits" for product in made)
+    return tuple(folder / f"{stem(path.name)}_{product.suffix}.fits" for product in made)
 
 
 def check_names(jobs: Sequence[Job]) -> None:
@@ -159,7 +157,7 @@ def _save(
 ) -> None:
     for channel, (output, product) in enumerate(zip(job.outputs, translation.products, strict=True)):
         realisations = image[..., channel]
-        fits_output.write(output, translation.hdus(source, realisations, product))
+        write_fits(output, translation.hdus(source, realisations, product))
         if draw is not None:
             draw(output.with_suffix(".png"), product, source, realisations)
 

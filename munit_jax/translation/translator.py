@@ -13,15 +13,25 @@ from jaxtyping import Float
 
 from munit_jax.data.context import LAST_SEEN
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import time_of
+from munit_jax.instruments.registration import SolarDisk
+from munit_jax.instruments.telescope import Card, Observation, Preparation
+from munit_jax.instruments.telescopes import prepare
+from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.trained_run import TrainedRun
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product, product_of
-from munit_jax.translation.instruments import Card, Observation, Preparation, prepare
-from munit_jax.translation.settings import IMAGE, Settings, check_trained, file_sha256, past_of, series_of, styles
-from munit_jax.translation.view import heliographic_view, view_cards
-from tfds_sdoml.sources.fits_headers import time_of
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import SolarDisk
+from munit_jax.translation.settings import (
+    IMAGE,
+    Settings,
+    check_trained,
+    file_sha256,
+    past_of,
+    preparation,
+    series_of,
+    styles,
+)
 
 Inputs = Sequence[tuple[str, str]]  # name and checksum of each file
 
@@ -50,6 +60,8 @@ class Source:
 class Translation:
     """A run with settings, compiled once: `load` images, `translate` them, make `hdus` of the realisations.
 
+    Images are prepared as `how` says, by default as `preparation(run)`.
+
     Attributes:
         series: of which each input needs an image, in the order of the networks' channels.
         products: that each input gives.
@@ -60,14 +72,14 @@ class Translation:
         DataError: a file of the settings that cannot be used.
     """
 
-    def __init__(self, run: TrainedRun, settings: Settings, how: Preparation):
-        self.run, self.settings, self.how = run, settings, how
+    def __init__(self, run: TrainedRun, settings: Settings, how: Preparation | None = None):
+        self.run, self.settings, self.how = run, settings, how or preparation(run)
         check_trained(run, settings)
         if settings.last_seen and LAST_SEEN not in run.planes:
             raise ConfigError(f"last_seen: {run.name} was trained without: leave it out")
-        self.past = past_of(settings.last_seen, how) if settings.last_seen else None
+        self.past = past_of(settings.last_seen, self.how) if settings.last_seen else None
         self.past_files: Inputs = tuple((path.name, file_sha256(path)) for path in settings.last_seen)
-        self.styles = styles(run, settings, how)
+        self.styles = styles(run, settings, self.how)
         self.series = series_of(run, settings.source)
         self.products = tuple(map(product_of, series_of(run, settings.target)))
         self.batch, self.a_pass = run.batch_and_pass(len(self.styles))

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from munit_jax.sun.constants import AU, SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry, heliographic, mu
-from munit_jax.translation.view import AU, SOLAR_RADIUS
 
 SIZE, RADIUS, DISTANCE = 96, 40.0, AU / SOLAR_RADIUS
 

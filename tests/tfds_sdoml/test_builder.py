@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from threadpoolctl import threadpool_limits
 
 import tfds_sdoml.build
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
 from tfds_sdoml import shards
 from tfds_sdoml.build import build, is_prepared, make_builder
@@ -76,12 +76,11 @@ def test_synthetic_examples(builder):
     assert in_order == sorted(in_order)
 
 
-def test_the_stock_and_the_resumable_build_give_the_same_examples(builder, data_dir, tmp_path, monkeypatch):
+def test_the_stock_and_the_resumable_build_give_the_same_examples(builder, tmp_path, monkeypatch):
     """`builder` is the stock one; the resumable build is cut into many shards."""
     monkeypatch.setattr(shards, "SHARD_BYTES", 3 * shards.example_bytes(builder.builder_config))
     resumable = Builder(config=small_config(), data_dir=tmp_path)
     prepare(resumable, None)
-    resumable = Builder(config=small_config(), data_dir=tmp_path)
     assert len(list(resumable.data_path.glob("*.array_record-*"))) > len(resumable.info.splits)
     assert counts(resumable) == counts(builder)
     for split in builder.info.splits:

@@ -8,13 +8,13 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.errors import DataError, WorkdirError
+from munit_jax.instruments.telescope import Preparation
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import TABLE, outputs_of, read_ahead, translate_files
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
+from tests.instruments.suns import aia_header, rate, untrained_run, write, write_aia, write_euvi
 from tests.tfds_sdoml.sources.fits_files import write_hmi
-from tests.translation.suns import aia_header, rate, untrained_run, write, write_aia, write_euvi
 
 GOOD = ("aia.fits", "AIA20110215_0012_0171.npz", "euvi.fits", "quicklook.fits", "turned.fits.gz")
 BAD = {

@@ -13,8 +13,7 @@ from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import KDTree
 
-from munit_jax.sun.disk import SOLAR_RADIUS_CM
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY, SOLAR_RADIUS_CM
 from tfds_sdoml.synthetic_sun.regions import (
     CYCLE_START,
     Fragments,

@@ -12,8 +12,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.sun.disk import SOLAR_RADIUS_CM
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY, SOLAR_RADIUS_CM
 from munit_jax.sun.rotation import rotation_rate
 
 KM_PER_DEGREE = 12142.0  # on the surface: 2 pi 695 700 km / 360
