@@ -14,10 +14,10 @@ from munit_jax.instruments.errors import FrameError
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.sun.ephemeris import earth_view
 from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.percentiles import histogram
 from tfds_sdoml.plan import Frame
 from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.sources.synthetic_sun import SyntheticSun
-from tfds_sdoml.statistics import histogram
 from tfds_sdoml.synthetic_sun.field import TRUTH_COLUMNS, TRUTH_ROWS
 from tfds_sdoml.synthetic_sun.observation import binned
 

@@ -22,11 +22,11 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.percentiles import percentiles
 from tfds_sdoml.plan import Plan
 from tfds_sdoml.shards import Job, Report, finished_report, make_jobs, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.sources.opening import find_frames
-from tfds_sdoml.statistics import percentiles
 
 logger = logging.getLogger(__name__)
 

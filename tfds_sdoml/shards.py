@@ -19,9 +19,9 @@ from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import Loaded, load
 from tfds_sdoml.neighbours import check_neighbours, references
+from tfds_sdoml.percentiles import BINS
 from tfds_sdoml.plan import Frame, Plan
 from tfds_sdoml.sources.interface import Rejection, Source
-from tfds_sdoml.statistics import BINS
 
 SHARD_BYTES = 256 * 2**20  # of images, before compression: large enough to read, small enough to do again
 # Any example can be read alone. zstd:1 would save a tenth of the bytes at twice the time to write and to read.

@@ -1,6 +1,7 @@
 """The TFDS builder: what is in a dataset, and that it knows what it was built with."""
 
 import csv
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,6 @@ import pytest
 import tensorflow_datasets as tfds
 from threadpoolctl import threadpool_limits
 
-import tfds_sdoml.build
 from munit_jax.sun.constants import DAY
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
 from tfds_sdoml import shards
@@ -118,10 +118,17 @@ def test_the_command_of_tfds_builds_the_same_examples(tmp_path):
         pytest.importorskip(extra, reason='`tfds build` is an extra: pip install "munit-jax[tfds-cli]"')
     for day in times("20110201_0000", 6, days=1):
         write_aia(tmp_path / "in", day)
-    command = [sys.executable, "-m", "tensorflow_datasets.scripts.cli.main", "build", "sdoml_dataset_builder"]
-    options = ["--config=aia0193", f"--manual_dir={tmp_path / 'in'}", f"--data_dir={tmp_path / 'cli'}"]
-    folder = Path(tfds_sdoml.build.__file__).parent
-    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, check=False)
+    command = [Path(sys.executable).with_name("tfds"), "build", "sdoml_dataset_builder", "--config=aia0193"]
+    options = [f"--manual_dir={tmp_path / 'in'}", f"--data_dir={tmp_path / 'cli'}"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [*command, *options],
+        cwd=root / "tfds_sdoml",
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     made = make_builder("aia0193", tmp_path / "cli")
     assert counts(made) == {"train": 6}
