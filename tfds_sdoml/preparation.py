@@ -7,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.percentiles import percentiles
-from tfds_sdoml.plan import Plan
+from tfds_sdoml.plan import Plan, summary
 from tfds_sdoml.shards import Job, Report, finished_report, make_jobs, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.sources.opening import find_frames
@@ -197,13 +196,7 @@ def describe(
     metadata |= {
         "statistics": {series: dict(percentiles(counts[k])) for k, series in enumerate(config.series)},
         "fingerprint": hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest(),
-        "build": {
-            "found": plan.found,
-            "joined": plan.joined,
-            "left_out": plan.left_out,
-            "rejected": dict(sorted(Counter(row.reason for row in rows).items())),
-            "clipped_pixels": sum(report.clipped for report in reports),
-        },
+        "build": summary(plan, rows) | {"clipped_pixels": sum(report.clipped for report in reports)},
     }
 
 
