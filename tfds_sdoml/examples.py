@@ -25,6 +25,11 @@ from tfds_sdoml.synthetic_sun.observation import binned
 def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
     """Return what an example holds; see README.md."""
     scalar = tfds.features.Tensor(shape=(), dtype=np.float32)
+
+    def array(shape: tuple[int, ...], dtype: str) -> tfds.features.Tensor:
+        # Raw bytes are five times faster than the default.
+        return tfds.features.Tensor(shape=shape, dtype=np.dtype(dtype), encoding=tfds.features.Encoding.BYTES)
+
     items: dict[str, Any] = {
         "time": tfds.features.Tensor(shape=(), dtype=np.int64),
         "solar_radius": scalar,
@@ -35,15 +40,10 @@ def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
     }
     for name, series in (("euv", config.channels), ("magnetogram", config.field)):
         if series:
-            items[name] = array_feature((config.size, config.size, len(series)), config.dtype)
+            items[name] = array((config.size, config.size, len(series)), config.dtype)
     if config.source == "synthetic":
-        items["surface_field"] = array_feature((TRUTH_ROWS, TRUTH_COLUMNS), "float16")
+        items["surface_field"] = array((TRUTH_ROWS, TRUTH_COLUMNS), "float16")
     return tfds.features.FeaturesDict(items)
-
-
-def array_feature(shape: tuple[int, ...], dtype: str) -> tfds.features.Tensor:
-    """Return the feature of an array, kept as raw bytes (five times faster than the default)."""
-    return tfds.features.Tensor(shape=shape, dtype=np.dtype(dtype), encoding=tfds.features.Encoding.BYTES)
 
 
 @dataclass(frozen=True)
@@ -114,25 +114,15 @@ def example_of(config: SdomlConfig, time: int, images: list[np.ndarray]) -> tupl
     largest, clipped = float(np.finfo(config.dtype).max), 0
     components = len(config.field)
     for name, of_domain in (("magnetogram", images[:components]), ("euv", images[components:])):
-        if not of_domain:
-            continue
-        stored = np.empty((config.size, config.size, len(of_domain)), config.dtype)
-        for channel, image in enumerate(of_domain):
-            if max(image.max(), -image.min()) > largest:
-                clipped += int(np.count_nonzero(np.abs(image) > largest))
-                image = np.clip(image, -largest, largest)
-            stored[..., channel] = image
-        example[name] = stored
+        if of_domain:
+            stack = np.stack(of_domain, axis=-1)
+            clipped += int(np.count_nonzero(np.abs(stack) > largest))
+            example[name] = np.clip(stack, -largest, largest).astype(config.dtype)
     return example, clipped
 
 
 def serialized(config: SdomlConfig, example: dict[str, Any]) -> bytes:
     """Return an example as a record; the same example gives the same bytes in any process."""
     kinds: Any = features(config)  # TFDS's types for trees do not agree with each other
-    encoded = kinds.encode_example(example)
-    arrays = {name: value for name, value in encoded.items() if isinstance(value, bytes)}
-    rest = {name: info for name, info in kinds.get_serialized_info().items() if name not in arrays}
-    message = ExampleSerializer(rest).get_tf_example({name: encoded[name] for name in rest})
-    for name, data in arrays.items():  # the serializer would copy the images five times
-        message.features.feature[name].bytes_list.value.append(data)
-    return message.SerializeToString(deterministic=True)
+    serializer = ExampleSerializer(kinds.get_serialized_info())
+    return serializer.get_tf_example(kinds.encode_example(example)).SerializeToString(deterministic=True)

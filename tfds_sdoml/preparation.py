@@ -136,15 +136,9 @@ def leave_with_parent() -> None:
 
 
 def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
-    """Make shards with Apache Beam; all its workers must see the folders of the source and of the dataset.
+    """Make shards with Apache Beam; all its workers must see the folders of the source and of the dataset."""
+    import apache_beam as beam  # pyright: ignore[reportMissingImports]
 
-    Raises:
-        ValueError: Apache Beam is not installed.
-    """
-    try:
-        import apache_beam as beam  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise ValueError('Apache Beam is not installed: pip install "munit-jax[tfds-cli]"') from None
     with beam.Pipeline(options=options) as pipeline:
         shards = pipeline | beam.Create(list(jobs)) | beam.Reshuffle()
         _ = shards | beam.Map(make_shard) | beam.Map(lambda report: report.examples)

@@ -110,11 +110,6 @@ class Report:
         return cls(**items)
 
 
-def frames_a_shard(config: SdomlConfig) -> int:
-    """Return how many examples a shard holds at most."""
-    return max(1, SHARD_BYTES // example_bytes(config))
-
-
 def example_bytes(config: SdomlConfig) -> int:
     """Return the bytes of an example's images before compression."""
     return config.size**2 * len(config.series) * np.dtype(config.dtype).itemsize
@@ -122,7 +117,7 @@ def example_bytes(config: SdomlConfig) -> int:
 
 def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> list[Job]:
     """Return the shards of a plan, to be made in `folder`."""
-    jobs, length = [], frames_a_shard(config)
+    jobs, length = [], max(1, SHARD_BYTES // example_bytes(config))
     for split, frames in plan.splits.items():
         near = references(np.array([frame.time for frame in frames], np.int64))
         for number, start in enumerate(range(0, len(frames), length)):

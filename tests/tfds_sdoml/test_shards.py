@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from array_record.python.array_record_module import ArrayRecordReader
-from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
 from munit_jax.instruments.errors import FrameError
 from tests.tfds_sdoml.sun_images import euv_image
 from tfds_sdoml import shards
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.examples import example_of, features, load, serialized
+from tfds_sdoml.examples import features, load
 from tfds_sdoml.plan import Frame, Plan
 from tfds_sdoml.shards import Report, finished_report, in_order, make_jobs, make_shard, write_records
 from tfds_sdoml.sources.interface import Rejection
@@ -193,10 +192,3 @@ def test_records_come_back(tmp_path):
     reader = ArrayRecordReader(str(path))
     assert reader.read_all() == [b"one", b"two"]
     reader.close()
-
-
-def test_images_are_serialized_as_tfds_does(tmp_path):
-    example, _ = example_of(CONFIG, 1_300_000_000, [euv_image(100.0, 32)])
-    kinds = features(CONFIG)
-    theirs = ExampleSerializer(kinds.get_serialized_info()).get_tf_example(kinds.encode_example(example))
-    assert serialized(CONFIG, example) == theirs.SerializeToString(deterministic=True)

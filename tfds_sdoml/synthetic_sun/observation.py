@@ -58,16 +58,6 @@ class Frame:
     geometry: DiskGeometry
 
 
-def map_rows(size: int) -> int:
-    """Return the rows of the Carrington map for an image of `size` pixels: 1 degree, and finer for large images."""
-    return TRUTH_ROWS * max(1, min(4, size // 128))
-
-
-def oversampling(size: int) -> int:
-    """Return the samples along each side of a pixel."""
-    return 3 if size <= 64 else 2
-
-
 def finer(geometry: DiskGeometry, factor: int) -> DiskGeometry:
     """Return the geometry of the same image with every pixel cut into `factor` x `factor`."""
     x, y = ((c + 0.5) * factor - 0.5 for c in geometry.centre)
@@ -125,7 +115,7 @@ class View:
 
 def view(geometry: DiskGeometry) -> View:
     """Return where the samples of an image's pixels lie on the Sun."""
-    factor = oversampling(geometry.size)
+    factor = 3 if geometry.size <= 64 else 2
     fine = finer(geometry, factor)
     inside = radius_from_centre(fine) < 1
     latitude, longitude = heliographic(fine)
@@ -242,7 +232,8 @@ def observe(seed: int, time: int, size: int, channels: tuple[str, ...], west: fl
     geometry = sdoml_geometry(size, b0, (l0 + west) % 360, distance)
     vantage = [round(west % 360 * 3600)] if west else []
     generator = np.random.default_rng(np.random.SeedSequence([seed, 4, time, *vantage]))
-    field = radial_field(seed, time, map_rows(size))
+    # One degree a pixel, and finer for large images.
+    field = radial_field(seed, time, TRUTH_ROWS * max(1, min(4, size // 128)))
     disk, seen = on_disk(geometry), view(geometry)
     magnetogram = line_of_sight(field, geometry, seen)
     magnetogram += np.where(disk, generator.normal(0, field_noise(size), disk.shape), 0)
