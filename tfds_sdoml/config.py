@@ -17,7 +17,7 @@ StoredType = Literal["float16", "float32"]
 
 NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf256": 256}  # pixels
 FUSED_CHANNELS = ("0171", "0193", "0304")  # of the dataset of several channels that has a name
-SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_emission`
+SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_sun/emission.py`
 FULL_SIZE_CHANNELS = ("0171", "0193", "0304")  # that have datasets at the poster's 1024 pixels
 UNSTORED = ("name", "description", "version", "release_notes", "supported_versions", "tags")  # of the base class
 

@@ -1,9 +1,4 @@
-"""The synthetic Sun: EUV images and magnetograms of a made-up but lawful Sun, seen from the Earth at any time.
-
-A seeded, deterministic and stateless model: the same seed and time give the same frame, in any order. It is not
-noise: the field obeys Hale's and Joy's laws, rotates differentially and decays (`synthetic_regions`,
-`synthetic_field`), and the corona follows from it (`synthetic_emission`, `synthetic_loops`). This file looks at both.
-"""
+"""EUV images and magnetograms of the synthetic Sun at any time, seen from the Earth or beside it."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -213,6 +208,8 @@ def field_noise(size: int) -> float:
 
 def observe(seed: int, time: int, size: int, channels: tuple[str, ...], west: float = 0.0) -> Frame:
     """Return what an observer sees at `time` (seconds since 1970) in the given AIA channels.
+
+    The same arguments give the same frame, in any order of the calls.
 
     Args:
         seed: of the Sun.
