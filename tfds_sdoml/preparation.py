@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -54,8 +55,10 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
         jobs = make_jobs(config, source, plan, partial)
         reports = make_shards(config, jobs, beam_options)
         describe(builder.info, config, plan, reports, partial)
-        builder.info.set_splits(tfds.core.SplitDict(named_shards(jobs, reports)))
+        builder.info.set_splits(tfds.core.SplitDict(split_infos(reports)))
         builder.info.write_to_directory(partial)
+        # From here on nothing is written, so that a full disk leaves the shards as the next build expects them.
+        name_shards(jobs, reports)
         for job in jobs:
             job.report_file.unlink()
         partial.rename(builder.data_path)
@@ -124,15 +127,14 @@ def workers(source: Source, frames: int) -> Iterator[Executor | None]:
 def begin_worker() -> None:
     """Make a process ready to read frames: one thread of linear algebra, and an end when the build is killed."""
     threadpool_limits(1)
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-
-
-def leave_with_parent() -> None:
-    """End this process when the one that started it is gone, which a worker would not notice."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+
+    def leave_with_parent() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
 def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
@@ -144,22 +146,24 @@ def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
         _ = shards | beam.Map(make_shard) | beam.Map(lambda report: report.examples)
 
 
-def named_shards(jobs: Sequence[Job], reports: Sequence[Report]) -> list[tfds.core.SplitInfo]:
-    """Give the shards that have examples the names that TFDS gives them, and return what is in each split.
-
-    Args:
-        jobs, reports: of all shards, in the same order.
-    """
+def split_infos(reports: Sequence[Report]) -> list[tfds.core.SplitInfo]:
+    """Return what TFDS must know of each split that has examples."""
     infos = []
-    for split in dict.fromkeys(job.split for job in jobs):
-        made = [(j, r) for j, r in zip(jobs, reports, strict=True) if j.split == split and r.examples]
-        for number, (job, _) in enumerate(made):
-            name = f"sdoml-{split}.array_record-{number:05d}-of-{len(made):05d}"
-            job.record_file.rename(job.record_file.with_name(name))
-        if made:
-            lengths, size = [report.examples for _, report in made], sum(report.size for _, report in made)
-            infos.append(tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=size))
+    for split in dict.fromkeys(report.split for report in reports if report.examples):
+        made = [report for report in reports if report.split == split and report.examples]
+        lengths, size = [report.examples for report in made], sum(report.size for report in made)
+        infos.append(tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=size))
     return infos
+
+
+def name_shards(jobs: Sequence[Job], reports: Sequence[Report]) -> None:
+    """Give the shards that have examples the names of TFDS."""
+    made = [job for job, report in zip(jobs, reports, strict=True) if report.examples]
+    counts, numbers = Counter(job.split for job in made), Counter()
+    for job in made:
+        name = f"sdoml-{job.split}.array_record-{numbers[job.split]:05d}-of-{counts[job.split]:05d}"
+        job.record_file.rename(job.record_file.with_name(name))
+        numbers[job.split] += 1
 
 
 def describe(

@@ -37,10 +37,9 @@ def blocked(
 ) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return a mask for each of `train`, `validation`, `test` and `guard`; every frame is in exactly one.
 
-    Test and validation are whole calendar months of every year: the Sun changes slowly, and frames that are shuffled have
-    near twins in another split. A frame nearer than `guard_days` to a test or
-    validation month is in neither of them nor in train: it is in `guard`, and so is a validation frame that near to a
-    test month.
+    Test and validation are whole calendar months of every year: the Sun changes slowly, and shuffled frames have near
+    twins in another split. A frame nearer than `guard_days` to a test or validation month is in neither of them nor in
+    train: it is in `guard`, and so is a validation frame that near to a test month.
 
     Args:
         times: seconds since 1970-01-01 UTC, in any order.

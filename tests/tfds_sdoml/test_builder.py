@@ -1,6 +1,7 @@
 """The TFDS builder: what is in a dataset, and that it knows what it was built with."""
 
 import csv
+import errno
 import os
 import socket
 import subprocess
@@ -133,6 +134,20 @@ def test_the_command_of_tfds_builds_the_same_examples(tmp_path):
     made = make_builder("aia0193", tmp_path / "cli")
     assert counts(made) == {"train": 6}
     assert made.fingerprint == build("aia0193", tmp_path / "resumable", tmp_path / "in").fingerprint
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_the_shards(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    resumable = Builder(config=small_config(), data_dir=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(resumable.info, "write_to_directory", full)
+        with pytest.raises(OSError, match="No space left"):
+            prepare(resumable, None)
+    monkeypatch.setattr(shards, "load", None)  # no frame is read again
+    prepare(Builder(config=small_config(), data_dir=tmp_path), None)
+    assert is_prepared("small", tmp_path)
 
 
 def test_the_fingerprint_follows_the_content(builder, tmp_path):

@@ -55,11 +55,6 @@ def map_latitudes(rows: int) -> Float[np.ndarray, "lat"]:
     return (np.arange(rows) + 0.5) * (180 / rows) - 90
 
 
-def map_longitudes(rows: int) -> Float[np.ndarray, "lon"]:
-    """Return the Carrington longitudes of the columns' middles in degrees."""
-    return (np.arange(2 * rows) + 0.5) * (180 / rows)
-
-
 def cell_weights(rows: int) -> Float[np.ndarray, "lat 1"]:
     """Return the part of the sphere's area in each cell of a row."""
     cosine = np.cos(np.deg2rad(map_latitudes(rows)))
