@@ -79,7 +79,7 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.report.evaluation import FOLDER, Settings, evaluate
-    from munit_jax.report.results import score_table
+    from munit_jax.report.results import metrics_table
     from munit_jax.trained_run import open_run
 
     settings = Settings(
@@ -98,7 +98,7 @@ def main(_: Sequence[str]) -> None:
     other = open_run(Path(COMPARE.value), convolution=CONVOLUTION.value) if COMPARE.value else None
     output = Path(OUTPUT.value) if OUTPUT.value else workdir / FOLDER
     metrics = evaluate(run, settings, output, other)
-    command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", score_table(metrics), output)
+    command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", metrics_table(metrics), output)
 
 
 def _corona() -> "CoronaSettings":

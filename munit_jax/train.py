@@ -41,6 +41,14 @@ COORDINATOR = flags.DEFINE_string(
 NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.", flag_values=FLAGS)
 PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", flag_values=FLAGS)
 
+SHOWN = {
+    "RMSE (G)": "rmse",
+    "CRPS (G)": "fair_crps",
+    "correlation": "correlation",
+    "|B| correlation": "abs_correlation",
+    "signs above 50 G": "polarity_50",
+}
+
 
 def main(_: Sequence[str]) -> None:
     """Train as the flags say."""
@@ -59,7 +67,7 @@ def main(_: Sequence[str]) -> None:
     )
     summary = train(CONFIG.value.to_dict(), workdir)
     if summary is not None:
-        command_line.logger.info("%s\nsummary.json and samples/ are in %s", score_table(summary), workdir)
+        command_line.logger.info("%s\nsummary.json and samples/ are in %s", summary_table(summary), workdir)
 
 
 def train(source: Mapping[str, Any], workdir: Path) -> dict[str, Any] | None:
@@ -98,19 +106,13 @@ def _join_other_processes() -> None:
         ) from None
 
 
-def score_table(summary: Mapping[str, Any]) -> str:
-    """Return the held-out scores beside the baselines, a line each."""
+def summary_table(summary: Mapping[str, Any]) -> str:
+    """Return the scores on the test split with the baselines."""
     if summary["held_out"] is None:
         return "no held-out scores: there are no simultaneous magnetograms to compare with"
-    rows = {"generated": summary["held_out"], **summary["baselines"]}
-    lines = [f"{'held out':<12}{'RMSE (G)':>12}{'correlation':>14}{'|B| correlation':>18}"]
-    for name, scores in rows.items():
-        rmse, signed, absolute = (
-            "-" if scores[key] is None else f"{scores[key]:.{digits}f}"
-            for key, digits in (("rmse", 2), ("correlation", 3), ("abs_correlation", 3))
-        )
-        lines.append(f"{name:<12}{rmse:>12}{signed:>14}{absolute:>18}")
-    return "\n".join(lines)
+    of_all = {"generated": summary["held_out"], **summary["baselines"]}
+    rows = {title: {name: scores[key] for name, scores in of_all.items()} for title, key in SHOWN.items()}
+    return command_line.score_table("held-out", rows)
 
 
 def default_workdir(config_file: str) -> Path:

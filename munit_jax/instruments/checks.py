@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.headers import Header, brightness_is_rate, number
+from munit_jax.instruments.headers import Header, brightness_is_rate, number, text
 from munit_jax.instruments.registration import SolarDisk
 from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
 
@@ -17,6 +17,8 @@ SATURATED = 15_000.0
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
 BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
+STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, Solar Physics 239, 41)
+
 SMALLEST_BLOCK = 4  # ... but not smaller: 3 x 3 pixels may be equal by chance
 BLOCKS_WITHIN = 0.9  # solar radii: the sky may be 0
 
@@ -97,6 +99,43 @@ def sampling_of(size: int) -> Sampling:
     geometry = sdoml_geometry(size)
     x, y = (axis[::step, ::step].astype(np.float32) for axis in pixel_grid(geometry))
     return Sampling(step, on_disk(geometry)[::step, ::step], np.hypot(x, y) > OFF_DISK, x, y)
+
+
+def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+    """Refuse a magnetogram in gauss that has no signs, or values on its disk that no place on the Sun has.
+
+    Raises:
+        FrameError: see `check_signed` and `check_possible`.
+    """
+    y, x = np.indices(field.shape)
+    inside = field[_from_centre(x, y, disk) < 1]
+    check_signed(text(header, "BTYPE"), inside)
+    check_possible(inside)
+
+
+def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
+    """Refuse a magnetogram without signs, such as PHI's map of the field strength; `kind` is what BTYPE says.
+
+    Raises:
+        FrameError: `unreadable`.
+    """
+    finite = field[np.isfinite(field)]
+    if len(finite) and finite.any() and finite.min() >= 0:
+        raise FrameError("unreadable", f"no value is negative (BTYPE = '{kind}'): a field strength has no polarity")
+
+
+def check_possible(field: Float[np.ndarray, "..."]) -> None:
+    """Refuse a field in gauss with values that no pixel of the Sun has: markers of missing values without a keyword.
+
+    Raises:
+        FrameError: `unreadable`.
+    """
+    finite = field[np.isfinite(field)]
+    wrong = finite[np.abs(finite) > STRONGEST]
+    if len(wrong):
+        worst = wrong[np.abs(wrong).argmax()]
+        what = f"{len(wrong)} values such as {worst:g} G, which no place on the Sun has"
+        raise FrameError("unreadable", f"{what}: mark missing values by NaN or BLANK")
 
 
 def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:

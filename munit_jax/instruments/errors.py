@@ -18,6 +18,7 @@ Reason = Literal[
     "missing blocks",
     "instrument",
     "no companion",
+    "unlike the training",
 ]
 
 

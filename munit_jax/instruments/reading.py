@@ -2,6 +2,8 @@
 
 import bz2
 import gzip
+import logging
+import math
 import os
 import re
 import zlib
@@ -15,6 +17,11 @@ from jaxtyping import Float
 from munit_jax.instruments.errors import FrameError, reason_of
 
 SUFFIX = re.compile(r"(\.(fits|fit|fts|fz|gz|bz2))+$", re.IGNORECASE)  # as they come one behind the other
+BYTES_A_PIXEL = 72  # in all, from reading to the output: measured at 16 384 pixels
+SAID_FROM = 4e9  # bytes
+
+logger = logging.getLogger(__name__)
+
 COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
 
 
@@ -43,8 +50,8 @@ def is_fits(path: Path) -> bool:
         return SUFFIX.search(path.name) is not None
 
 
-def image_header(file: BinaryIO) -> fits.Header:
-    """Return the header of the first image of two axes, compressed ones included; the file is then at its data.
+def image_header(file: BinaryIO, axes: tuple[int, ...] = (2,)) -> fits.Header:
+    """Return the header of the first image of so many axes, compressed ones included; the file is then at its data.
 
     Raises:
         Exception: no FITS file, a damaged one, or no such image in it.
@@ -59,9 +66,33 @@ def image_header(file: BinaryIO) -> fits.Header:
             raise ValueError("no image of two axes in it") from None
         compressed = header.get("ZIMAGE") is True
         image = compressed or header.get("XTENSION", "IMAGE") == "IMAGE"
-        if image and header.get("ZNAXIS" if compressed else "NAXIS") == 2:
+        if image and header.get("ZNAXIS" if compressed else "NAXIS") in axes:
             return header
         file.seek(header.data_size_padded, os.SEEK_CUR)
+
+
+def check_whole(file: BinaryIO, header: fits.Header) -> None:
+    """Read the data of an image, whose header has been read, and raise EOFError if the file ends before."""
+    got = len(file.read(header.data_size))
+    if got < header.data_size:
+        raise EOFError(f"the file is cut off: {got:,} of {header.data_size:,} bytes of the image are there")
+
+
+def check_memory(header: fits.Header) -> None:
+    """Log how much memory a large image will take.
+
+    Raises:
+        MemoryError: it takes more than the machine has.
+    """
+    lengths: list[Any] = [header.get(f"ZNAXIS{k}", header.get(f"NAXIS{k}", 1)) for k in (1, 2)]
+    pixels = math.prod(lengths)
+    needed = pixels * BYTES_A_PIXEL
+    if needed > SAID_FROM:
+        logger.warning("an image of %.0f million pixels takes about %.0f GB of memory", pixels / 1e6, needed / 1e9)
+    if hasattr(os, "sysconf") and needed > (there := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+        raise MemoryError(
+            f"it takes about {needed / 1e9:.0f} GB of memory and the machine has {there / 1e9:.0f}: bin the image first"
+        )
 
 
 def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
@@ -73,9 +104,8 @@ def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
     try:
         with open_file(path) as file:
             header = image_header(file)
-            got = len(file.read(header.data_size))
-        if got < header.data_size:
-            raise EOFError(f"the file is cut off: {got:,} of {header.data_size:,} bytes of the image are there")
+            check_memory(header)
+            check_whole(file, header)
         # BLANK means something in integers only; astropy warns where floats have it, as files that were rebinned do.
         floats = int(header.get("ZBITPIX", header["BITPIX"])) < 0  # pyright: ignore[reportArgumentType]
         with open_file(path) as file, fits.open(file, memmap=False, ignore_blank=floats) as units:

@@ -44,6 +44,12 @@ class SolarDisk:
         """Return the disk in the image whose pixels are the means over `factor` x `factor` of this one's."""
         return SolarDisk((self.centre + 0.5) / factor - 0.5, self.pixels / factor)
 
+    def margin(self, shape: tuple[int, ...]) -> float:
+        """Return how far from the centre of the disk, in solar radii, an image of the shape (rows, columns) ends."""
+        reach = np.hypot(*self.pixels.T)
+        upper = np.array(shape[::-1]) - 0.5
+        return float(np.min([(self.centre + 0.5) / reach, (upper - self.centre) / reach]))
+
     def inside(self, shape: tuple[int, ...]) -> bool:
         """Return whether all of the disk is in an image of the shape (rows, columns)."""
         reach = np.hypot(*self.pixels.T)  # of the ellipse that the matrix makes of a circle, along x and y

@@ -58,10 +58,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image as the networks take it, DN/s or gauss, and the cards that say how it was calibrated."""
+    """An image as the networks take it, DN/s or gauss.
+
+    Attributes:
+        treatment: the cards that say how it was calibrated.
+        warnings: what is not as it should be, and not bad enough to refuse the image.
+    """
 
     image: Float[np.ndarray, "size size"]
     treatment: tuple[Card, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

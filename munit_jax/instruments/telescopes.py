@@ -9,6 +9,7 @@
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from jaxtyping import Float
 
 from munit_jax.instruments import sdoml
 from munit_jax.instruments.aia import AIA
-from munit_jax.instruments.checks import check_exposed, check_image
+from munit_jax.instruments.checks import check_exposed, check_field, check_image
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI
 from munit_jax.instruments.headers import Header, check_quality, text
@@ -25,8 +26,10 @@ from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.reading import image_header, open_file, read_image
 from munit_jax.instruments.registration import solar_disk
 from munit_jax.instruments.telescope import PROGRAM, Observation, Preparation, Prepared, Telescope
+from munit_jax.instruments.units import gauss_per
 
 TELESCOPES = (AIA, EUVI, HMI)
+CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
 
 
 def recognise(header: Header) -> tuple[Telescope, str]:
@@ -105,8 +108,14 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
             or not where the header says, no Sun.
     """
     check_quality(seen.header, seen.telescope.harmless)
-    if seen.series != "bz":
+    if seen.series == "bz":
+        check_field(seen.header, seen.image * np.float32(gauss_per(text(seen.header, "BUNIT") or "G")), seen.disk)
+    else:
         check_exposed(seen.header, seen.image, seen.disk)
     prepared = seen.telescope.calibrate(seen, how)
     check_image(prepared.image, field=seen.series == "bz")
+    margin = seen.disk.margin(seen.image.shape)
+    if margin < CLOSE_CROP and seen.series != "bz":
+        cropped = f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark"
+        prepared = replace(prepared, warnings=(*prepared.warnings, cropped))
     return prepared

@@ -9,6 +9,7 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.errors import DataError
+from munit_jax.instruments.checks import check_field
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import quality_of, text, time_of
 from munit_jax.instruments.hmi import HMI
@@ -54,6 +55,8 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
         images = _realisations(path, image)
+        for one in images:
+            check_field(header, one * gauss, disk)
         field = np.stack([register(one * gauss, disk, geometry) for one in images])
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from munit_jax.command_line import score_table
 from munit_jax.data.datasets import format_time
 from munit_jax.metrics.bootstrap import blocks_of, intervals, paired_intervals
 from munit_jax.metrics.definitions import METRICS, PARTS, scores
@@ -183,12 +184,8 @@ def number_text(value: float | None) -> str:
     return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
 
 
-def score_table(metrics: Mapping[str, Any]) -> str:
-    """Return the main scores of the disk beside the baselines, a line each."""
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Return the main scores on the disk with the baselines."""
     columns = [*SHOWN_COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
-    lines = [f"{'on the disk':<22}" + "".join(f"{column:>13}" for column in columns)]
-    for name in SHOWN:
-        row = metrics[name]["disk"]
-        cells = ("-" if row[column] is None else f"{row[column]:.3f}" for column in columns)
-        lines.append(f"{name:<22}" + "".join(f"{cell:>13}" for cell in cells))
-    return "\n".join(lines)
+    rows = {name: {column: metrics[name]["disk"][column] for column in columns} for name in SHOWN}
+    return score_table("on the disk", rows)

@@ -34,6 +34,7 @@ class Settings:
         samples: realisations of each input, with random styles.
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
         last_seen: files of earlier magnetograms, for a run that takes them as context.
+        force: translate images that are unlike those of the training, with a warning.
 
     Raises:
         ConfigError: a value that cannot be.
@@ -44,6 +45,7 @@ class Settings:
     samples: int = 16
     seed: int = 0
     last_seen: tuple[Path, ...] = ()
+    force: bool = False
 
     def __post_init__(self):
         if self.direction not in get_args(Direction):

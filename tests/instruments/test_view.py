@@ -8,6 +8,7 @@ from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.registration import solar_disk
 from munit_jax.instruments.sdoml import sdoml_header
 from munit_jax.instruments.view import heliographic_view, view_cards
+from munit_jax.sun.constants import SOLAR_RADIUS
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.sun.ephemeris import earth_view
 from tests.instruments.suns import AU, aia_header, euvi_header, wcs_of

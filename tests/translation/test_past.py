@@ -25,7 +25,9 @@ def days(tmp_path_factory):
     paths = []
     for days in (10, 17, 24):
         time = np.datetime64(int(NOW) - days * DAY, "s").item().strftime("%Y-%m-%dT%H:%M:%SZ")
-        write_hmi(folder / f"{days}.fits", np.full((64, 64), days, np.float32), time=time)
+        field = np.full((64, 64), days, np.float32)
+        field[20, 20] = -days  # a Sun of one polarity alone is refused
+        write_hmi(folder / f"{days}.fits", field, time=time)
         paths.append(folder / f"{days}.fits")
     return tuple(paths)
 
