@@ -22,7 +22,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
 from tfds_sdoml.config import NATURAL_SIZE, SdomlConfig, SourceName, Split, StoredType
-from tfds_sdoml.plan import Plan, summary_rows
+from tfds_sdoml.plan import Plan, summary
 from tfds_sdoml.preparation import REJECTED_FILE, prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
 from tfds_sdoml.shards import example_bytes
@@ -132,31 +132,33 @@ def build(
 
 def plan_table(config: SdomlConfig, plan: Plan) -> str:
     """Return what a build would do: found, joined, left out, rejected so far, and the examples of each split."""
-    rows = [*summary_rows(plan), ("rejected so far", len(plan.rejected))]
     size = example_bytes(config)
-    lines = [f"{what:<44}{count:>12,}" for what, count in rows]
-    lines += [
+    lines = [
         f"{'to be written: ' + split:<44}{len(frames):>12,}{len(frames) * size / 1e9:>10.2f} GB before compression"
         for split, frames in plan.splits.items()
     ]
-    return "\n".join(lines)
+    return "\n".join([*count_lines(summary(plan, plan.rejected)), *lines])
 
 
 def table(builder: Builder) -> str:
     """Return what came of a build: found, joined, left out, rejected by reason, and each split's examples and bytes."""
-    record = dict(builder.info.metadata or {})["build"]
-    rows = [(f"found {series}", count) for series, count in record["found"].items()]
-    rows.append(("joined", record["joined"]))
-    rows += [(f"left out: {cause}", count) for cause, count in record["left_out"].items()]
-    rows += [(f"rejected: {reason}", count) for reason, count in record["rejected"].items()]
-    if record["clipped_pixels"]:
-        rows.append((f"pixels clipped to {builder.builder_config.dtype}", record["clipped_pixels"]))
-    lines = [f"{what:<44}{count:>12,}" for what, count in rows]
-    lines += [
+    lines = [
         f"{'written: ' + name:<44}{info.num_examples:>12,}{info.num_bytes:>18,} bytes"
         for name, info in builder.info.splits.items()
     ]
-    return "\n".join(lines)
+    return "\n".join([*count_lines(dict(builder.info.metadata or {})["build"]), *lines])
+
+
+def count_lines(counts: Mapping[str, Any]) -> list[str]:
+    """Return the lines of a `summary`, in which `clipped_pixels` may stand too."""
+    rows = [
+        *((f"found {series}", count) for series, count in counts["found"].items()),
+        ("joined", counts["joined"]),
+        *((f"left out: {cause}", count) for cause, count in counts["left_out"].items()),
+        *((f"rejected: {reason}", count) for reason, count in counts["rejected"].items()),
+        ("pixels clipped to float16", counts.get("clipped_pixels", 0)),
+    ]
+    return [f"{what:<44}{count:>12,}" for what, count in rows if count]
 
 
 def parse_numbers(text: str) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ StoredType = Literal["float16", "float32"]
 
 NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf256": 256}  # pixels
 FUSED_CHANNELS = ("0171", "0193", "0304")  # of the dataset of several channels that has a name
-SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_emission`
+SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_sun/emission.py`
 FULL_SIZE_CHANNELS = ("0171", "0193", "0304")  # that have datasets at the poster's 1024 pixels
 UNSTORED = ("name", "description", "version", "release_notes", "supported_versions", "tags")  # of the base class
 
@@ -134,30 +134,24 @@ def synthetic_config(size: int, every_days: int) -> SdomlConfig:
     )
 
 
-def sdoml_config(channels: tuple[str, ...], field: tuple[str, ...]) -> SdomlConfig:
-    """Return the configuration of SDOML files: these channels, and the field at the same time."""
+def sdoml_config(channels: tuple[str, ...], field: tuple[str, ...], size: int = 512) -> SdomlConfig:
+    """Return the configuration of channels and of the field at the same time, from SDOML's files.
+
+    Args:
+        channels, field: as `SdomlConfig` has them.
+        size: other sizes than SDOML's 512 are made from FITS files.
+    """
     parts = ["aia" + "_".join(channels)] if channels else []
     if field:
         parts.append(("hmi" if channels else "hmi_bz") if field == ("bz",) else "hmi_" + "".join(field))
+    images = ", ".join([f"AIA {c}" for c in channels] + [f"HMI {c.title()}" for c in field])
     return SdomlConfig(
-        name="_".join(parts),
-        description="SDOML: " + ", ".join([f"AIA {c}" for c in channels] + [f"HMI {c.title()}" for c in field]) + ".",
-        source="npz_v1",
+        name="_".join(parts if size == 512 else [*parts, str(size)]),
+        description=f"{'SDOML' if size == 512 else 'FITS files'}: {images}, {size} x {size} pixels.",
+        source="npz_v1" if size == 512 else "fits",
         channels=channels,
         field=field,
-        size=NATURAL_SIZE["npz_v1"],
-    )
-
-
-def full_size_config(channel: str) -> SdomlConfig:
-    """Return the configuration of a channel and the field at the poster's 1024 pixels, which are in FITS files only."""
-    return SdomlConfig(
-        name=f"aia{channel}_hmi_1024",
-        description=f"AIA {channel} and HMI Bz from FITS files, 1024 x 1024 pixels.",
-        source="fits",
-        channels=(channel,),
-        field=("bz",),
-        size=1024,
+        size=size,
     )
 
 
@@ -172,5 +166,5 @@ def registered_configs() -> list[SdomlConfig]:
         sdoml_config(FUSED_CHANNELS, bz),
         sdoml_config(AIA_CHANNELS[:7], bz),
         sdoml_config(AIA_CHANNELS[:7], vector),
-        *(full_size_config(channel) for channel in FULL_SIZE_CHANNELS),
+        *(sdoml_config((channel,), bz, 1024) for channel in FULL_SIZE_CHANNELS),
     ]

@@ -1,8 +1,9 @@
 """Which frames go into a dataset, before any image is read: found, joined, thinned, split."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -41,14 +42,6 @@ class Plan:
     rejected: list[Rejection] = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Usable:
-    """The frames of one series that can be joined, one a time and in the order of time."""
-
-    times: Int[np.ndarray, "frame"]
-    places: Sequence[str]
-
-
 def make_plan(config: SdomlConfig, source: Source) -> Plan:
     """Return the plan of a dataset.
 
@@ -56,13 +49,13 @@ def make_plan(config: SdomlConfig, source: Source) -> Plan:
         ValueError: a source with nothing usable (what it has and what is missing), or no frame left for train.
         OSError: a source that cannot be listed.
     """
-    usable: dict[str, Usable] = {}
+    usable: dict[str, Listing] = {}
     found, rejected, outside = {}, [], 0
     for series in config.series:
         listing = source.listing(series)
         found[series] = len(listing.times) + len(listing.rejected)
-        usable[series], twice, beyond = usable_frames(series, listing, config)
-        rejected += [*listing.rejected, *twice]
+        usable[series], beyond = usable_frames(series, listing, config)
+        rejected += usable[series].rejected
         outside += beyond
 
     indices = join_nearest({series: frames.times for series, frames in usable.items()}, config.tolerance)
@@ -77,7 +70,10 @@ def make_plan(config: SdomlConfig, source: Source) -> Plan:
         )
     chosen = evenly(every(usable[first].times[indices[first]], config.every), config.limit)
     times = usable[first].times[indices[first][chosen]]
-    masks = split_masks(config, times)
+    if config.split == "poster":
+        masks = poster(times, config.seed)
+    else:
+        masks = blocked(times, config.test_months, config.validation_months, config.guard_days)
     if not masks["train"].any():
         raise ValueError(
             f"sdoml/{config.name}: none of the {len(times):,} examples is left for train: all are in, or within "
@@ -104,27 +100,22 @@ def make_plan(config: SdomlConfig, source: Source) -> Plan:
     )
 
 
-def usable_frames(series: str, listing: Listing, config: SdomlConfig) -> tuple[Usable, list[Rejection], int]:
-    """Return the frames of a listing in the years and months asked for, the duplicates, and the number outside.
+def usable_frames(series: str, listing: Listing, config: SdomlConfig) -> tuple[Listing, int]:
+    """Return the frames in the years and months asked for, one a time and in the order of time, and how many are not.
 
-    Of several frames of one time the first by its place is kept.
+    Of several frames of one time the first by its place is kept, the others are rejected.
     """
     times = np.asarray(listing.times)
     inside = np.flatnonzero(in_range(times, config)).tolist()
-    order = sorted(inside, key=lambda i: (times[i], listing.places[i]))
     kept: list[int] = []
-    twice: list[Rejection] = []
-    for i in order:
+    rejected = list(listing.rejected)
+    for i in sorted(inside, key=lambda i: (times[i], listing.places[i])):
         if kept and times[kept[-1]] == times[i]:
             detail = f"the time of {listing.places[kept[-1]]}"
-            twice.append(Rejection(series, int(times[i]), listing.places[i], "duplicate", detail))
+            rejected.append(Rejection(series, int(times[i]), listing.places[i], "duplicate", detail))
         else:
             kept.append(i)
-    return (
-        Usable(times[kept], [listing.places[i] for i in kept]),
-        twice,
-        len(times) - len(inside),
-    )
+    return Listing(times[kept], [listing.places[i] for i in kept], rejected), len(times) - len(inside)
 
 
 def in_range(times: Int[np.ndarray, "frame"], config: SdomlConfig) -> np.ndarray:
@@ -152,16 +143,7 @@ def evenly(indices: Int[np.ndarray, "frame"], limit: int) -> Int[np.ndarray, "ke
     return indices[np.arange(limit) * len(indices) // limit]
 
 
-def split_masks(config: SdomlConfig, times: Int[np.ndarray, "frame"]) -> dict[str, np.ndarray]:
-    """Return the mask of each split, and of what is in none."""
-    if config.split == "poster":
-        return poster(times, config.seed)
-    return blocked(times, config.test_months, config.validation_months, config.guard_days)
-
-
-def summary_rows(plan: Plan) -> list[tuple[str, int]]:
-    """Return what was found, joined and left out, a line each."""
-    rows = [(f"found {series}", count) for series, count in plan.found.items()]
-    rows.append(("joined", plan.joined))
-    rows += [(f"left out: {cause}", count) for cause, count in plan.left_out.items()]
-    return rows
+def summary(plan: Plan, rejected: Sequence[Rejection]) -> dict[str, Any]:
+    """Return how many frames were found, joined, left out and rejected, as JSON keeps it."""
+    reasons = dict(sorted(Counter(row.reason for row in rejected).items()))
+    return {"found": plan.found, "joined": plan.joined, "left_out": plan.left_out, "rejected": reasons}

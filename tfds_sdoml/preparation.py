@@ -1,4 +1,4 @@
-"""The resumable build: shards made by one process or by Apache Beam, kept until all are there, then put together."""
+"""The resumable build: shards made by one process or by Apache Beam, then put together as a TFDS dataset."""
 
 import csv
 import hashlib
@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,46 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.plan import Plan
-from tfds_sdoml.sdoml_dataset_builder import Builder
+from tfds_sdoml.percentiles import percentiles
+from tfds_sdoml.plan import Plan, summary
 from tfds_sdoml.shards import Job, Report, finished_report, make_jobs, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.sources.opening import find_frames
-from tfds_sdoml.statistics import percentiles
 
 logger = logging.getLogger(__name__)
 
 FRAMES_WORTH_A_PROCESS = 45  # a process takes seconds to start, a frame a twentieth of one or more
 REJECTED_FILE = "rejected.csv"
+
+
+def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_options: Any = None) -> None:
+    """Build a dataset that is not there yet; one that was stopped goes on with the shards that it had finished.
+
+    Args:
+        builder: of the dataset.
+        location: see `open_source`.
+        beam_options: Apache Beam's pipeline options; None for this process alone.
+
+    Raises:
+        OSError, ValueError: see `find_frames`, `only_build`, `make_shard`, `describe`.
+    """
+    config: Any = builder.builder_config
+    source, plan = find_frames(config, location)
+    folder = Path(builder.data_path).parent
+    with only_build(folder):
+        partial = partial_folder(folder, config, plan, str(builder.version))
+        partial.mkdir(exist_ok=True)
+        name_leftovers(folder, partial)
+        jobs = make_jobs(config, source, plan, partial)
+        reports = make_shards(config, jobs, beam_options)
+        describe(builder.info, config, plan, reports, partial)
+        builder.info.set_splits(tfds.core.SplitDict(split_infos(reports)))
+        builder.info.write_to_directory(partial)
+        # From here on nothing is written, so that a full disk leaves the shards as the next build expects them.
+        name_shards(jobs, reports)
+        for job in jobs:
+            job.report_file.unlink()
+        partial.rename(builder.data_path)
 
 
 @contextmanager
@@ -43,12 +72,15 @@ def only_build(folder: Path) -> Iterator[None]:
         ValueError: another build is at work.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(FileLock(folder / ".lock", timeout=0))
-        except Timeout:
-            raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:
@@ -58,13 +90,7 @@ def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) 
 
 
 def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = None) -> list[Report]:
-    """Make all shards that are not there yet and return their reports.
-
-    Args:
-        config: of the dataset.
-        jobs: the shards; their folder exists.
-        beam_options: Apache Beam's pipeline options; None for this process alone.
-    """
+    """Make all shards that are not there yet and return their reports, see `prepare`."""
     reports = [finished_report(job) for job in jobs]
     finished = sum(report is not None for report in reports)
     if finished:
@@ -101,108 +127,75 @@ def workers(source: Source, frames: int) -> Iterator[Executor | None]:
 def begin_worker() -> None:
     """Make a process ready to read frames: one thread of linear algebra, and an end when the build is killed."""
     threadpool_limits(1)
+    parent = multiprocessing.parent_process()
+
+    def leave_with_parent() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
-def leave_with_parent() -> None:
-    """End this process when the one that started it is gone, which a worker would not notice."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
-    """Make shards with Apache Beam; all its workers must see the folders of the source and of the dataset.
+    """Make shards with Apache Beam; all its workers must see the folders of the source and of the dataset."""
+    import apache_beam as beam  # pyright: ignore[reportMissingImports]
 
-    Raises:
-        ValueError: Apache Beam is not installed.
-    """
-    try:
-        import apache_beam as beam  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise ValueError('Apache Beam is not installed: pip install "munit-jax[tfds-cli]"') from None
     with beam.Pipeline(options=options) as pipeline:
         shards = pipeline | beam.Create(list(jobs)) | beam.Reshuffle()
         _ = shards | beam.Map(make_shard) | beam.Map(lambda report: report.examples)
 
 
-def prepare(builder: Builder, location: str | None, beam_options: Any = None) -> None:
-    """Make a dataset that is not there yet, or go on with what an earlier build has left; shows its progress.
+def split_infos(reports: Sequence[Report]) -> list[tfds.core.SplitInfo]:
+    """Return what TFDS must know of each split that has examples."""
+    infos = []
+    for split in dict.fromkeys(report.split for report in reports if report.examples):
+        made = [report for report in reports if report.split == split and report.examples]
+        lengths, size = [report.examples for report in made], sum(report.size for report in made)
+        infos.append(tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=size))
+    return infos
 
-    The shards wait in a folder of their own until all are there; then they become the dataset in one step.
 
-    Args:
-        builder: of the dataset.
-        location: of the source's files.
-        beam_options: Apache Beam's pipeline options; None for this process alone.
+def name_shards(jobs: Sequence[Job], reports: Sequence[Report]) -> None:
+    """Give the shards that have examples the names of TFDS."""
+    made = [job for job, report in zip(jobs, reports, strict=True) if report.examples]
+    counts, numbers = Counter(job.split for job in made), Counter()
+    for job in made:
+        name = f"sdoml-{job.split}.array_record-{numbers[job.split]:05d}-of-{counts[job.split]:05d}"
+        job.record_file.rename(job.record_file.with_name(name))
+        numbers[job.split] += 1
+
+
+def describe(
+    info: tfds.core.DatasetInfo, config: SdomlConfig, plan: Plan, reports: Sequence[Report], folder: Path
+) -> None:
+    """Write the list of rejected frames into a folder, and the rest of what came of a build into TFDS's metadata.
+
+    `statistics`: percentiles of each series over the disks of the train split (DN/s, or unsigned gauss).
+    `fingerprint`: a checksum of all examples, by split. `build`: what was found, joined, left out and rejected.
 
     Raises:
-        OSError, ValueError: see `find_frames`, `only_build` and `make_shard`.
+        ValueError: all examples of train were rejected; the list of them stays beside the dataset.
     """
-    config, final = builder.builder_config, Path(builder.data_path)
-    source, plan = find_frames(config, location)
-    with only_build(final.parent):
-        partial = partial_folder(final.parent, config, plan, str(builder.version))
-        report_leftovers(final.parent, partial)
-        partial.mkdir(exist_ok=True)
-        jobs = make_jobs(config, source, plan, partial)
-        reports = make_shards(config, jobs, beam_options)
-        rejected = all_rejected(plan, reports)
-        if not any(report.examples for report in reports if report.split == "train"):
-            raise ValueError(nothing_left(config, final.parent, rejected))
-        assemble(builder, jobs, reports, partial)
-        write_rejected(partial / REJECTED_FILE, rejected)
-        metadata: Any = builder.info.metadata
-        metadata |= {"statistics": statistics(config, reports), "build": build_record(plan, reports, rejected)}
-        builder.info.write_to_directory(partial)
-        for job in jobs:
-            job.report_file.unlink()
-        partial.rename(final)
-        builder.info.read_from_directory(final)
-
-
-def assemble(builder: Builder, jobs: Sequence[Job], reports: Sequence[Report], folder: Path) -> None:
-    """Give the shards that have examples the names of TFDS, and tell TFDS what is in them."""
-    by_split: dict[str, list[tuple[Job, Report]]] = {}
-    for job, report in zip(jobs, reports, strict=True):
-        if report.examples:
-            by_split.setdefault(job.split, []).append((job, report))
-    infos = []
-    for split, made in by_split.items():
-        place: Any = folder  # TFDS's type of paths takes those of the standard library
-        template = tfds.core.ShardedFileTemplate(
-            dataset_name=builder.name, split=split, filetype_suffix="array_record", data_dir=place
-        )
-        for number, (job, _) in enumerate(made):
-            name = template.sharded_filepath(shard_index=number, num_shards=len(made))
-            job.record_file.rename(name)
-        infos.append(
-            tfds.core.SplitInfo(
-                name=split,
-                shard_lengths=[report.examples for _, report in made],
-                num_bytes=sum(report.size for _, report in made),
-                filename_template=template,
-            )
-        )
-    builder.info.set_splits(tfds.core.SplitDict(infos))
-
-
-def nothing_left(config: SdomlConfig, folder: Path, rejected: Sequence[Rejection]) -> str:
-    """Return what to say when every example of train was rejected, and keep the list of them."""
-    path = folder / REJECTED_FILE
-    write_rejected(path, rejected)
-    first = rejected[0]
-    return (
-        f"sdoml/{config.name}: all examples of train were rejected ({len(rejected):,} images, listed in {path}); the "
-        f"first: {first.series}, {first.place}: {first.reason}, {first.detail}"
-    )
-
-
-def all_rejected(plan: Plan, reports: Sequence[Report]) -> list[Rejection]:
-    """Return every rejected frame, ordered by series and time."""
     rows = [*plan.rejected, *(row for report in reports for row in report.rejected)]
-    return sorted(rows, key=lambda row: (row.series, row.time is not None, row.time or 0, row.place))
+    rows.sort(key=lambda row: (row.series, row.time is not None, row.time or 0, row.place))
+    train = [report for report in reports if report.split == "train"]
+    if not any(report.examples for report in train):
+        path, first = folder.parent / REJECTED_FILE, rows[0]
+        write_rejected(path, rows)
+        raise ValueError(
+            f"sdoml/{config.name}: all examples of train were rejected ({len(rows):,} images, listed in {path}); the "
+            f"first: {first.series}, {first.place}: {first.reason}, {first.detail}"
+        )
+    write_rejected(folder / REJECTED_FILE, rows)
+    counts = np.sum([report.counts for report in train], axis=0)
+    sums = {split: sum(r.digest for r in reports if r.split == split) % 2**256 for split in plan.splits}
+    metadata: Any = info.metadata
+    metadata |= {
+        "statistics": {series: dict(percentiles(counts[k])) for k, series in enumerate(config.series)},
+        "fingerprint": hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest(),
+        "build": summary(plan, rows) | {"clipped_pixels": sum(report.clipped for report in reports)},
+    }
 
 
 def write_rejected(path: Path, rows: Sequence[Rejection]) -> None:
@@ -215,25 +208,8 @@ def write_rejected(path: Path, rows: Sequence[Rejection]) -> None:
             writer.writerow(row._replace(time=time))  # pyright: ignore[reportArgumentType]
 
 
-def statistics(config: SdomlConfig, reports: Sequence[Report]) -> dict[str, Any]:
-    """Return percentiles of each series over the disks of the train split (DN/s, or unsigned gauss)."""
-    counts = np.sum([report.counts for report in reports], axis=0)
-    return {series: dict(percentiles(counts[k])) for k, series in enumerate(config.series)}
-
-
-def build_record(plan: Plan, reports: Sequence[Report], rejected: Sequence[Rejection]) -> dict[str, Any]:
-    """Return what was found, left out and rejected, for the dataset's metadata."""
-    return {
-        "found": plan.found,
-        "joined": plan.joined,
-        "left_out": plan.left_out,
-        "rejected": dict(sorted(Counter(row.reason for row in rejected).items())),
-        "clipped_pixels": sum(report.clipped for report in reports),
-    }
-
-
-def report_leftovers(folder: Path, partial: Path) -> None:
-    """Log the shards that builds of other frames have left."""
+def name_leftovers(folder: Path, partial: Path) -> None:
+    """Log which shards are left from builds of other frames."""
     for path in folder.glob("partial-*"):
         if path != partial:
             size = sum(file.stat().st_size for file in path.iterdir())

@@ -1,7 +1,5 @@
 """TFDS builder of EUV images and magnetograms of the Sun: the SDOML dataset, and a synthetic Sun in the same form."""
 
-import hashlib
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,17 +9,17 @@ import tensorflow_datasets as tfds
 
 from tfds_sdoml.config import SdomlConfig, registered_configs
 from tfds_sdoml.examples import features
-from tfds_sdoml.shards import Job, frames_of, make_jobs
+from tfds_sdoml.plan import Plan
+from tfds_sdoml.preparation import describe, workers
+from tfds_sdoml.shards import Job, Report, checked_frames, make_jobs
 from tfds_sdoml.sources.opening import find_frames
-
-logger = logging.getLogger(__name__)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
     """EUV images and magnetograms; see README.md for the features and the conventions.
 
-    `download_and_prepare` and `tfds build` make it as any dataset. `tfds_sdoml.build` gives the same examples, goes on
-    where it was stopped, and adds statistics and the list of the rejected frames.
+    `download_and_prepare` makes the dataset in one go, as for any TFDS dataset, with a split in memory.
+    `tfds_sdoml.build` makes the same examples shard by shard, for weeks of files, and goes on after it was stopped.
     """
 
     name = "sdoml"
@@ -66,13 +64,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     @property
     def fingerprint(self) -> str:
-        """A checksum of what is in the dataset: its parameters, splits and statistics, and the size of every file."""
-        folder = Path(self.data_path)
-        files = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if path.is_file())
-        digest = hashlib.sha256(repr([row for row in files if ".array_record" in row[0]]).encode())
-        for name in ("dataset_info.json", "metadata.json"):
-            digest.update((folder / name).read_bytes())
-        return digest.hexdigest()
+        """Checksum of all examples by split (64 hexadecimal digits); empty where the dataset is not built."""
+        return dict(self.info.metadata or {}).get("fingerprint", "")
 
     def _create_builder_config(self, builder_config: Any, version: Any) -> Any:
         # A registered name may be built otherwise, from another source for one; the base class allows new names only.
@@ -89,19 +82,29 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Any]]:
-        """Return the examples of each split, as TFDS asks for them; raises as `find_frames`."""
         config = self.builder_config
         location = None if config.source == "synthetic" else os.fspath(dl_manager.manual_dir)
         source, plan = find_frames(config, location)
-        jobs = make_jobs(config, source, plan, Path(self.data_path))
-        return {split: self._generate_examples([job for job in jobs if job.split == split]) for split in plan.splits}
+        jobs, reports = make_jobs(config, source, plan, Path(self.data_path)), []
+        return {
+            split: self._generate_examples([job for job in jobs if job.split == split], plan, reports)
+            for split in plan.splits
+        }
 
-    def _generate_examples(self, jobs: Sequence[Job]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the time and the example of each frame that is not rejected; the others are logged."""
-        kinds: Any = self.info.features
-        for job in jobs:
-            for frame, loaded, rejected in frames_of(job):
-                for row in rejected:
-                    logger.warning("rejected %s: %s: %s", row.place, row.reason, row.detail)
-                if loaded.record is not None and not rejected:
-                    yield frame.time, kinds.deserialize_example_np(loaded.record)
+    def _generate_examples(
+        self, jobs: Sequence[Job], plan: Plan, reports: list[Report]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the examples of a split, each with its time as its key.
+
+        `reports` collects what came of the splits, the metadata that are written at the end of the last one.
+        """
+        features: Any = self.info.features
+        with workers(jobs[0].source, sum(len(job.written) for job in jobs)) as pool:
+            for job in jobs:
+                reports.append(Report.empty(job))
+                for loaded in checked_frames(job, pool):
+                    reports[-1].add(loaded)
+                    if loaded.record is not None:
+                        example = features.deserialize_example_np(loaded.record)
+                        yield int(example["time"]), example
+        describe(self.info, self.builder_config, plan, reports, Path(self.data_path))

@@ -5,7 +5,7 @@ import functools
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +19,11 @@ from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import Loaded, load
 from tfds_sdoml.neighbours import check_neighbours, references
+from tfds_sdoml.percentiles import BINS
 from tfds_sdoml.plan import Frame, Plan
 from tfds_sdoml.sources.interface import Rejection, Source
-from tfds_sdoml.statistics import BINS
 
 SHARD_BYTES = 256 * 2**20  # of images, before compression: large enough to read, small enough to do again
-COUNTED_SPLIT = "train"  # what the statistics are taken from
 # Any example can be read alone. zstd:1 would save a tenth of the bytes at twice the time to write and to read.
 RECORD_OPTIONS = "group_size:1,zstd:-1"
 READ_AHEAD = 2  # frames a worker
@@ -63,25 +62,40 @@ class Job:
         return self.path.with_suffix(".json")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
     """What is in a shard and what is not.
 
     Attributes:
         split: of the shard.
-        examples: number of examples written.
-        size: of the file in bytes; 0 for no file.
-        rejected: frames left out, with the reason.
         counts: histogram of each series, summed over the examples (series, bin).
+        examples: number of examples.
+        size: of the file in bytes; 0 for no file.
         clipped: pixels beyond the range of the stored type.
+        digest: sum of the examples' SHA-256, modulo 2^256: the same in any order and however they are cut into shards.
+        rejected: frames left out, with the reason.
     """
 
     split: str
-    examples: int
-    size: int
-    rejected: list[Rejection]
     counts: np.ndarray
-    clipped: int
+    examples: int = 0
+    size: int = 0
+    clipped: int = 0
+    digest: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, job: Job) -> "Report":
+        """Return the report of a shard before its first frame."""
+        return cls(job.split, np.zeros((len(job.config.series), BINS), np.int64))
+
+    def add(self, loaded: Loaded) -> None:
+        """Count a frame."""
+        self.rejected += loaded.rejected
+        self.examples += loaded.record is not None
+        self.counts += loaded.counts
+        self.clipped += loaded.clipped
+        self.digest = (self.digest + loaded.digest) % 2**256
 
     def to_json(self) -> str:
         """Return the report as text."""
@@ -96,11 +110,6 @@ class Report:
         return cls(**items)
 
 
-def frames_a_shard(config: SdomlConfig) -> int:
-    """Return how many examples a shard holds at most."""
-    return max(1, SHARD_BYTES // example_bytes(config))
-
-
 def example_bytes(config: SdomlConfig) -> int:
     """Return the bytes of an example's images before compression."""
     return config.size**2 * len(config.series) * np.dtype(config.dtype).itemsize
@@ -108,7 +117,7 @@ def example_bytes(config: SdomlConfig) -> int:
 
 def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> list[Job]:
     """Return the shards of a plan, to be made in `folder`."""
-    jobs, length = [], frames_a_shard(config)
+    jobs, length = [], max(1, SHARD_BYTES // example_bytes(config))
     for split, frames in plan.splits.items():
         near = references(np.array([frame.time for frame in frames], np.int64))
         for number, start in enumerate(range(0, len(frames), length)):
@@ -139,21 +148,45 @@ def finished_report(job: Job) -> Report | None:
     return report if present else None
 
 
-def frames_of(
+def make_shard(
     job: Job, pool: Executor | None = None, advance: Callable[[int], object] = lambda frames: None
-) -> Iterator[tuple[Frame, Loaded, list[Rejection]]]:
-    """Yield each of the shard's own frames, read and checked, with the reasons why it is rejected, none for a good one.
-
-    A frame is compared with later ones too: examples wait in memory until those are read, some hours of them.
+) -> Report:
+    """Read, check and write a shard, unless it is there; then write its report.
 
     Args:
         job: the shard.
         pool: reads several frames at a time.
-        advance: is called with the number of frames that have been read.
+        advance: is called with the number of frames that have been dealt with.
+
+    Raises:
+        OSError: the shard cannot be written.
+    """
+    if report := finished_report(job):
+        advance(len(job.written))
+        return report
+    report = Report.empty(job)
+
+    def records() -> Iterator[bytes]:
+        for loaded in checked_frames(job, pool):
+            report.add(loaded)
+            advance(1)
+            if loaded.record is not None:
+                yield loaded.record
+
+    report.size = write_records(job.record_file, records())
+    unfinished = job.report_file.with_suffix(".writing")
+    unfinished.write_text(report.to_json())
+    unfinished.rename(job.report_file)
+    return report
+
+
+def checked_frames(job: Job, pool: Executor | None = None) -> Iterator[Loaded]:
+    """Yield the shard's own frames, read, checked and compared with their neighbours, in the order of time.
+
+    A frame is compared with later ones too: it waits in memory until those are read, some hours of them.
     """
     tasks = [
-        functools.partial(load, job.config, job.source, frame, i in job.written, job.split == COUNTED_SPLIT)
-        for i, frame in enumerate(job.frames)
+        functools.partial(load, job.config, job.source, frame, i in job.written) for i, frame in enumerate(job.frames)
     ]
     compared = dict(zip(job.written, job.compared, strict=True))
     levels: list[Levels | None] = []
@@ -164,37 +197,10 @@ def frames_of(
             levels.append(loaded.levels)
             if last in compared:
                 waiting.append((last, loaded))
-                advance(1)
             while waiting and max(compared[waiting[0][0]], default=0) <= last:
                 i, its = waiting.popleft()
-                neighbours = [levels[k] for k in compared[i]]
-                yield job.frames[i], its, its.rejected or unlike_neighbours(job, i, its.levels, neighbours)
-
-
-def make_shard(
-    job: Job, pool: Executor | None = None, advance: Callable[[int], object] = lambda frames: None
-) -> Report:
-    """Read, check and write a shard, unless it is there; then write its report. For the arguments see `frames_of`.
-
-    Raises:
-        OSError: the shard cannot be written.
-    """
-    if report := finished_report(job):
-        advance(len(job.written))
-        return report
-    rejected: list[Rejection] = []
-    counts, clipped = np.zeros((len(job.config.series), BINS), np.int64), 0
-    with ShardWriter(job.record_file) as writer:
-        for _, loaded, reasons in frames_of(job, pool, advance):
-            rejected += reasons
-            if loaded.record is not None and not reasons:
-                writer.write(loaded.record)
-                clipped += loaded.clipped
-                counts += 0 if loaded.counts is None else loaded.counts
-        size = writer.finish()
-    report = Report(job.split, writer.written, size, rejected, counts, clipped)
-    write_whole(job.report_file, report.to_json())
-    return report
+                reasons = its.rejected or unlike_neighbours(job, i, its.levels, [levels[k] for k in compared[i]])
+                yield Loaded(None, reasons) if reasons else its
 
 
 def unlike_neighbours(
@@ -233,69 +239,42 @@ def in_order[T](pool: Executor | None, tasks: Sequence[Callable[[], T]]) -> Iter
             future.cancel()
 
 
-class ShardWriter:
-    """A file of records that is whole or not there; a context that is left before `finish` leaves no file.
+def write_records(path: Path, records: Iterable[bytes]) -> int:
+    """Write a file of records, whole or not at all; return its bytes, 0 for no records and no file.
 
-    Attributes:
-        written: number of records.
+    Raises:
+        OSError: the disk is full, or the file cannot be written for another reason.
     """
-
-    def __init__(self, path: Path):
-        self.path, self.unfinished = path, path.with_suffix(".writing")
-        self.written = 0
-        self._writer: ArrayRecordWriter | None = None
-
-    def __enter__(self) -> "ShardWriter":
-        return self
-
-    def write(self, record: bytes) -> None:
-        """Write a record.
-
-        Raises:
-            OSError: the disk is full, or the file cannot be written for another reason.
-        """
-        with self._told():
-            writer = self._writer or ArrayRecordWriter(os.fspath(self.unfinished), RECORD_OPTIONS)
-            self._writer = writer
-            writer.write(record)
-        self.written += 1
-
-    def finish(self) -> int:
-        """Make the file whole and return its bytes; without records there is none, and 0 is returned.
-
-        Raises:
-            OSError: as `write`, or not all records arrived.
-        """
-        if self._writer is None:
+    unfinished, writer, count = path.with_suffix(".writing"), None, 0
+    try:
+        for count, record in enumerate(records, 1):  # noqa: B007 (the last one is their number)
+            with failure_explained(path):
+                writer = writer or ArrayRecordWriter(os.fspath(unfinished), RECORD_OPTIONS)
+                writer.write(record)
+        if writer is None:
             return 0
-        with self._told():
-            self._writer.close()
-            reader = ArrayRecordReader(os.fspath(self.unfinished))
+        with failure_explained(path):
+            writer.close()
+            reader = ArrayRecordReader(os.fspath(unfinished))
             arrived = reader.num_records()
             reader.close()
-            if arrived != self.written:
-                raise RuntimeError(f"{arrived} of {self.written} records arrived")
-        self.unfinished.rename(self.path)
-        return self.path.stat().st_size
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None and self._writer.is_open():
-            with contextlib.suppress(RuntimeError):  # the error that led here is the one to tell
-                self._writer.close()
-        self.unfinished.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:  # the library's own word for any failure
-            raise OSError(
-                f"cannot write {self.path}: {error}; what is finished is kept: mend it and give the same command again"
-            ) from error
+            if arrived != count:
+                raise RuntimeError(f"{arrived} of {count} records arrived")
+        unfinished.rename(path)
+        return path.stat().st_size
+    finally:
+        if writer is not None and writer.is_open():
+            with contextlib.suppress(RuntimeError):  # the error that led here is the one to report
+                writer.close()
+        unfinished.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that is whole or not there."""
-    unfinished = path.with_suffix(".writing")
-    unfinished.write_text(text)
-    unfinished.rename(path)
+@contextlib.contextmanager
+def failure_explained(path: Path) -> Iterator[None]:
+    """Raise OSError in place of RuntimeError, the record library's for any failure."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(
+            f"cannot write {path}: {error}; what is finished is kept: mend it and give the same command again"
+        ) from error

@@ -1,8 +1,4 @@
-"""Splits of a time series into train, validation and test: pure functions of the list of times.
-
-The Sun changes slowly and turns once in 27 days. Frames that are shuffled into two splits have near twins on both
-sides; `blocked` keeps whole months apart and leaves a rotation between them empty.
-"""
+"""Splits of a time series into train, validation and test: pure functions of the list of times."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -41,9 +37,9 @@ def blocked(
 ) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return a mask for each of `train`, `validation`, `test` and `guard`; every frame is in exactly one.
 
-    Test and validation are whole calendar months of every year. A frame nearer than `guard_days` to a test or
-    validation month is in neither of them nor in train: it is in `guard`, and so is a validation frame that near to a
-    test month.
+    Test and validation are whole calendar months of every year: the Sun changes slowly, and shuffled frames have near
+    twins in another split. A frame nearer than `guard_days` to a test or validation month is in neither of them nor in
+    train: it is in `guard`, and so is a validation frame that near to a test month.
 
     Args:
         times: seconds since 1970-01-01 UTC, in any order.

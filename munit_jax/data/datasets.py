@@ -1,6 +1,6 @@
 """The frames of prepared datasets, in physical units: the one file of munit_jax that opens datasets."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Frames:
         return len(self.source)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        example = self._read(index)
+        example = self._read(self.source, index)
         frame = {field: example[field] for field in (*self.domains, "time", *GEOMETRY)}
         for domain, layers in self.layers.items():
             # Datasets may store float16, in which sums overflow and small steps are lost.
@@ -69,16 +69,17 @@ class Frames:
             check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
         return frame
 
-    def _read(self, index: int) -> Any:
+    def _read(self, records: Sequence[Any], index: int) -> Any:
         try:
-            return self.source[index]
-        except IndexError:
-            raise
-        except Exception as error:  # array_record and TFDS raise many kinds for damaged records
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            return records[index]
+        except Exception as error:  # array_record and TFDS raise many kinds for missing and wrong files
+            if not 0 <= index < len(records):
+                raise
+            info = self.builder.info.splits[self.split]
+            path = info.filepaths[np.searchsorted(np.cumsum(info.shard_lengths), index, side="right")]
+            reason = " ".join(str(error).split())
             raise DataError(
-                f"example {index} of {self.name}, {self.split} split, cannot be read ({reason}): a file in "
-                f"{self.builder.data_path} is damaged: delete that folder and build the dataset again"
+                f"{path} is damaged ({reason}): delete the folder {path.parent} and build {self.name} again"
             ) from error
 
     def times(self) -> Int[np.ndarray, " n"]:
@@ -87,7 +88,8 @@ class Frames:
             return np.zeros(0, np.int64)
         records = self.builder.as_data_source(self.split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
         time: Any = tfds.features.FeaturesDict({"time": self.builder.info.features["time"]})
-        return np.array([time.deserialize_example_np(record)["time"] for record in records], np.int64)
+        times = [time.deserialize_example_np(self._read(records, i))["time"] for i in range(len(records))]
+        return np.array(times, np.int64)
 
 
 def spaced(count: int, limit: int) -> Iterable[int]:

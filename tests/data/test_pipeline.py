@@ -271,19 +271,24 @@ def test_spaced():
     assert list(spaced(101, 3)) == [0, 50, 100]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped"])
-def test_a_damaged_record_is_named_with_what_to_do(small_sun_builder, tmp_path, damage):
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_file_is_named_with_what_to_do(small_sun_builder, tmp_path, damage):
     folder = tmp_path / "sdoml" / "small" / str(small_sun_builder.version)
     shutil.copytree(small_sun_builder.data_path, folder)
-    (record,) = folder.glob("*train.array_record*")
-    content = bytearray(record.read_bytes())
-    for place in range(len(content) // 8, len(content) * 7 // 8, 97):
-        content[place] ^= 0x55
-    record.write_bytes(bytes(content) if damage == "flipped" else bytes(content[: len(content) // 3]))
-
-    def read_all():
-        frames = Frames("sdoml/small", "train", ("euv",), ("0193",), str(tmp_path))
-        return [frames[i] for i in range(len(frames))]
-
-    with pytest.raises(DataError, match=r"sdoml/small.*(build the dataset again|cannot make or read)"):
-        read_all()
+    (file,) = folder.glob("*train.array_record*")
+    content = bytearray(file.read_bytes())
+    frames = Frames("sdoml/small", "train", ("euv",), ("0193",), str(tmp_path))
+    assert len(frames[0]["euv"]) == 16
+    if damage == "gone":
+        file.unlink()
+    else:
+        for place in range(len(content) // 8, len(content) * 7 // 8, 97):
+            content[place] ^= 0x55
+        file.write_bytes(bytes(content) if damage == "flipped" else bytes(content[: len(content) // 3]))
+    frames = Frames("sdoml/small", "train", ("euv",), ("0193",), str(tmp_path))
+    expected = rf"^{file} is damaged \(.*\): delete the folder {folder} and build sdoml/small again$"
+    with pytest.raises(DataError, match=expected):
+        [frames[i] for i in range(len(frames))]
+    if damage != "flipped":  # the time may be in records that are whole
+        with pytest.raises(DataError, match=expected):
+            frames.times()

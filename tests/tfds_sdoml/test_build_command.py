@@ -200,12 +200,12 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_finished(tmp_path, many_files
         "sys.exit(",
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "class Limited(s.ShardWriter):\n"
-        "    def __enter__(self):\n"
-        "        if self.path.name.startswith('train-00003'):\n"
-        "            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "        return self\n"
-        "s.ShardWriter = Limited\n"
+        "write = s.write_records\n"
+        "def limited(path, records):\n"
+        "    if path.name.startswith('train-00003'):\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "    return write(path, records)\n"
+        "s.write_records = limited\n"
         "sys.exit(",
     )
     arguments = ["aia0193", f"--manual_dir={many_files}", f"--data_dir={tmp_path}"]

@@ -1,7 +1,8 @@
 """The TFDS builder: what is in a dataset, and that it knows what it was built with."""
 
 import csv
-import shutil
+import errno
+import os
 import socket
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from threadpoolctl import threadpool_limits
 
 from munit_jax.sun.constants import DAY
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
+from tfds_sdoml import shards
 from tfds_sdoml.build import build, is_prepared, make_builder
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.preparation import prepare
@@ -46,7 +49,7 @@ def offline(monkeypatch):
 @pytest.fixture(scope="module")
 def builder(data_dir):
     built = Builder(config=small_config(), data_dir=data_dir)
-    prepare(built, None)
+    built.download_and_prepare()
     return built
 
 
@@ -74,33 +77,85 @@ def test_synthetic_examples(builder):
     assert in_order == sorted(in_order)
 
 
-def test_tfds_makes_the_same_dataset_by_itself(builder, tmp_path):
-    """Example by example and bit for bit, in the same order; the metadata of our build are added to it."""
-    stock = Builder(config=small_config(), data_dir=tmp_path)
-    stock.download_and_prepare()
-    assert counts(stock) == counts(builder)
-    for split in counts(builder):
-        ours, theirs = builder.as_data_source(split=split), stock.as_data_source(split=split)
-        for one, other in zip(ours, theirs, strict=True):
-            assert one.keys() == other.keys()
-            for name, value in one.items():
-                np.testing.assert_array_equal(value, other[name], err_msg=name)
-                assert np.asarray(value).dtype == np.asarray(other[name]).dtype
-    assert make_builder("small", tmp_path).builder_config.parameters() == small_config().parameters()
+def test_the_stock_and_the_resumable_build_give_the_same_examples(builder, tmp_path, monkeypatch):
+    """`builder` is the stock one; the resumable build is cut into many shards."""
+    monkeypatch.setattr(shards, "SHARD_BYTES", 3 * shards.example_bytes(builder.builder_config))
+    resumable = Builder(config=small_config(), data_dir=tmp_path)
+    prepare(resumable, None)
+    assert len(list(resumable.data_path.glob("*.array_record-*"))) > len(resumable.info.splits)
+    assert counts(resumable) == counts(builder)
+    for split in builder.info.splits:
+        ours, stock = resumable.as_data_source(split), builder.as_data_source(split)
+        for mine, theirs in zip(ours, stock, strict=True):
+            assert mine.keys() == theirs.keys()
+            for name, value in mine.items():
+                assert np.asarray(value).dtype == np.asarray(theirs[name]).dtype, name
+                np.testing.assert_array_equal(value, theirs[name], err_msg=name)
+    assert dict(resumable.info.metadata) == dict(builder.info.metadata)
+    assert (resumable.data_path / "rejected.csv").read_text() == (builder.data_path / "rejected.csv").read_text()
+    described = tfds.builder_from_directory(str(resumable.data_path)).info
+    assert described.config_name == "small"
+    assert described.citation == builder.info.citation
 
 
-def test_a_fingerprint_is_of_the_content(builder, tmp_path):
-    folder = tmp_path / "sdoml" / "small" / str(builder.version)
-    shutil.copytree(builder.data_path, folder)
-    copy = Builder(config=small_config(), data_dir=tmp_path)
-    assert copy.fingerprint == builder.fingerprint
-    other = Builder(config=small_config(seed=1), data_dir=tmp_path / "other")
+def test_the_stock_build_reads_files_and_lists_what_it_rejects(tmp_path):
+    days = times("20110201_0000", 6, days=1)
+    for day in days:
+        write_aia(tmp_path / "in", day)
+    (tmp_path / f"in/AIA{days[3]}_0193.npz").write_bytes(b"")
+    stock = Builder(config="aia0193", data_dir=tmp_path / "stock")
+    stock.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=tmp_path / "in"))
+    resumable = build("aia0193", tmp_path / "resumable", tmp_path / "in")
+    assert counts(stock) == counts(resumable) == {"train": 5}
+    assert stock.fingerprint == resumable.fingerprint
+    assert (stock.data_path / "rejected.csv").read_text() == (resumable.data_path / "rejected.csv").read_text()
+    with pytest.raises(AssertionError, match="Put SDOML v1 files"):
+        Builder(config="aia0171", data_dir=tmp_path / "stock").download_and_prepare()
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's and Apache Beam's own
+def test_the_command_of_tfds_builds_the_same_examples(tmp_path):
+    for extra in ("tensorflow", "apache_beam", "mlcroissant"):
+        pytest.importorskip(extra, reason='`tfds build` is an extra: pip install "munit-jax[tfds-cli]"')
+    for day in times("20110201_0000", 6, days=1):
+        write_aia(tmp_path / "in", day)
+    command = [Path(sys.executable).with_name("tfds"), "build", "sdoml_dataset_builder", "--config=aia0193"]
+    options = [f"--manual_dir={tmp_path / 'in'}", f"--data_dir={tmp_path / 'cli'}"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [*command, *options],
+        cwd=root / "tfds_sdoml",
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    made = make_builder("aia0193", tmp_path / "cli")
+    assert counts(made) == {"train": 6}
+    assert made.fingerprint == build("aia0193", tmp_path / "resumable", tmp_path / "in").fingerprint
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_the_shards(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    resumable = Builder(config=small_config(), data_dir=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(resumable.info, "write_to_directory", full)
+        with pytest.raises(OSError, match="No space left"):
+            prepare(resumable, None)
+    monkeypatch.setattr(shards, "load", None)  # no frame is read again
+    prepare(Builder(config=small_config(), data_dir=tmp_path), None)
+    assert is_prepared("small", tmp_path)
+
+
+def test_the_fingerprint_follows_the_content(builder, tmp_path):
+    other = Builder(config=small_config(frames=36), data_dir=tmp_path)
+    assert other.fingerprint == ""
     prepare(other, None)
+    assert len(builder.fingerprint) == len(other.fingerprint) == 64
     assert other.fingerprint != builder.fingerprint
-    (record,) = folder.glob("*train.array_record*")
-    with record.open("ab") as file:
-        file.write(b"more")
-    assert copy.fingerprint != builder.fingerprint
 
 
 def test_statistics_are_those_of_train(builder):

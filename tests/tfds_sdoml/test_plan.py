@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from munit_jax.sun.constants import DAY
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.plan import evenly, every, make_plan, summary_rows
+from tfds_sdoml.plan import evenly, every, make_plan, summary
 from tfds_sdoml.sources.interface import Listing, Rejection
 from tfds_sdoml.splits import distance_to_months
 
@@ -137,4 +137,6 @@ def test_no_frame_is_lost_or_leaks(euv, field_times, thin, guard):
 
 def test_summary():
     plan = make_plan(config(component=(), limit=1), Listed({"0193": [START, START + HOUR]}))
-    assert summary_rows(plan) == [("found 0193", 2), ("joined", 2), ("left out: thinned", 1)]
+    rejected = [Rejection("0193", START, "a.npz", "unreadable", "")] * 2
+    counts = {"found": {"0193": 2}, "joined": 2, "left_out": {"thinned": 1}, "rejected": {"unreadable": 2}}
+    assert summary(plan, rejected) == counts

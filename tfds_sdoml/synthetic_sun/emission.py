@@ -1,8 +1,4 @@
-"""EUV emission of the synthetic Sun on a Carrington map: how bright the low and the high corona are above each place.
-
-Brightness follows |B| by power laws, never the sign of B: the same physics that makes the real problem ambiguous. Two
-layers are told apart: a low one (transition region and moss, thin) and the extended corona (optically thin).
-"""
+"""EUV emission of the synthetic Sun on a Carrington map, in power laws of |B| that do not depend on the sign of B."""
 
 from dataclasses import dataclass
 
@@ -64,11 +60,11 @@ CHANNELS = {
 
 @dataclass(frozen=True)
 class Emission:
-    """Brightness of the layers on maps, one a channel, in DN/s seen from above.
+    """Brightness of the two layers on maps, one a channel, in DN/s seen from above.
 
     Attributes:
-        low: on the map of the field.
-        corona: on a map of 180 x 360.
+        low: transition region and moss, thin; on the map of the field.
+        corona: extended and optically thin; on a map of 180 x 360.
         rays: contrast of what stands radially above each place, about 1; one map for all channels.
     """
 

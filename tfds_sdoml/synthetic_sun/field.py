@@ -1,9 +1,4 @@
-"""The radial magnetic field of the synthetic Sun on a full Carrington map, a closed form of the time.
-
-B_r = spots + (plage + polar caps) x web + salt: active regions (`synthetic_regions`), caps that turn over with the
-cycle, and a network of supergranular boundaries which gathers the mean field (web, mean 1) and is of mixed polarity
-(salt). Maps have their rows from south to north and their columns at Carrington longitudes from 0 to 360 degrees.
-"""
+"""The radial magnetic field of the synthetic Sun on a full Carrington map, a closed form of the time."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -58,11 +53,6 @@ class Network:
 def map_latitudes(rows: int) -> Float[np.ndarray, "lat"]:
     """Return the latitudes of the rows' middles in degrees, from south to north."""
     return (np.arange(rows) + 0.5) * (180 / rows) - 90
-
-
-def map_longitudes(rows: int) -> Float[np.ndarray, "lon"]:
-    """Return the Carrington longitudes of the columns' middles in degrees."""
-    return (np.arange(2 * rows) + 0.5) * (180 / rows)
 
 
 def cell_weights(rows: int) -> Float[np.ndarray, "lat 1"]:
@@ -194,7 +184,12 @@ def without_monopole(field: Float[np.ndarray, "lat lon"]) -> Float[np.ndarray, "
 
 
 def radial_field(seed: int, time: int, rows: int = TRUTH_ROWS) -> Float[np.ndarray, "lat lon"]:
-    """Return B_r in gauss on a map of `rows` x 2 `rows` pixels at `time` (seconds since 1970), without net flux."""
+    """Return B_r in gauss on a map of `rows` x 2 `rows` pixels at `time` (seconds since 1970), without net flux.
+
+    B_r = spots + (plage + polar caps) x web + salt: active regions, caps that reverse with the cycle, and a network of
+    supergranular boundaries that gathers the mean field (web) and is of mixed polarity (salt). Rows run from south to
+    north, columns over Carrington longitudes from 0 to 360 degrees.
+    """
     fragments = fragments_at(regions_at(seed, time), time)
     network = network_at(seed, time, rows)
     spots = gaussian_sum(fragments, fragments.flux * fragments.compact, rows)

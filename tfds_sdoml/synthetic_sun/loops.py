@@ -1,8 +1,4 @@
-"""Coronal loops and threads of the synthetic Sun: arcs in three dimensions, optically thin, hidden behind the disk.
-
-Every region uses the same table of draws (which fragments a loop joins, how far it leans); since the fragments
-differ, so do the loops, and they stay the same from frame to frame.
-"""
+"""Coronal loops and threads of the synthetic Sun: arcs in three dimensions, optically thin, hidden behind the disk."""
 
 from functools import lru_cache, partial
 
@@ -27,7 +23,7 @@ FIBRIL_LENGTH, FIBRIL_STEPS = 2.4, 10  # degrees; points along one
 
 @lru_cache(maxsize=8)
 def loop_table(seed: int, count: int) -> dict[str, np.ndarray]:
-    """Draw what distinguishes the loops of a region: arrays with `count` rows."""
+    """Draw what distinguishes the loops of a region: arrays with `count` rows, the same for all regions and times."""
     generator = np.random.default_rng(np.random.SeedSequence([seed, 5]))
     leading, following = np.flatnonzero(IS_LEADING), np.flatnonzero(~IS_LEADING)
     draws = generator.random((count, 2))  # row by row, so that a longer table begins with the shorter one

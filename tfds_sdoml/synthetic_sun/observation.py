@@ -1,9 +1,4 @@
-"""The synthetic Sun: EUV images and magnetograms of a made-up but lawful Sun, seen from the Earth at any time.
-
-A seeded, deterministic and stateless model: the same seed and time give the same frame, in any order. It is not
-noise: the field obeys Hale's and Joy's laws, rotates differentially and decays (`synthetic_regions`,
-`synthetic_field`), and the corona follows from it (`synthetic_emission`, `synthetic_loops`). This file looks at both.
-"""
+"""EUV images and magnetograms of the synthetic Sun at any time, seen from the Earth or beside it."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,16 +51,6 @@ class Frame:
     magnetogram: Float[np.ndarray, "y x 1"]
     surface_field: Float[np.ndarray, "180 360"]
     geometry: DiskGeometry
-
-
-def map_rows(size: int) -> int:
-    """Return the rows of the Carrington map for an image of `size` pixels: 1 degree, and finer for large images."""
-    return TRUTH_ROWS * max(1, min(4, size // 128))
-
-
-def oversampling(size: int) -> int:
-    """Return the samples along each side of a pixel."""
-    return 3 if size <= 64 else 2
 
 
 def finer(geometry: DiskGeometry, factor: int) -> DiskGeometry:
@@ -125,7 +110,7 @@ class View:
 
 def view(geometry: DiskGeometry) -> View:
     """Return where the samples of an image's pixels lie on the Sun."""
-    factor = oversampling(geometry.size)
+    factor = 3 if geometry.size <= 64 else 2
     fine = finer(geometry, factor)
     inside = radius_from_centre(fine) < 1
     latitude, longitude = heliographic(fine)
@@ -224,6 +209,8 @@ def field_noise(size: int) -> float:
 def observe(seed: int, time: int, size: int, channels: tuple[str, ...], west: float = 0.0) -> Frame:
     """Return what an observer sees at `time` (seconds since 1970) in the given AIA channels.
 
+    The same arguments give the same frame, in any order of the calls.
+
     Args:
         seed: of the Sun.
         time: UTC, seconds since 1970.
@@ -242,7 +229,8 @@ def observe(seed: int, time: int, size: int, channels: tuple[str, ...], west: fl
     geometry = sdoml_geometry(size, b0, (l0 + west) % 360, distance)
     vantage = [round(west % 360 * 3600)] if west else []
     generator = np.random.default_rng(np.random.SeedSequence([seed, 4, time, *vantage]))
-    field = radial_field(seed, time, map_rows(size))
+    # One degree a pixel, and finer for large images.
+    field = radial_field(seed, time, TRUTH_ROWS * max(1, min(4, size // 128)))
     disk, seen = on_disk(geometry), view(geometry)
     magnetogram = line_of_sight(field, geometry, seen)
     magnetogram += np.where(disk, generator.normal(0, field_noise(size), disk.shape), 0)

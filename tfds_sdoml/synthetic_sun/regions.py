@@ -1,9 +1,4 @@
-"""Active regions of the synthetic Sun: when and where they emerge, and where their flux is at any later time.
-
-Every region is a bipole of Gaussian fragments of flux. All is a closed form of the time: there is no stepping. The
-Sun is that of cycle 24: the leading polarity is negative in the north (Hale's law), and the leading part lies nearer
-to the equator (Joy's law).
-"""
+"""Active regions of the synthetic Sun: when and where they emerge, and where their flux is at any later time."""
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -48,7 +43,7 @@ MERIDIONAL_SPEED = 0.011  # km / s, poleward, at latitude 45 (Hathaway & Rightmi
 
 @dataclass(frozen=True)
 class Regions:
-    """Active regions, one a row.
+    """Active regions of cycle 24, one a row: bipoles of Gaussian fragments of flux.
 
     Attributes:
         emergence: seconds since 1970.

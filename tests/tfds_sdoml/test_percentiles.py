@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from munit_jax.sun.disk import on_disk, sdoml_geometry
-from tfds_sdoml.statistics import BINS, histogram, percentiles
+from tfds_sdoml.percentiles import BINS, histogram, percentiles
 
 
 def test_percentiles_are_those_of_the_disk():
