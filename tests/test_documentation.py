@@ -12,9 +12,8 @@ import pytest
 
 from configs import aia193
 from munit_jax import losses
-from munit_jax.training.loop import train_and_evaluate
 from tests.commands import ROOT
-from tests.training.test_loop import tiny_config
+from tests.training.test_loop import tiny_config, train_and_evaluate
 from tfds_sdoml.build import parser
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tfds_sdoml" / "README.md"])
