@@ -34,7 +34,10 @@ def calibrate(seen: Observation, how: Preparation) -> Prepared:
     """Subtract the bias, divide by the exposure, register, and bring to AIA's quartiles by one factor."""
     seconds = exposure(seen.header)
     bias = bias_of(seen.header, seen.image)
-    image = register(seen.image - np.float32(bias), seen.disk, how.geometry) / np.float32(seconds)
+    counts = seen.image - np.float32(bias)
+    if bias:
+        counts[seen.image == 0] = np.nan  # lost: the bias keeps every pixel far above 0
+    image = register(counts, seen.disk, how.geometry) / np.float32(seconds)
     reference = nearest_reference(seen.series, time_of(seen.header), how.references)
     factor = gain(image, reference)
     return Prepared(
