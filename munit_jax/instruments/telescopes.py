@@ -23,13 +23,15 @@ from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI
 from munit_jax.instruments.headers import Header, check_quality, text
 from munit_jax.instruments.hmi import HMI
+from munit_jax.instruments.limb import limb_offset
 from munit_jax.instruments.reading import image_header, open_file, read_image
-from munit_jax.instruments.registration import solar_disk
+from munit_jax.instruments.registration import solar_disk, upright
 from munit_jax.instruments.telescope import PROGRAM, Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.units import gauss_per
 
 TELESCOPES = (AIA, EUVI, HMI)
 CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
+LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where the header says that it is
 
 
 def recognise(header: Header) -> tuple[Telescope, str]:
@@ -114,8 +116,23 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
         check_exposed(seen.header, seen.image, seen.disk)
     prepared = seen.telescope.calibrate(seen, how)
     check_image(prepared.image, field=seen.series == "bz")
+    return prepared if seen.series == "bz" else replace(prepared, warnings=_warnings(seen, prepared, how))
+
+
+def _warnings(seen: Observation, prepared: Prepared, how: Preparation) -> tuple[str, ...]:
+    """Return what to beware of in the geometry of an EUV image.
+
+    Raises:
+        FrameError: the limb is not where the header says.
+    """
+    warnings = list(prepared.warnings)
     margin = seen.disk.margin(seen.image.shape)
-    if margin < CLOSE_CROP and seen.series != "bz":
-        cropped = f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark"
-        prepared = replace(prepared, warnings=(*prepared.warnings, cropped))
-    return prepared
+    if margin < CLOSE_CROP:
+        warnings.append(f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark")
+    west, north = limb_offset(prepared.image, upright(how.geometry))
+    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where the header says, in solar radii"
+    if np.hypot(west, north) > LIMB_REFUSED:
+        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?")
+    if np.hypot(west, north) > LIMB_WARNED:
+        warnings.append(off)
+    return tuple(warnings)

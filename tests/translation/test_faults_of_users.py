@@ -277,9 +277,7 @@ def test_34_a_wavelength_in_nanometres_is_read(tmp_path):
 def test_42_an_image_that_does_not_fit_into_memory_is_refused_before_it_is_read(tmp_path):
     header = fits.Header({"SIMPLE": True, "BITPIX": -32, "NAXIS": 2, "NAXIS1": 2_000_000, "NAXIS2": 1_000_000})
     (tmp_path / "a.fits").write_bytes(header.tostring().encode())
-    with pytest.raises(
-        FrameError, match=r"takes about 144000 GB of memory and the machine has \d+: bin the image"
-    ):
+    with pytest.raises(FrameError, match=r"takes about 144000 GB of memory and the machine has \d+: bin the image"):
         observe(tmp_path / "a.fits")
 
 
