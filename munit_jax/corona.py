@@ -35,7 +35,9 @@ SYNOPTIC = flags.DEFINE_string(
     "synoptic", None, "A synoptic map of the whole Sun instead: FITS, or HDF5 (.h5).", flag_values=FLAGS
 )
 OUTPUT = flags.DEFINE_string("output", None, "The folder for maps, figures and corona.json.", flag_values=FLAGS)
-LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the spherical harmonics.", flag_values=FLAGS)
+LMAX = flags.DEFINE_integer(
+    "lmax", 60, "Highest degree of the spherical harmonics, (rows - 1) / 2 at most.", flag_values=FLAGS
+)
 RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.", flag_values=FLAGS)
 SEED_RADIUS = flags.DEFINE_float(
     "seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.", flag_values=FLAGS

@@ -2,7 +2,8 @@
 
 Maps have their rows from south to north and their columns at longitudes from 0 to 360 degrees; values are at the
 middles of the cells. Colatitudes so placed are the nodes of Fejer's first quadrature rule, which is exact for
-harmonics up to degree `rows - 1` (Fejer 1933; Waldvogel 2006, BIT 46, 195).
+harmonics up to degree `rows - 1` (Fejer 1933; Waldvogel 2006, BIT 46, 195). Analysis integrates products of two
+harmonics, so it is exact up to half that degree.
 
 Harmonics are orthonormal with the Condon-Shortley phase: the integral of |Y_lm|^2 over the sphere is 1. A real field
 is told by its coefficients of order m >= 0, complex, in an array [order m, degree l] that is 0 where l < m.
@@ -85,12 +86,14 @@ def make_transform(grid: Grid, lmax: int, dtype: type[np.floating] = np.float32)
     """Return the tables, computed in double precision and kept in `dtype` (float64 needs `jax_enable_x64`).
 
     Raises:
-        ValueError: a degree that the grid does not resolve.
+        ValueError: a degree whose coefficients the grid's quadrature does not give exactly: products of two harmonics
+            go up to 2 lmax, so that must be less than the numbers of rows and of columns.
     """
-    if not 1 <= lmax < min(grid.rows, grid.columns / 2):
+    highest = (min(grid.rows, grid.columns) - 1) // 2
+    if not 1 <= lmax <= highest:
         raise ValueError(
-            f"lmax = {lmax} on {grid.rows} x {grid.columns} cells: expected 1 or more, below the number of rows and "
-            f"half that of columns"
+            f"lmax = {lmax} on {grid.rows} x {grid.columns} cells: expected 1 to {highest}, (rows - 1) / 2 at most; "
+            f"give a lower lmax or more rows"
         )
     colatitude = np.deg2rad(90 - grid.latitudes)
     legendre = normalized_legendre(lmax + 1, colatitude)
