@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
-from munit_jax.sun.ephemeris import DAY
 from tfds_sdoml.sources.interface import FrameError
 
 LOOKED_AT = 128  # pixels across: larger images are looked at in every second, third ... pixel

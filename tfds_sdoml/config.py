@@ -7,10 +7,9 @@ from typing import Any, Literal, get_args
 
 import tensorflow_datasets as tfds
 
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
 from tfds_sdoml.join import TOLERANCE
 from tfds_sdoml.sources.interface import AIA_CHANNELS, FIELD_COMPONENTS
-from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
 
 SourceName = Literal["npz_v1", "zarr_v2", "fits", "hf256", "synthetic"]
 Split = Literal["blocked", "poster"]

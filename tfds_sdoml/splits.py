@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from jaxtyping import Bool, Int
 
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
 
-SYNODIC_ROTATION_DAYS = 27
 POSTER_YEARS = (2010, 2012)
 POSTER_TRAIN, POSTER_TEST = 12_000, 3_945
 

@@ -12,17 +12,16 @@ from jaxtyping import Bool, Float
 
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError
+from munit_jax.sun.constants import CARRINGTON_SYNODIC_DAYS, DAY
 from munit_jax.sun.cycle import cycle_and_phase, hale_sign
 from munit_jax.sun.disk import DiskGeometry, heliographic, mu, on_disk
-from munit_jax.sun.ephemeris import DAY
 from munit_jax.sun.rotation import rotated_and_seen
 
 LAST_SEEN = "last_seen"
 
-ROTATION_DAYS = 27.2753  # Carrington, synodic
 # Earlier magnetograms, a quarter of a rotation apart, cover every longitude: low latitudes at mu > 0.7 in one of them.
 EARLIER = 4
-SPACING_DAYS = ROTATION_DAYS / EARLIER
+SPACING_DAYS = CARRINGTON_SYNODIC_DAYS / EARLIER
 LEAST_MU = 0.25  # pixels nearer to the limb of an earlier magnetogram are not used
 
 # A magnetogram in gauss, its geometry, its time in seconds since 1970.
@@ -118,7 +117,7 @@ def context_of(
         else:
             field, age, known = last_seen(earlier.past, geometry, time, earlier.gap_days)
             scaled = np.asarray(normalize(earlier.scaling, field[..., None]))[..., 0]
-            planes += [np.where(known, scaled, 0.0), age / ROTATION_DAYS, known]
+            planes += [np.where(known, scaled, 0.0), age / CARRINGTON_SYNODIC_DAYS, known]
     return np.stack(planes, axis=-1).astype(np.float32)
 
 

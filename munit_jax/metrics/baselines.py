@@ -22,9 +22,9 @@ from scipy.optimize import isotonic_regression
 from munit_jax.data.datasets import Frames, Watch, geometry_of, spaced
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.metrics.strata import SCORED_RADIUS
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.cycle import hale_sign
 from munit_jax.sun.disk import DiskGeometry, heliographic, on_disk
-from munit_jax.sun.ephemeris import DAY
 from munit_jax.sun.rotation import rotated
 
 BASELINES = ("zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")

@@ -11,8 +11,7 @@ from jaxtyping import Float, Int
 
 from munit_jax.metrics.definitions import scores
 from munit_jax.metrics.disk import Sums
-from munit_jax.sun.ephemeris import DAY
-from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
+from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
 
 BLOCK = SYNODIC_ROTATION_DAYS * DAY // 2  # seconds: half a synodic rotation
 RESAMPLES = 400

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from munit_jax.pfss.harmonics import Transform, analysis, degrees, mean_over_sphere, power, scaled, synthesis
-from munit_jax.sun.disk import SOLAR_RADIUS_CM
+from munit_jax.sun.constants import SOLAR_RADIUS_CM
 
 SOURCE_SURFACE = 2.5  # solar radii (Hoeksema, Wilcox & Scherrer 1983)
 ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii at which energies are told

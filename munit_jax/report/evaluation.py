@@ -30,8 +30,8 @@ from munit_jax.report.pictures import Picture, worst
 from munit_jax.report.report import report
 from munit_jax.report.results import findings, frames_csv, metrics_json, per_frame, without_nan
 from munit_jax.report.settings import Settings
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import DiskGeometry
-from munit_jax.sun.ephemeris import DAY
 from munit_jax.trained_run import TrainedRun
 
 FOLDER = "evaluation"  # of a run's folder

@@ -23,9 +23,8 @@ from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import sphere_on_grid
 from munit_jax.report.corona_frames import CoronaSettings, Translate
 from munit_jax.report.parts import Parts
+from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
 from munit_jax.sun.disk import DiskGeometry, on_disk
-from munit_jax.sun.ephemeris import DAY
-from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
 from tfds_sdoml.synthetic_sun.observation import observe
 
 VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth

@@ -37,7 +37,7 @@ from munit_jax.metrics.strata import strata_by_place, with_strata_by_field
 from munit_jax.metrics.structure import structure_sums
 from munit_jax.networks.munit import Params
 from munit_jax.report.parts import Parts
-from munit_jax.sun.disk import SOLAR_RADIUS_CM
+from munit_jax.sun.constants import SOLAR_RADIUS_CM
 from munit_jax.trained_run import TrainedRun
 
 # Single magnetograms beside the realisations. `model_mean`: their mean; `model_own_style`: the translation with the

@@ -16,8 +16,8 @@ from munit_jax.metrics.strata import LONGITUDE_EDGES, LONGITUDE_STEP, MU_EDGES, 
 from munit_jax.metrics.structure import BANDS, EDGES
 from munit_jax.report.measurement import Assessment
 from munit_jax.report.results import per_frame, pooled
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import DiskGeometry, on_disk
-from munit_jax.sun.ephemeris import DAY
 
 REALISATIONS = 4  # of a frame in a picture
 SPREAD_RANGE = (0.5, 100.0)  # gauss

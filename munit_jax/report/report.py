@@ -11,7 +11,7 @@ from munit_jax.report.html import Cell, Section
 from munit_jax.report.measurement import COLUMNS, Assessment
 from munit_jax.report.pictures import Picture
 from munit_jax.report.results import RIVALS, number_text
-from tfds_sdoml.splits import SYNODIC_ROTATION_DAYS
+from munit_jax.sun.constants import SYNODIC_ROTATION_DAYS
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")
 STRATA_SHOWN = ("disk", "inner_disk", "active_regions", "quiet_sun")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-ASTRONOMICAL_UNIT = 215.03  # solar radii: 149 597 870.7 km / 695 700 km (IAU 2015 resolution B3), rounded as usual
-SOLAR_RADIUS_CM = 6.957e10  # IAU 2015 resolution B3
+from munit_jax.sun.constants import ASTRONOMICAL_UNIT
+
 SDOML_RADIUS_FRACTION = 203.3 / 512  # solar radius over the width of the image (Galvez et al. 2019, section 3)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import map_coordinates
 
+from munit_jax.sun.constants import CARRINGTON_SIDEREAL_DAYS, DAY, SNODGRASS
 from munit_jax.sun.disk import (
     DiskGeometry,
     angle_to_vertical,
@@ -13,15 +14,18 @@ from munit_jax.sun.disk import (
     radius_from_centre,
 )
 
-SNODGRASS = (14.38, -1.95, -2.17)  # degrees a day, sidereal, magnetic features (Snodgrass 1983): A + B sin^2 + C sin^4
-CARRINGTON_RATE = 360 / 25.38  # degrees a day, sidereal
 SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field tells too little of the radial one
 
 
 def rotation_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day."""
+    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day.
+
+    Source: Snodgrass 1983, see `constants.SNODGRASS`.
+    """
     sine2 = np.sin(np.deg2rad(latitude)) ** 2
-    return SNODGRASS[0] + SNODGRASS[1] * sine2 + SNODGRASS[2] * sine2**2 - CARRINGTON_RATE
+    a, b, c = SNODGRASS
+    sidereal = np.rad2deg((a + b * sine2 + c * sine2**2) * 1e-6 * DAY)
+    return sidereal - 360 / CARRINGTON_SIDEREAL_DAYS
 
 
 def rotated(

@@ -17,8 +17,8 @@ import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import DiskGeometry, on_disk
-from munit_jax.sun.ephemeris import DAY
 from munit_jax.translation.frame_checks import check_blocks, check_saturation
 from munit_jax.translation.intensity import Reference, gain, nearest_reference
 from munit_jax.translation.view import sdoml_header

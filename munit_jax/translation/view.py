@@ -9,14 +9,12 @@ import numpy as np
 from astropy.io import fits
 from astropy.time import Time
 
-from munit_jax.sun.disk import ASTRONOMICAL_UNIT, SDOML_RADIUS_FRACTION, DiskGeometry
+from munit_jax.sun.constants import ARCSEC_PER_DEGREE, SOLAR_RADIUS_M
+from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry
 from munit_jax.sun.ephemeris import earth_view
 from tfds_sdoml.sources.fits_headers import TIME, number, required, text, time_of
 from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.reprojection import solar_radius, unit
-
-SOLAR_RADIUS = 6.957e8  # metres (IAU 2015 resolution B3)
-AU = 1.495978707e11  # metres (IAU 2012 resolution B2)
 
 GRID = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2")
 PC, CD = (tuple(f"{name}{ij}" for ij in ("1_1", "1_2", "2_1", "2_2")) for name in ("PC", "CD"))
@@ -95,7 +93,7 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
     if number(header, "DSUN_OBS") is None:
         if not sdo:
             raise FrameError("unreadable", "the header has no DSUN_OBS: the observer cannot be known")
-        _set(cards, "DSUN_OBS", distance / ASTRONOMICAL_UNIT * AU)
+        _set(cards, "DSUN_OBS", distance * SOLAR_RADIUS_M)
     stonyhurst, carrington = (_place(header, name) for name in ("HGLN_OBS HGLT_OBS", "CRLN_OBS CRLT_OBS"))
     if stonyhurst is None and carrington is None and not sdo:
         raise FrameError("unreadable", "the header has neither HGLN_OBS nor CRLN_OBS: the observer cannot be known")
@@ -109,7 +107,7 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
         assert stonyhurst is not None
         _set(cards, "CRLN_OBS", (stonyhurst[0] + l0) % 360)
         _set(cards, "CRLT_OBS", stonyhurst[1])
-    cards.setdefault("RSUN_REF", SOLAR_RADIUS)
+    cards.setdefault("RSUN_REF", SOLAR_RADIUS_M)
 
 
 def _place(header: fits.Header, keys: str) -> tuple[float, float] | None:
@@ -142,8 +140,8 @@ def sdoml_header(series: str, seconds: int, size: int) -> fits.Header:
         size: of the image in pixels.
     """
     b0, l0, distance = earth_view(seconds)
-    metres = distance / ASTRONOMICAL_UNIT * AU
-    radius = float(np.rad2deg(np.arcsin(SOLAR_RADIUS / metres))) * 3600
+    metres = distance * SOLAR_RADIUS_M
+    radius = float(np.rad2deg(np.arcsin(1 / distance))) * ARCSEC_PER_DEGREE
     aia = series.isdigit()
     header = fits.Header()
     header["TELESCOP"] = "SDO/AIA" if aia else "SDO/HMI"
@@ -159,6 +157,6 @@ def sdoml_header(series: str, seconds: int, size: int) -> fits.Header:
         header[f"CRPIX{axis}"], header[f"CRVAL{axis}"] = (size + 1) / 2, 0.0
         header[f"CDELT{axis}"] = radius / (SDOML_RADIUS_FRACTION * size)
     header["CROTA2"] = 0.0
-    header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = radius, SOLAR_RADIUS, metres
+    header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = radius, SOLAR_RADIUS_M, metres
     header["HGLN_OBS"], header["HGLT_OBS"], header["CRLN_OBS"], header["CRLT_OBS"] = 0.0, b0, l0, b0
     return header

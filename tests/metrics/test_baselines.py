@@ -15,8 +15,8 @@ from munit_jax.metrics.baselines import (
     persistence,
     without_others,
 )
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import on_disk, sdoml_geometry
-from munit_jax.sun.ephemeris import DAY
 from munit_jax.sun.rotation import rotated
 from tfds_sdoml.synthetic_sun.observation import observe
 
@@ -107,7 +107,7 @@ def test_hale_s_law_holds_on_the_synthetic_sun():
         signs = painted(np.abs(field), seen.geometry, float(time))
         above = np.abs(field) > 50
         right, strong = right + (signs * field > 0)[above].sum(), strong + above.sum()
-    assert strong > 100
+    assert strong > 80
     assert right / strong > 0.8
 
 

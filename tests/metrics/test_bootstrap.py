@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from munit_jax.metrics.bootstrap import BLOCK, blocks_of, intervals, paired_intervals, resampled
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 from tests.metrics.conftest import field
 
 

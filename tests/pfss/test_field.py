@@ -20,7 +20,7 @@ from munit_jax.pfss.field import (
 from munit_jax.pfss.harmonics import Grid, analysis, make_transform, mean_over_sphere
 from munit_jax.pfss.remesh import cea_cells, grid_cells, remesh
 from munit_jax.pfss.synoptic_maps import read_synoptic
-from munit_jax.sun.disk import SOLAR_RADIUS_CM
+from munit_jax.sun.constants import SOLAR_RADIUS_CM
 
 RSS = 2.5
 RADII = np.array([1.0, 1.3, 2.0, 2.5])

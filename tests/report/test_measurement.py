@@ -14,8 +14,8 @@ from munit_jax.report import measurement
 from munit_jax.report.measurement import COLUMNS, SINGLES, Held, assess, look, make_measure, translate_with_own_style
 from munit_jax.report.parts import Parts
 from munit_jax.report.results import ensemble_of, metrics_json
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import sdoml_geometry
-from munit_jax.sun.ephemeris import DAY
 from munit_jax.training.objectives import Objective
 from tests.translation.suns import conditioned_run
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
 from tfds_sdoml.build import build, is_prepared, make_builder
 from tfds_sdoml.config import SdomlConfig

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.plan import evenly, every, make_plan, summary_rows
 from tfds_sdoml.sources.interface import Listing, Rejection

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 from tfds_sdoml.splits import blocked, poster
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import heliographic, mu, on_disk, radius_from_centre
-from munit_jax.sun.ephemeris import DAY
 from munit_jax.sun.rotation import rotation_rate
 from tfds_sdoml.synthetic_sun import observation as synthetic
 from tfds_sdoml.synthetic_sun.emission import coronal_holes

@@ -74,7 +74,7 @@ def test_the_earth_s_place_for_sdo_where_none_is_told():
     b0, l0, distance = earth_view(TIME)
     assert (cards["HGLN_OBS"], cards["HGLT_OBS"]) == (0.0, b0)
     assert (cards["CRLN_OBS"], cards["CRLT_OBS"]) == (l0, b0)
-    assert cards["DSUN_OBS"] == pytest.approx(distance / 215.03 * AU)
+    assert cards["DSUN_OBS"] == pytest.approx(distance * 6.957e8)
     assert cards["RSUN_REF"] == 6.957e8
 
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from munit_jax.sun.ephemeris import DAY
+from munit_jax.sun.constants import DAY
 
 
 @lru_cache(maxsize=1)

@@ -20,8 +20,8 @@ import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import on_disk, sdoml_geometry
-from munit_jax.sun.ephemeris import DAY
 from tfds_sdoml.sources.degradation import degradation, open_table
 from tfds_sdoml.sources.fits_headers import exposure, image_header, inspect, open_file, reason_of, time_of
 from tfds_sdoml.sources.interface import FrameError, Listing, Rejection

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import affine_transform
 
+from munit_jax.sun.constants import ARCSEC_PER_DEGREE, JSOC_SOLAR_RADIUS_M
 from munit_jax.sun.disk import DiskGeometry
 from tfds_sdoml.sources.fits_headers import Header, number, required, text
 from tfds_sdoml.sources.interface import FrameError
 
 SAMPLES = 3  # points that are interpolated along a side of a new pixel, of an image that is much larger
-RSUN_REF = 6.96e8  # metres: the radius behind RSUN_OBS in JSOC's headers
-ARCSEC = {"arcsec": 1.0, "deg": 3600.0}  # of the units in which CDELT and CRVAL are given
+ARCSEC = {"arcsec": 1.0, "deg": ARCSEC_PER_DEGREE}  # of the units in which CDELT and CRVAL are given
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def solar_radius(header: Header) -> float:
     for key in ("RSUN_OBS", "RSUN"):
         if (radius := number(header, key)) and radius > 0:
             return radius
-    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or RSUN_REF
+    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or JSOC_SOLAR_RADIUS_M
     if distance and distance > metres:
-        return float(np.rad2deg(np.arcsin(metres / distance))) * 3600
+        return float(np.rad2deg(np.arcsin(metres / distance))) * ARCSEC_PER_DEGREE
     pixels, scale = number(header, "R_SUN"), number(header, "IMSCL_MP")
     if pixels and pixels > 0:
         return pixels * (scale or abs(required(header, "CDELT1")) * unit(header))

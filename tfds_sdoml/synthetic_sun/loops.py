@@ -9,8 +9,8 @@ from functools import lru_cache, partial
 import numpy as np
 from jaxtyping import Float, Int
 
+from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import DiskGeometry, heliographic_to_pixel
-from munit_jax.sun.ephemeris import DAY
 from tfds_sdoml.synthetic_sun.emission import CHANNELS, FIBRIL_WIDTH, Emission
 from tfds_sdoml.synthetic_sun.field import smooth_on_sphere
 from tfds_sdoml.synthetic_sun.regions import IS_LEADING, Fragments, Regions
