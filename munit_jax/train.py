@@ -16,6 +16,9 @@ from ml_collections import config_flags
 
 from munit_jax import command_line
 from munit_jax.errors import UserError
+from munit_jax.metrics.table import score_table
+
+SCORES = ("rmse", "correlation", "abs_correlation")  # of the table at the end; RMSE in gauss
 
 FLAGS = flags.FlagValues()
 CONFIG = config_flags.DEFINE_config_file(
@@ -59,7 +62,7 @@ def main(_: Sequence[str]) -> None:
     )
     summary = train(CONFIG.value.to_dict(), workdir)
     if summary is not None:
-        command_line.logger.info("%s\nsummary.json and samples/ are in %s", score_table(summary), workdir)
+        command_line.logger.info("%s\nsummary.json and samples/ are in %s", held_out_table(summary), workdir)
 
 
 def train(source: Mapping[str, Any], workdir: Path) -> dict[str, Any] | None:
@@ -98,19 +101,11 @@ def _join_other_processes() -> None:
         ) from None
 
 
-def score_table(summary: Mapping[str, Any]) -> str:
-    """Return the held-out scores beside the baselines, a line each."""
+def held_out_table(summary: Mapping[str, Any]) -> str:
+    """Return the held-out scores of a run's summary.json with those of the baselines."""
     if summary["held_out"] is None:
         return "no held-out scores: there are no simultaneous magnetograms to compare with"
-    rows = {"generated": summary["held_out"], **summary["baselines"]}
-    lines = [f"{'held out':<12}{'RMSE (G)':>12}{'correlation':>14}{'|B| correlation':>18}"]
-    for name, scores in rows.items():
-        rmse, signed, absolute = (
-            "-" if scores[key] is None else f"{scores[key]:.{digits}f}"
-            for key, digits in (("rmse", 2), ("correlation", 3), ("abs_correlation", 3))
-        )
-        lines.append(f"{name:<12}{rmse:>12}{signed:>14}{absolute:>18}")
-    return "\n".join(lines)
+    return score_table("held-out", SCORES, {"model": summary["held_out"], **summary["baselines"]})
 
 
 def default_workdir(config_file: str) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from munit_jax.train import default_workdir, score_table
+from munit_jax.train import default_workdir, held_out_table
 from tests.commands import ROOT, call
 
 QUICKSTART = "--config=configs/aia193.py:quickstart"
@@ -54,11 +54,9 @@ def test_default_workdir():
     assert default_workdir("configs/aia304.py") == Path("runs/aia304")
 
 
-def test_score_table():
+def test_table():
     scores = {"rmse": 12.345, "correlation": None, "abs_correlation": 0.5}
-    table = score_table({"held_out": scores, "baselines": {"zero": scores}}).splitlines()
-    assert [line.split() for line in table[1:]] == [
-        ["generated", "12.35", "-", "0.500"],
-        ["zero", "12.35", "-", "0.500"],
-    ]
-    assert "no simultaneous magnetograms" in score_table({"held_out": None, "baselines": None})
+    table = held_out_table({"held_out": scores, "baselines": {"zero": scores}}).splitlines()
+    assert table[0].split() == ["held-out", "model", "zero"]
+    assert table[1].split() == ["rmse", "12.35", "12.35"]
+    assert "no simultaneous magnetograms" in held_out_table({"held_out": None, "baselines": None})

@@ -11,6 +11,7 @@ from munit_jax.data.context import Past
 from munit_jax.data.datasets import Frames, format_time, geometry_of, spaced
 from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.metrics.corona import SCORES, corona_of
+from munit_jax.metrics.table import number_text
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_frames, corona_pictures, far_side, html
 from munit_jax.report.backgrounds import SURFACE, Background
@@ -18,7 +19,6 @@ from munit_jax.report.corona_frames import SINGLES, CoronaSettings, Translate, f
 from munit_jax.report.far_side import Sun, measure_far_side
 from munit_jax.report.html import Cell, Section
 from munit_jax.report.parts import Parts
-from munit_jax.report.results import number_text
 
 
 @dataclass(frozen=True)

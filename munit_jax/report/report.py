@@ -6,11 +6,12 @@ from typing import Any
 
 from munit_jax.metrics.baselines import MOST_TRAINING_FRAMES
 from munit_jax.metrics.definitions import METRICS, PARTS
+from munit_jax.metrics.table import number_text
 from munit_jax.report import html, pictures
 from munit_jax.report.html import Cell, Section
 from munit_jax.report.measurement import COLUMNS, Assessment
 from munit_jax.report.pictures import Picture
-from munit_jax.report.results import RIVALS, number_text
+from munit_jax.report.results import RIVALS
 from munit_jax.sun.constants import SYNODIC_ROTATION_DAYS
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")

@@ -18,10 +18,6 @@ from munit_jax.report.measurement import COLUMNS, Assessment
 OF_EVERY_COLUMN = ("rmse", "correlation", "abs_correlation", "unsigned_flux_bias", "polarity_50")
 OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defined for one
 
-# Of the table that a command ends with.
-SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
-SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
-
 RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that stand to the model in `findings`
 
 # Headlines, with what they are called in a sentence.
@@ -174,21 +170,3 @@ def _deviation(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation over the realisations, NaN where a score is not defined for one of them."""
     finite = np.isfinite(values).all(axis=0)
     return np.where(finite, np.where(finite, values, 0.0).std(axis=0), np.nan)
-
-
-def number_text(value: float | None) -> str:
-    """Return a number as a table shows it; a dash for what is not defined."""
-    if value is None or not np.isfinite(value):
-        return "-"
-    return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
-
-
-def score_table(metrics: Mapping[str, Any]) -> str:
-    """Return the main scores of the disk beside the baselines, a line each."""
-    columns = [*SHOWN_COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
-    lines = [f"{'on the disk':<22}" + "".join(f"{column:>13}" for column in columns)]
-    for name in SHOWN:
-        row = metrics[name]["disk"]
-        cells = ("-" if row[column] is None else f"{row[column]:.3f}" for column in columns)
-        lines.append(f"{name:<22}" + "".join(f"{cell:>13}" for cell in cells))
-    return "\n".join(lines)
