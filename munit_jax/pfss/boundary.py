@@ -11,7 +11,7 @@ rotation between the times of magnetograms is not corrected.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -122,7 +122,7 @@ def combine(
 def radial_views(
     grid: Grid,
     geometries: Sequence[DiskGeometry],
-    magnetograms: Sequence[Float[np.ndarray, "#n _ _"]],
+    magnetograms: Sequence[Float[Any, "#n _ _"]],
     dtype: type[np.floating] = np.float32,
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "lat lon"]]:
     """Return the realisations of several views of the Sun as patches of a map, and their weight.
@@ -189,20 +189,28 @@ def without_monopole(
 
 
 @partial(jax.jit, static_argnames="insertion")
-def disk_boundary(
+def boundary_maps(
     transform: Transform,
-    sampling: DiskSampling,
-    magnetograms: Float[Array, "n y x"],
-    background: Float[Array, "lat lon"],
+    patches: Float[Array, "n lat lon"],
+    weight: Float[Array, "lat lon"],
+    background: Float[Array, "*#n lat lon"],
     insertion: Insertion = "as_is",
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "n"]]:
-    """Return the boundaries of magnetograms of one geometry in a background, and the monopoles that were taken off."""
+    """Return boundary maps without monopole, each patch in a background, and the monopoles that were taken off.
 
-    def boundary(magnetogram: Float[Array, "y x"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
-        patch = radial_patch(sampling, magnetogram)
-        return without_monopole(transform, insert(transform, background, patch, sampling.weight, insertion))
+    Args:
+        transform: of the maps' grid.
+        patches, weight: see `radial_views`.
+        background: B_r of the whole Sun in gauss, one for all or each.
+        insertion: see `insert`.
+    """
 
-    return jax.vmap(boundary)(magnetograms)
+    def boundary(
+        patch: Float[Array, "lat lon"], behind: Float[Array, "lat lon"]
+    ) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
+        return without_monopole(transform, insert(transform, behind, patch, weight, insertion))
+
+    return jax.vmap(boundary)(patches, jnp.broadcast_to(background, patches.shape))
 
 
 def check_finite(field: Float[np.ndarray, "*n lat lon"], name: str) -> None:

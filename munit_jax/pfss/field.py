@@ -95,10 +95,3 @@ def energy_density(
     degree = degrees(transform)
     squared = radial_factor(degree, r, rss) ** 2 + degree * (degree + 1) * tangential_factor(degree, r, rss) ** 2
     return scaled(power(coefficients, coefficients), squared).sum(axis=-1) / (8 * jnp.pi)
-
-
-def spectrum(
-    transform: Transform, coefficients: Complex[Array, "*n m l"], r: float, rss: float = SOURCE_SURFACE
-) -> Float[Array, "*n l"]:
-    """Return the power of B_r by degree at radius r in gauss^2: the sum is the mean of B_r^2 over the sphere."""
-    return scaled(power(coefficients, coefficients), radial_factor(degrees(transform), r, rss) ** 2)

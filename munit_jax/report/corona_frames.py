@@ -19,7 +19,7 @@ from munit_jax.data.context import Past
 from munit_jax.data.datasets import Frames, geometry_of
 from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.metrics.corona import SCORES, check_summary, corona_of, corona_scores, median, self_checks
-from munit_jax.pfss.boundary import INSERTIONS, disk_boundary, sample_disk
+from munit_jax.pfss.boundary import INSERTIONS, boundary_maps, radial_views
 from munit_jax.pfss.field import open_flux, source_surface
 from munit_jax.pfss.harmonics import Grid, Transform, make_transform
 from munit_jax.pfss.model import ModelSettings
@@ -94,11 +94,11 @@ def frame_boundaries(
     geometry, true = geometry_of(frame), frame["magnetogram"][..., 0]
     nothing = np.zeros_like(true)
     singles = np.stack([true, nothing, nothing if another is None else another, -true, realisations.mean(0)])
-    images = jnp.asarray(np.where(on_disk(geometry), np.concatenate([singles, realisations]), 0))
-    sampling = sample_disk(geometry, transform.grid)
+    images = np.where(on_disk(geometry), np.concatenate([singles, realisations]), 0)
+    patches, weight = radial_views(transform.grid, [geometry], [images])
     behind = jnp.asarray(background)
-    as_is, monopole = disk_boundary(transform, sampling, images, behind, "as_is")
-    matched, _ = disk_boundary(transform, sampling, images, behind, "flux_matched")
+    as_is, monopole = boundary_maps(transform, patches, weight, behind, "as_is")
+    matched, _ = boundary_maps(transform, patches, weight, behind, "flux_matched")
     return FrameBoundaries(*jax.device_get((as_is, matched, monopole)))
 
 

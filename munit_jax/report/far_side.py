@@ -18,7 +18,7 @@ from tqdm import tqdm
 from munit_jax.data.context import Magnetogram
 from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.metrics.corona import SCORES, CoronaOf, check_summary, corona_of, corona_scores, median, self_checks
-from munit_jax.pfss.boundary import insert, radial_views, without_monopole, zonal_background
+from munit_jax.pfss.boundary import boundary_maps, radial_views, without_monopole, zonal_background
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import sphere_on_grid
 from munit_jax.report.corona_frames import CoronaSettings, Translate
@@ -75,11 +75,8 @@ def assembled(
     """
     disks = [np.where(on_disk(geometry), images, 0) for geometry, images in zip(geometries, magnetograms, strict=True)]
     patches, weight = radial_views(transform.grid, geometries, disks, transform.solid_angles.dtype.type)
-
-    def boundary(patch: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
-        return without_monopole(transform, insert(transform, zonal_background(patch, weight), patch, weight))[0]
-
-    return jax.vmap(boundary)(patches)
+    behind = jax.vmap(zonal_background, (0, None))(patches, weight)
+    return boundary_maps(transform, patches, weight, behind)[0]
 
 
 def with_last_rotation(
