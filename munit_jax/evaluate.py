@@ -17,7 +17,7 @@ from munit_jax.errors import ConfigError, UserError
 from munit_jax.metrics.table import score_table
 
 if TYPE_CHECKING:
-    from munit_jax.report.corona_frames import CoronaSettings
+    from munit_jax.report.settings import CoronaSettings
 
 FLAGS = flags.FlagValues()
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.", flag_values=FLAGS)
@@ -83,7 +83,8 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.report.evaluation import FOLDER, Settings, evaluate
+    from munit_jax.report.evaluation import FOLDER, evaluate
+    from munit_jax.report.settings import Settings
     from munit_jax.trained_run import open_run
 
     settings = Settings(
@@ -115,7 +116,7 @@ def disk_table(metrics: Mapping[str, Any]) -> str:
 
 def _corona() -> "CoronaSettings":
     from munit_jax.pfss.model import ModelSettings
-    from munit_jax.report.corona_frames import CoronaSettings
+    from munit_jax.report.settings import CoronaSettings
 
     try:
         model = ModelSettings(RSS.value, SEED_RADIUS.value)

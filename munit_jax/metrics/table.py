@@ -4,6 +4,11 @@ import math
 from collections.abc import Iterable, Mapping
 
 
+def plain(name: str) -> str:
+    """Return the name of a score, a column or a part as text."""
+    return name.replace("_", " ")
+
+
 def number_text(value: float | None) -> str:
     """Return a score with three decimals, or four significant digits; a dash where it is not defined."""
     if value is None or not math.isfinite(value):

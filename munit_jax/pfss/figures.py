@@ -1,6 +1,6 @@
 """Pictures of the corona: the boundary, the source surface, open field, wind, and field lines over the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from munit_jax.sun.disk import DiskGeometry, heliographic, observer_to_pixel
 BOUNDARY_RANGE = 30.0  # gauss
 WIND_RANGE = (250.0, 750.0)  # km/s
 OUTWARD, INWARD, CLOSED = "#d1495b", "#2e6fb7", "#9a9a9a"
+POLARITY_COLORS = ListedColormap([INWARD, "#f2f2f2", OUTWARD])
 DPI = 110
 SEEDS_APART = 7.5  # degrees between the lines that are drawn
 VIEW = 300  # pixels of the solar radius in the picture of field lines
@@ -38,12 +39,12 @@ def draw_map(axes: Axes, grid: Grid, values: Float[np.ndarray, "lat lon"], **opt
     return drawn
 
 
-def draw_neutral_lines(axes: Axes, grid: Grid, surfaces: Float[np.ndarray, "n lat lon"]) -> None:
-    """Draw the neutral line of the mean of source-surface maps, and finely those of all."""
-    bundles = [(surface, FINE) for surface in surfaces] if len(surfaces) > 1 else []
-    for surface, width in [*bundles, (surfaces.mean(axis=0), BOLD)]:
-        lines = [line[:, ::-1] for line in neutral_line(grid, surface)]
-        axes.add_collection(LineCollection(lines, colors="black", linewidths=width))
+def draw_neutral_lines(
+    axes: Axes, grid: Grid, surfaces: Iterable[Float[np.ndarray, "lat lon"]], color: str = "black", width: float = BOLD
+) -> None:
+    """Draw the neutral lines of source-surface maps."""
+    lines = [line[:, ::-1] for surface in surfaces for line in neutral_line(grid, surface)]
+    axes.add_collection(LineCollection(lines, colors=color, linewidths=width))
 
 
 def save_figures(folder: Path, models: Models, transform: Transform, settings: ModelSettings, title: str) -> None:
@@ -57,7 +58,9 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
         axes = figure.subplots()
         drawn = draw_map(axes, grid, values, **options)
         if lines:
-            draw_neutral_lines(axes, grid, surfaces)
+            draw_neutral_lines(axes, grid, [surface])
+            if len(surfaces) > 1:
+                draw_neutral_lines(axes, grid, surfaces, width=FINE)
         axes.set_title(title, fontsize=9)
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[-1, 0, 1] if name == "open_field" else None)
         bar.set_label(label)
@@ -85,7 +88,7 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
         polarity.mean(axis=0),
         "open field: mean polarity" if ensemble else "open field: inward, closed, outward",
         lines=True,
-        cmap="RdBu_r" if ensemble else ListedColormap([INWARD, "#f2f2f2", OUTWARD]),
+        cmap="RdBu_r" if ensemble else POLARITY_COLORS,
         norm=Normalize(-1, 1),
     )
     picture(

@@ -6,10 +6,11 @@ from typing import Any
 
 from munit_jax.metrics.baselines import MOST_TRAINING_FRAMES
 from munit_jax.metrics.definitions import METRICS, PARTS
-from munit_jax.metrics.table import number_text
+from munit_jax.metrics.table import number_text, plain
 from munit_jax.report import html, pictures
+from munit_jax.report.held_out import COLUMNS
 from munit_jax.report.html import Cell, Section
-from munit_jax.report.measurement import COLUMNS, Assessment
+from munit_jax.report.measurement import FrameSums
 from munit_jax.report.pictures import Picture
 from munit_jax.report.results import RIVALS
 from munit_jax.sun.constants import SYNODIC_ROTATION_DAYS
@@ -34,7 +35,7 @@ LIMITS = (
 
 def report(
     metrics: Mapping[str, Any],
-    assessment: Assessment,
+    frame_sums: FrameSums,
     findings: Sequence[str],
     shown: Mapping[str, Sequence[Picture]],
     config: Mapping[str, Any],
@@ -44,7 +45,7 @@ def report(
 
     Args:
         metrics: as metrics.json holds them.
-        assessment: the sums that they follow from.
+        frame_sums: from which they follow.
         findings: see `results.findings`.
         shown: frames to draw, by the title of their group.
         config: of the run.
@@ -69,12 +70,12 @@ def report(
             Section(
                 "Generated against true",
                 html.picture(
-                    pictures.scatter_figure(assessment), "Pixels of all frames and realisations; equal on the line."
+                    pictures.scatter_figure(frame_sums), "Pixels of all frames and realisations; equal on the line."
                 ),
             ),
             Section(
                 "Time and activity",
-                html.picture(pictures.time_figure(assessment), "Scores of each frame, beside baselines."),
+                html.picture(pictures.time_figure(frame_sums), "Scores of each frame, beside baselines."),
             ),
             Section(
                 "From the centre to the limb, from east to west",
@@ -83,7 +84,7 @@ def report(
             Section(
                 "Scales and strengths",
                 html.picture(
-                    pictures.structure_figure(assessment, metrics),
+                    pictures.structure_figure(frame_sums, metrics),
                     "Power over the true power, coherence with the true field, and the distribution of the field.",
                 ),
             ),
@@ -106,7 +107,7 @@ def _leakage(run: Mapping[str, Any]) -> str:
 
 def _scores(metrics: Mapping[str, Any]) -> str:
     columns = [*COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
-    names = {column: _plain(column) for column in columns} | {
+    names = {column: plain(column) for column in columns} | {
         "compared": metrics["run"].get("compared_with", {}).get("name", "")
     }
     beside = ["spread", "interval", *(["difference", "its interval"] if "compared" in columns else [])]
@@ -151,13 +152,13 @@ def _strata(metrics: Mapping[str, Any]) -> str:
     columns = ("model", *RIVALS, "persistence")
     rows = [
         [
-            Cell(f"{_title(name)}, {_plain(part)}"),
+            Cell(f"{_title(name)}, {plain(part)}"),
             *(Cell(number_text(metrics[name][part][column])) for column in columns),
         ]
         for name in BY_STRATUM
         for part in STRATA_SHOWN
     ]
-    return html.table(["score", *map(_plain, columns)], rows)
+    return html.table(["score", *map(plain, columns)], rows)
 
 
 def _ensemble(metrics: Mapping[str, Any]) -> str:
@@ -202,7 +203,7 @@ def _run(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         named |= (
             {f"{name}, {key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
         )
-    rows = [[Cell(_plain(name)), Cell(_text(value), "text")] for name, value in named.items()]
+    rows = [[Cell(plain(name)), Cell(_text(value), "text")] for name, value in named.items()]
     note = f"Baselines were learnt on at most {MOST_TRAINING_FRAMES} frames of the training split."
     return (
         html.table(["", ""], rows)
@@ -213,11 +214,7 @@ def _run(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 def _title(name: str, part: str = "disk") -> str:
     unit = f" ({METRICS[name].unit})" if METRICS[name].unit else ""
-    return _plain(name) + unit + ("" if part == "disk" else f", {_plain(part)}")
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+    return plain(name) + unit + ("" if part == "disk" else f", {plain(part)}")
 
 
 def _text(value: Any) -> str:
