@@ -1,9 +1,9 @@
-"""Tell how wrong the magnetograms of a run are: on the disk, and in the corona.
+"""Evaluate a run's magnetograms: on the disk, and in the corona.
 
     python -m munit_jax.evaluate --workdir=RUN
     python -m munit_jax.evaluate --workdir=RUN --corona
 
-docs/evaluate.md tells what the scores are and what the outputs hold.
+See docs/evaluate.md for the scores and the outputs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ CHECKPOINT = flags.DEFINE_string(
 COMPARE = flags.DEFINE_string(
     "compare",
     None,
-    "The folder of another run on the same dataset, whose best checkpoint stands beside, on the disk.",
+    "The folder of another run on the same dataset, whose best checkpoint is compared, on the disk.",
     flag_values=FLAGS,
 )
 SHOW = flags.DEFINE_multi_string(
@@ -67,7 +67,7 @@ BACKGROUND = flags.DEFINE_multi_string(
 LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the corona's spherical harmonics.", flag_values=FLAGS)
 RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.", flag_values=FLAGS)
 SEED_RADIUS = flags.DEFINE_float(
-    "seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.", flag_values=FLAGS
+    "seed_radius", 1.0, "Where lines of the open-field map start, in solar radii.", flag_values=FLAGS
 )
 ROWS = flags.DEFINE_integer("rows", 180, "Rows of the corona's maps, half as many as columns.", flag_values=FLAGS)
 CONVOLUTION = command_line.define_convolution(FLAGS)

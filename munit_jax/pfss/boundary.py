@@ -24,7 +24,7 @@ from munit_jax.sun.disk import DiskGeometry, heliographic_to_observer, observer_
 LEAST_MU = 0.2  # cosine of the angle to the vertical below which pixels are not used
 FULL_MU = 0.35  # above which they count fully
 SAMPLES = 3  # points along each side of a cell; a single one would alias the noise of the pixels
-LEAST_SEEN = 0.1  # of a parallel, for its mean to stand for the rest of it
+LEAST_SEEN = 0.1  # of a parallel, for its mean to fill the rest of it
 STRIP_POWER = 4  # of the cosine of the distance from the central meridian (as GONG's synoptic maps weigh)
 OVER_THE_POLE = 1e-4  # what that is at least, since an observer off the equator sees beyond 90 degrees there
 
@@ -111,8 +111,7 @@ def combine(
     Args:
         patches: radial fields.
         weights: of their cells, see `DiskSampling`.
-        preference: what the mean is weighed with beside: `meridian_weight`, for several vantage points at one time as
-            for a series in time, since the middle of a view is seen best.
+        preference: further weights of the mean, `meridian_weight`, since the middle of a view is seen best.
     """
     share = weights * preference
     share = share / jnp.maximum(share.sum(axis=0, keepdims=True), jnp.finfo(share.dtype).tiny)

@@ -17,7 +17,7 @@ from munit_jax.pfss.harmonics import Transform, analysis, degrees, mean_over_sph
 from munit_jax.sun.constants import SOLAR_RADIUS_CM
 
 SOURCE_SURFACE = 2.5  # solar radii (Hoeksema, Wilcox & Scherrer 1983)
-ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii at which energies are told
+ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii of the energy densities
 
 
 def radial_factor(

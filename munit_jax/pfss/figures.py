@@ -134,7 +134,7 @@ def draw_field_lines(
     lines = np.asarray(course(volume, points.astype(smooth.dtype), along))
     opened = np.linalg.norm(lines[-1], axis=-1) > (1 + settings.rss) / 2
     _draw_disk(axes, transform.grid, boundary, geometry)
-    for k in np.argsort(_towards(geometry, lines).max(axis=0)):
+    for k in np.argsort(_observer_axes(geometry, lines)[0].max(axis=0)):
         colour = CLOSED if not opened[k] else OUTWARD if along[k] > 0 else INWARD
         axes.plot(*_on_sky(geometry, lines[:, k]), color=colour, lw=0.7)
     middle, reach = geometry.centre[0], VIEW_REACH * VIEW
@@ -177,10 +177,6 @@ def _observer_axes(geometry: DiskGeometry, lines: Float[np.ndarray, "*n 3"]) -> 
     turn = np.deg2rad(geometry.l0)
     x, y, z = np.moveaxis(lines, -1, 0)
     return x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn), z
-
-
-def _towards(geometry: DiskGeometry, lines: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
-    return _observer_axes(geometry, lines)[0]
 
 
 def _on_sky(

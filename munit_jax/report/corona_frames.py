@@ -108,7 +108,7 @@ def measure_coronae(
     Args:
         inputs: the split and the model.
         numbers: which of its frames.
-        others: for each, the frame that stands for another day.
+        others: for each, the frame of another day.
         partial_sums: where the scores of frames are kept.
     """
     frames, settings = inputs.frames, inputs.settings

@@ -17,9 +17,9 @@ from munit_jax.data.datasets import dataset_statistics, format_time, geometry_of
 from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.errors import DataError, WorkdirError
 from munit_jax.files import write_json, write_text
-from munit_jax.report.backgrounds import SURFACE, Background, open_background
-from munit_jax.report.corona_frames import Translate
-from munit_jax.report.corona_section import CoronaInputs, CoronaResult, measure_corona
+from munit_jax.report.backgrounds import SURFACE, open_background
+from munit_jax.report.corona_frames import CoronaInputs, Translate
+from munit_jax.report.corona_section import measure_corona
 from munit_jax.report.held_out import HeldOutFrames, data_of, open_frames, open_held_out
 from munit_jax.report.measurement import FrameSums, make_measure, measure_frames
 from munit_jax.report.partial_sums import PartialSums
@@ -59,7 +59,7 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
     """
     held_out = open_held_out(run, settings)
     of_compared = None if compared is None else open_held_out(compared, settings, held_out)
-    background = None if settings.corona is None else _background(held_out, settings)
+    inputs = _corona_inputs(run, held_out, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -67,7 +67,7 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
     partial = folder / PARTIAL
     frame_sums = _measure(run, held_out, settings, partial)
     other = None if compared is None or of_compared is None else _measure(compared, of_compared, settings, partial)
-    corona = None if background is None else _corona(run, held_out, settings, background, partial)
+    corona = None if inputs is None else measure_corona(inputs, partial, _identity(run, held_out, settings))
     logger.info("scores, resampling and pictures")
     metrics = metrics_json(frame_sums, _about(run, held_out, settings, compared), settings.seed, other)
     sentences, sections = findings(frame_sums, metrics, settings.seed), []
@@ -84,13 +84,16 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
     return metrics
 
 
-def _background(held_out: HeldOutFrames, settings: Settings) -> Background:
-    assert settings.corona is not None
-    if len(held_out.frames) < 2:
-        raise DataError(
-            f"{held_out.frames.name} has one frame in the split {held_out.frames.split}: the corona needs two"
-        )
-    return open_background(settings.background, settings.corona.transform.grid, held_out.frames)
+def _corona_inputs(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> CoronaInputs | None:
+    frames, corona = held_out.frames, settings.corona
+    if corona is None:
+        return None
+    if len(frames) < 2:
+        raise DataError(f"{frames.name} has one frame in the split {frames.split}: the corona needs two")
+    background = open_background(settings.background, corona.transform.grid, frames)
+    truth = (SURFACE,) if frames.config.source == "synthetic" else ()
+    frames = open_frames(data_of(run, settings), settings.split, *truth)
+    return CoronaInputs(frames, _realisations(run, settings), held_out.past, corona, background)
 
 
 def _identity(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> dict[str, Any]:
@@ -134,16 +137,6 @@ def _realisations(run: TrainedRun, settings: Settings) -> Translate:
         return np.asarray(run.translate(euv[None], styles, contexts, a_pass=a_pass))[0, ..., 0]
 
     return of_image
-
-
-def _corona(
-    run: TrainedRun, held_out: HeldOutFrames, settings: Settings, background: Background, folder: Path
-) -> CoronaResult:
-    assert settings.corona is not None
-    truth = (SURFACE,) if held_out.frames.config.source == "synthetic" else ()
-    frames = open_frames(data_of(run, settings), settings.split, *truth)
-    inputs = CoronaInputs(frames, _realisations(run, settings), held_out.past, settings.corona, background)
-    return measure_corona(inputs, folder, _identity(run, held_out, settings))
 
 
 def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compared: TrainedRun | None) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from munit_jax.report.settings import Settings
 from munit_jax.sun.constants import SOLAR_RADIUS_CM
 from munit_jax.trained_run import TrainedRun
 
-# Single magnetograms beside the realisations. `model_mean`: their mean; `model_own_style`: the translation with the
-# style of the true magnetogram, a bound for what a style can do, not a prediction.
+# Single magnetograms, scored too. `model_mean`: the mean of the realisations; `model_own_style`: the translation with
+# the style of the true magnetogram, a bound for what a style can do, not a prediction.
 SINGLES = ("model_mean", "model_own_style", *BASELINES)
 COLUMNS = ("model", *SINGLES)
 

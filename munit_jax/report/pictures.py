@@ -173,7 +173,7 @@ def place_figure(metrics: Mapping[str, Any]) -> Figure:
     for row, name in zip(grid, BY_PLACE, strict=True):
         for axes, (parts, places) in zip(row, sides, strict=True):
             for column in columns:
-                values = [np.nan if (v := metrics[name][part].get(column)) is None else v for part in parts]
+                values = np.array([metrics[name][part].get(column) for part in parts], float)  # NaN for None
                 if np.isfinite(values).any():
                     axes.plot(places, values, ".-", c=COLORS[column], label=plain(column))
             axes.grid(alpha=0.3)
@@ -192,7 +192,7 @@ def structure_figure(frame_sums: FrameSums, metrics: Mapping[str, Any]) -> Figur
     names = [band.replace("_to_", "-").replace("_px", " px").replace("over_", "> ") for band in BANDS]
     for axes, name, label in ((power, "power_ratio", "power / true power"), (coherence, "coherence", "coherence")):
         for column in ("model", "model_mean", "persistence", "shuffled"):
-            values = [np.nan if (v := metrics[name][band][column]) is None else v for band in BANDS]
+            values = np.array([metrics[name][band][column] for band in BANDS], float)  # NaN for None
             axes.plot(names, values, "o-", ms=3, c=COLORS[column], label=plain(column))
         axes.axhline(1, c="k", lw=0.5)
         axes.set(ylabel=label, xlabel="wavelength")

@@ -1,8 +1,10 @@
-"""The report of an evaluation: what the figures are, what they say in words, and what they do not."""
+"""The HTML report of an evaluation: conclusions, scores, pictures, limits."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from munit_jax.metrics.baselines import MOST_TRAINING_FRAMES
 from munit_jax.metrics.definitions import METRICS, PARTS
@@ -22,14 +24,14 @@ LIMITS = (
     "Polarity: EUV emission does not depend on the sign of the field. Signs of a realisation are a guess, whatever the "
     "correlation of |B|; a strong field of the wrong sign is twice as wrong as none.",
     "Persistence and the shuffled date are real magnetograms, which the far side has not; the EUV proxy is what the "
-    "EUV image tells of |B| without any network.",
+    "EUV image says of |B| without any network.",
     "An empty magnetogram has a high SSIM and PSNR, and a low RMSE: most of the disk is quiet. Look at the difference "
     "to the zero column, not at the figure.",
-    "active_regions and quiet_sun are told by the true field of the pixel itself: fields there look too weak and too "
+    "active_regions and quiet_sun are chosen by the true field of the pixel itself: fields there look too weak and too "
     "strong respectively, even in a calibrated ensemble.",
-    "Intervals are for other dates of the same kind of data, resampled in blocks of half a rotation; they do not tell "
-    "how the run would do in another cycle, or if it were trained again.",
-    "A pixel score does not tell what the corona would look like; --corona does.",
+    "Intervals are for other dates of the same kind of data, resampled in blocks of half a rotation, not for "
+    "another cycle or another training.",
+    "Pixel scores say little about the corona; --corona measures it.",
 )
 
 
@@ -56,9 +58,9 @@ def report(
         f"{run['frames']} frames of the {run['split']} split of {run['dataset']}, {run['first']} to {run['last']}; "
         f"{run['samples']} realisations each; step {run['step']}, the moving average of the generators."
     )
-    frames = "".join(
-        html.picture(pictures.frames_figure(group, channel), title) for title, group in shown.items() if group
-    )
+    groups = {title: pictures.frames_figure(group, channel) for title, group in shown.items() if group}
+    scatter = "Pixels of all frames and realisations; equal on the line."
+    scales = "Power over the true power, coherence with the true field, and the distribution of the field."
     return html.page(
         f"How wrong is {run['name']} on the disk?",
         introduction,
@@ -66,34 +68,25 @@ def report(
             Section("In words", html.bullets([*findings, *metrics["ensemble"]["verdict"]])),
             Section("Scores", _scores(metrics)),
             Section("By part of the disk", _strata(metrics)),
-            Section("Frames", frames),
-            Section(
-                "Generated against true",
-                html.picture(
-                    pictures.scatter_figure(frame_sums), "Pixels of all frames and realisations; equal on the line."
-                ),
-            ),
-            Section(
-                "Time and activity",
-                html.picture(pictures.time_figure(frame_sums), "Scores of each frame, beside baselines."),
-            ),
-            Section(
+            Section("Frames", "".join(html.picture(figure, title) for title, figure in groups.items())),
+            _picture("Generated against true", pictures.scatter_figure(frame_sums), scatter),
+            _picture("Time and activity", pictures.time_figure(frame_sums), "Scores of each frame, with baselines."),
+            _picture(
                 "From the centre to the limb, from east to west",
-                html.picture(pictures.place_figure(metrics), "Scores of all frames by the place of the pixel."),
+                pictures.place_figure(metrics),
+                "Scores of all frames by the place of the pixel.",
             ),
-            Section(
-                "Scales and strengths",
-                html.picture(
-                    pictures.structure_figure(frame_sums, metrics),
-                    "Power over the true power, coherence with the true field, and the distribution of the field.",
-                ),
-            ),
+            _picture("Scales and strengths", pictures.structure_figure(frame_sums, metrics), scales),
             Section("Realisations", _ensemble(metrics)),
             *more,
             Section("Limits", html.bullets([*LIMITS, _leakage(run)])),
             Section("Run and data", _run(run, config)),
         ],
     )
+
+
+def _picture(title: str, figure: Figure, caption: str) -> Section:
+    return Section(title, html.picture(figure, caption))
 
 
 def _leakage(run: Mapping[str, Any]) -> str:
@@ -110,7 +103,7 @@ def _scores(metrics: Mapping[str, Any]) -> str:
     names = {column: plain(column) for column in columns} | {
         "compared": metrics["run"].get("compared_with", {}).get("name", "")
     }
-    beside = ["spread", "interval", *(["difference", "its interval"] if "compared" in columns else [])]
+    more = ["spread", "interval", *(["difference", "its interval"] if "compared" in columns else [])]
     rows = []
     for name, metric in METRICS.items():
         for part in PARTS[metric.over] if metric.over == "bands" else ("disk",):
@@ -133,7 +126,7 @@ def _scores(metrics: Mapping[str, Any]) -> str:
         "score among the realisations. interval: 95 % for other dates. Bold: the best of the model and of what can be "
         "known without a magnetogram (zero, mean, shuffled, EUV proxy); red: the model is behind. Dashes: not defined."
     )
-    head = ["score", *(names[column] for column in columns), *beside, "meaning"]
+    head = ["score", *(names[column] for column in columns), *more, "meaning"]
     return f'<p class="note">{html.escape(note)}</p>' + html.table(head, rows)
 
 

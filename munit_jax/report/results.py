@@ -1,4 +1,4 @@
-"""The figures of an evaluation: metrics.json and frames.csv, out of the sums over frames."""
+"""The scores of an evaluation from the sums over frames: metrics.json, frames.csv and the conclusions."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from munit_jax.report.measurement import FrameSums
 OF_EVERY_COLUMN = ("rmse", "correlation", "abs_correlation", "unsigned_flux_bias", "polarity_50")
 OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defined for one
 
-RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that stand to the model in `findings`
+RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that `findings` compares the model with
 
 # Headlines, with what they are called in a sentence.
 HEADLINES = {
@@ -37,8 +37,8 @@ def metrics_json(
 ) -> dict[str, Any]:
     """Return what metrics.json holds: {metric: {part: {column: value}}}, `ensemble` and `run`.
 
-    Beside the columns stand, for the model, `spread`, the standard deviation of the score among the realisations, each
-    pooled over the frames, and `interval`, 95 % by resampling blocks of time. A second run adds `compared`,
+    The model has `spread` too, the standard deviation of the score among the realisations, each pooled over the frames,
+    and `interval`, 95 % by resampling blocks of time. A second run adds `compared`,
     `difference` (the model less the other) and `difference_interval`. What is not defined is None.
 
     Args:
@@ -52,16 +52,16 @@ def metrics_json(
     columns = {column: scores(pooled(sums.of(column))) for column in COLUMNS}
     spread = {name: _deviation(x) for name, x in scores({k: x.sum(axis=0) for k, x in model.items()}).items()}
     spread["crps"][:] = np.nan  # it is of all realisations
-    beside: dict[str, dict[str, Any]] = {"spread": spread, "interval": intervals(model, blocks, seed)}
+    more: dict[str, dict[str, Any]] = {"spread": spread, "interval": intervals(model, blocks, seed)}
     if compared is not None:
         other = compared.of("model")
         columns["compared"] = scores(pooled(other))
         with np.errstate(invalid="ignore"):  # two perfect PSNR are both infinite
-            beside["difference"] = {name: columns["model"][name] - columns["compared"][name] for name in METRICS}
-        beside["difference_interval"] = paired_intervals(model, other, blocks, seed)
+            more["difference"] = {name: columns["model"][name] - columns["compared"][name] for name in METRICS}
+        more["difference_interval"] = paired_intervals(model, other, blocks, seed)
     result: dict[str, Any] = {
         name: {
-            part: {column: of[name][k] for column, of in (columns | beside).items()}
+            part: {column: of[name][k] for column, of in (columns | more).items()}
             for k, part in enumerate(PARTS[metric.over])
         }
         for name, metric in METRICS.items()
@@ -121,9 +121,9 @@ def frames_csv(sums: FrameSums) -> str:
 
 
 def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str]:
-    """Say in words how the model stands to the best of the baselines in the main scores.
+    """Return sentences that compare the model with the best of the baselines in the main scores.
 
-    Persistence stands apart: it needs the magnetogram of a day before, which the far side has not.
+    Persistence comes apart: it needs the magnetogram of a day before, which the far side has not.
     """
     model, blocks = sums.of("model"), blocks_of(sums.times)
     differences = {rival: paired_intervals(model, sums.of(rival), blocks, seed) for rival in RIVALS}
