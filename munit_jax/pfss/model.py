@@ -60,9 +60,7 @@ class Corona(NamedTuple):
         source_surface: B_r at the source surface in gauss.
         open_flux: unsigned flux through it in maxwell.
         polarity: of the field lines through each cell at the seeds' radius: 1 or -1 where open, 0 where closed.
-        end_latitude, end_longitude: where those lines end, on the surface or the source surface.
-        open_share: part of each cell that is open, finer than `polarity` where the flux is.
-        open_area_fraction: of the sphere at the seeds' radius.
+        open_area_fraction: of the sphere at the seeds' radius, see `open_share`.
         self_check: unsigned flux through the open area over the open flux, less 1: they should be equal.
         foot_latitude, foot_longitude: footpoints on the surface of the lines through each cell of the source surface;
             NaN where a line was not followed to the surface.
@@ -74,9 +72,6 @@ class Corona(NamedTuple):
     source_surface: Float[Array, "lat lon"]
     open_flux: Float[Array, ""]
     polarity: Int[Array, "lat lon"]
-    end_latitude: Float[Array, "lat lon"]
-    end_longitude: Float[Array, "lat lon"]
-    open_share: Float[Array, "lat lon"]
     open_area_fraction: Float[Array, ""]
     self_check: Float[Array, ""]
     foot_latitude: Float[Array, "lat lon"]
@@ -105,8 +100,8 @@ def cell_points(transform: Transform, radius: float | Float[Array, ""]) -> Float
 @jax.jit
 def open_field(
     transform: Transform, volume: FieldGrid, radial: Float[Array, "lat lon"], radius: float | Float[Array, ""] = 1.0
-) -> tuple[Int[Array, "lat lon"], Float[Array, "lat lon"], Float[Array, "lat lon"]]:
-    """Return the polarity of each field line, 0 where it is closed, and the latitude and longitude where it ends.
+) -> Int[Array, "lat lon"]:
+    """Return the polarity of the field line through each cell, 0 where it is closed.
 
     Args:
         transform: the tables.
@@ -116,9 +111,7 @@ def open_field(
     """
     upward = jnp.where(radial < 0, -1, 1).astype(radial.dtype)
     ends = trace(volume, cell_points(transform, radius), upward.ravel())
-    latitude, longitude = latitude_longitude(ends.points)
-    polarity = jnp.where(ends.outer.reshape(radial.shape), upward, 0).astype(jnp.int8)
-    return polarity, latitude.reshape(radial.shape), longitude.reshape(radial.shape)
+    return jnp.where(ends.outer.reshape(radial.shape), upward, 0).astype(jnp.int8)
 
 
 @jax.jit
@@ -220,7 +213,7 @@ def model_corona(
     surface = radial_field(transform, coefficients, rss, rss)
     radial = radial_field(transform, coefficients, seed_radius, rss)
     volume = corona_grid(transform, coefficients, rss)
-    polarity, end_latitude, end_longitude = open_field(transform, volume, radial, seed_radius)
+    polarity = open_field(transform, volume, radial, seed_radius)
     foot_latitude, foot_longitude, expansion = footpoints(transform, volume, surface)
     is_open = polarity != 0
     flux = mean_over_sphere(transform, jnp.abs(surface)) * rss**2
@@ -232,9 +225,6 @@ def model_corona(
         source_surface=surface,
         open_flux=open_flux(transform, surface, rss),
         polarity=polarity,
-        end_latitude=end_latitude,
-        end_longitude=end_longitude,
-        open_share=share,
         open_area_fraction=mean_over_sphere(transform, share),
         self_check=through_open_area / flux - 1,
         foot_latitude=foot_latitude,

@@ -16,6 +16,7 @@ from munit_jax.data.context import Past
 from munit_jax.data.datasets import dataset_statistics, format_time, geometry_of, spaced
 from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.errors import DataError, WorkdirError
+from munit_jax.figures import FrameImages
 from munit_jax.files import write_json, write_text
 from munit_jax.report.backgrounds import SURFACE, open_background
 from munit_jax.report.corona_frames import CoronaInputs, Translate
@@ -23,7 +24,7 @@ from munit_jax.report.corona_section import measure_corona
 from munit_jax.report.held_out import HeldOutFrames, data_of, open_frames, open_held_out
 from munit_jax.report.measurement import FrameSums, make_measure, measure_frames
 from munit_jax.report.partial_sums import PartialSums
-from munit_jax.report.pictures import Picture, worst
+from munit_jax.report.pictures import worst
 from munit_jax.report.report import report
 from munit_jax.report.results import findings, frames_csv, metrics_json, per_frame, without_nan
 from munit_jax.report.settings import Settings
@@ -180,7 +181,7 @@ def days_to_training(times: Sequence[int] | np.ndarray, training: Sequence[int])
 
 def _shown(
     run: TrainedRun, held_out: HeldOutFrames, settings: Settings, frame_sums: FrameSums
-) -> dict[str, list[Picture]]:
+) -> dict[str, list[FrameImages]]:
     """Translate again the frames that are drawn."""
     scores = per_frame(frame_sums, "model")[WORST_BY]
     chosen = [int(np.abs(held_out.times - _seconds(time)).argmin()) for time in settings.show]
@@ -190,11 +191,11 @@ def _shown(
     }
     realisations = _realisations(run, settings)
 
-    def draw(k: int) -> Picture:
+    def draw(k: int) -> FrameImages:
         frame = held_out.frames[held_out.numbers[k]]
         made = realisations(frame["euv"], geometry_of(frame), int(frame["time"]), held_out.past, SCORED_GAP)
         label = f"{format_time(frame['time'])[:16]}\n|B| correlation {scores[k]:.2f}"
-        return Picture(label, frame["euv"][..., 0], frame["magnetogram"][..., 0], made, geometry_of(frame))
+        return FrameImages(label, frame["euv"][..., 0], frame["magnetogram"][..., 0], made, geometry_of(frame))
 
     return {title: [draw(int(k)) for k in numbers] for title, numbers in groups.items()}
 

@@ -1,7 +1,6 @@
-"""The pictures of an evaluation: frames, and what the scores depend on."""
+"""The pictures of an evaluation: scores against time, place, scale and spread."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ from jaxtyping import Float, Int
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from munit_jax.figures import OFF_DISK, draw_difference, draw_euv, draw_grid, draw_hmi
 from munit_jax.metrics.ensemble import JOINT_EDGES
 from munit_jax.metrics.strata import LONGITUDE_EDGES, LONGITUDE_STEP, MU_EDGES, MU_STEP
 from munit_jax.metrics.structure import BANDS, EDGES
@@ -17,10 +15,7 @@ from munit_jax.metrics.table import plain
 from munit_jax.report.measurement import FrameSums
 from munit_jax.report.results import per_frame, pooled
 from munit_jax.sun.constants import DAY
-from munit_jax.sun.disk import DiskGeometry, on_disk
 
-REALISATIONS = 4  # of a frame in a picture
-SPREAD_RANGE = (0.5, 100.0)  # gauss
 GAP = 5 * DAY  # seconds: a line does not bridge more
 COLORS = {
     "model": "#c0392b",
@@ -40,66 +35,6 @@ LABELS = {
     "correlation": "signed correlation",
     "polarity_50": "right signs above 50 G",
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A frame to be drawn.
-
-    Attributes:
-        label: its time, and why it is shown.
-        euv: in DN/s, one channel.
-        true: in gauss.
-        realisations: in gauss.
-        geometry: of the frame.
-    """
-
-    label: str
-    euv: Float[np.ndarray, "h w"]
-    true: Float[np.ndarray, "h w"]
-    realisations: Float[np.ndarray, "n h w"]
-    geometry: DiskGeometry
-
-
-def frames_figure(pictures: Sequence[Picture], channel: str) -> Figure:
-    """Draw a row a frame: input, truth, mean and spread of realisations, four of them, and the error in log scale."""
-    shown = min(REALISATIONS, len(pictures[0].realisations))
-    columns = 5 + shown
-    figure = Figure(figsize=(1.9 * columns, 2.05 * len(pictures) + 0.9), layout="compressed")
-    grid = figure.subplots(len(pictures), columns, squeeze=False)
-    drawn: dict[str, Any] = {}
-    for row, picture in zip(grid, pictures, strict=True):
-        disk = on_disk(picture.geometry)
-        mean, spread = picture.realisations.mean(axis=0), picture.realisations.std(axis=0)
-        draw_euv(row[0], picture.euv, channel)
-        for axes, field in zip(row[1:-2], (picture.true, mean, *picture.realisations), strict=False):
-            drawn["field"] = draw_hmi(axes, np.where(disk, field, np.nan))
-        row[-2].set(xticks=[], yticks=[])
-        drawn["spread"] = row[-2].imshow(
-            np.where(disk, spread, np.nan),
-            origin="lower",
-            cmap="viridis",
-            norm=LogNorm(*SPREAD_RANGE),
-            interpolation="nearest",
-        )
-        drawn["error"] = draw_difference(row[-1], np.where(disk, mean, np.nan), picture.true)
-        row[0].set_ylabel(picture.label, fontsize=8)
-        for axes in row:
-            axes.set_facecolor(OFF_DISK)
-            draw_grid(axes, picture.geometry)
-    realisations = [f"realisation {k + 1}" for k in range(shown)]
-    names = [f"EUV {int(channel)} Å", "true", "mean", *realisations, "spread", "|mean - true|"]
-    for axes, name in zip(grid[0], names, strict=True):
-        axes.set_title(name, fontsize=9)
-    for name, axes, label, aspect in (
-        ("field", grid[:, 1:-2], "line-of-sight field (G)", 70),
-        ("spread", grid[:, -2:-1], "G", 10),
-        ("error", grid[:, -1:], "G", 10),
-    ):
-        bar = figure.colorbar(drawn[name], ax=list(axes.flat), location="bottom", fraction=0.05, aspect=aspect)
-        bar.set_label(label, fontsize=8)
-        bar.ax.tick_params(labelsize=7)
-    return figure
 
 
 def scatter_figure(frame_sums: FrameSums) -> Figure:

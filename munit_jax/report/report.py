@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from munit_jax.figures import FrameImages, frames_figure
 from munit_jax.metrics.baselines import MOST_TRAINING_FRAMES
 from munit_jax.metrics.definitions import METRICS, PARTS
 from munit_jax.metrics.table import number_text, plain
@@ -13,7 +14,6 @@ from munit_jax.report import html, pictures
 from munit_jax.report.held_out import COLUMNS
 from munit_jax.report.html import Cell, Section
 from munit_jax.report.measurement import FrameSums
-from munit_jax.report.pictures import Picture
 from munit_jax.report.results import RIVALS
 from munit_jax.sun.constants import SYNODIC_ROTATION_DAYS
 
@@ -39,7 +39,7 @@ def report(
     metrics: Mapping[str, Any],
     frame_sums: FrameSums,
     findings: Sequence[str],
-    shown: Mapping[str, Sequence[Picture]],
+    shown: Mapping[str, Sequence[FrameImages]],
     config: Mapping[str, Any],
     more: Sequence[Section] = (),
 ) -> str:
@@ -58,7 +58,7 @@ def report(
         f"{run['frames']} frames of the {run['split']} split of {run['dataset']}, {run['first']} to {run['last']}; "
         f"{run['samples']} realisations each; step {run['step']}, the moving average of the generators."
     )
-    groups = {title: pictures.frames_figure(group, channel) for title, group in shown.items() if group}
+    groups = {title: frames_figure(group, channel) for title, group in shown.items() if group}
     scatter = "Pixels of all frames and realisations; equal on the line."
     scales = "Power over the true power, coherence with the true field, and the distribution of the field."
     return html.page(

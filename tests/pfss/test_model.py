@@ -49,8 +49,6 @@ def test_polarity_of_the_dipole(dipole, transform):
     assert (polarity[latitude > 41] == 1).all()  # down to 49 degrees of colatitude
     assert (polarity[latitude < -41] == -1).all()
     assert (polarity[np.abs(latitude) < 39] == 0).all()
-    south = np.argmin(np.abs(latitude + 19.5))
-    assert (np.asarray(dipole.end_latitude)[south] > 0).all()  # closed, from the south to the north
 
 
 def test_wind_of_the_dipole(dipole, transform, cell):
