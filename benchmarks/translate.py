@@ -32,10 +32,10 @@ from train_step import processor, spread
 from configs import aia193
 from munit_jax.config import parse
 from munit_jax.files import write_json
+from munit_jax.instruments.telescope import Preparation
 from munit_jax.networks.munit import init_generators
 from munit_jax.trained_run import TrainedRun, open_run
 from munit_jax.training.checkpoints import Checkpoints
-from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation

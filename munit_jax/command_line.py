@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -175,11 +175,22 @@ def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
         raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
     found = set()
     for pattern in patterns:
-        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
+        # A link that leads nowhere is kept, to be refused by its name.
+        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if not path.is_dir()]
         if not paths:
             raise UserError(f"no file matches --{flag}='{pattern}'")
         found.update(paths)
     return sorted(found)
+
+
+def score_table(title: str, rows: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Return scores as text: a line a score, a column a magnetogram; a dash for what is not defined."""
+    columns = list(next(iter(rows.values())))
+    lines = [f"{title:<22}" + "".join(f"{column:>13}" for column in columns)]
+    for name, row in rows.items():
+        cells = ("-" if value is None else f"{value:.3f}" for value in row.values())
+        lines.append(f"{name:<22}" + "".join(f"{cell:>13}" for cell in cells))
+    return "\n".join(lines)
 
 
 def _fail(message: str) -> NoReturn:

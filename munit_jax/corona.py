@@ -127,7 +127,13 @@ def _boundaries(
 
     synoptic = None if whole is None else read_synoptic(whole)
     if synoptic is not None and synoptic.filled:
-        command_line.logger.info("%s: %d missing values at the poles were filled", synoptic.name, synoptic.filled)
+        command_line.logger.warning(
+            "%s: %d missing values beyond 60 degrees of latitude (%.1f %% of the Sun) are filled with the mean of the "
+            "nearest rows",
+            synoptic.name,
+            synoptic.filled,
+            100 * synoptic.filled_share,
+        )
     if synoptic is not None and not magnetograms:
         return [synoptic_boundaries(synoptic, transform)], synoptic.date
     disks = [read_magnetogram(path) for path in magnetograms]

@@ -6,15 +6,14 @@
 See docs/evaluate.md for the scores and the outputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
-from munit_jax.metrics.table import score_table
 
 if TYPE_CHECKING:
     from munit_jax.report.settings import CoronaSettings
@@ -73,10 +72,6 @@ ROWS = flags.DEFINE_integer("rows", 180, "Rows of the corona's maps, half as man
 CONVOLUTION = command_line.define_convolution(FLAGS)
 COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
 
-# Of the table at the end; RMSE, MAE and CRPS in gauss.
-SCORES = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
-COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
-
 
 def main(_: Sequence[str]) -> None:
     """Evaluate as the flags say."""
@@ -84,6 +79,7 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.report.evaluation import FOLDER, evaluate
+    from munit_jax.report.results import metrics_table
     from munit_jax.report.settings import Settings
     from munit_jax.trained_run import open_run
 
@@ -103,15 +99,7 @@ def main(_: Sequence[str]) -> None:
     other = open_run(Path(COMPARE.value), convolution=CONVOLUTION.value) if COMPARE.value else None
     output = Path(OUTPUT.value) if OUTPUT.value else workdir / FOLDER
     metrics = evaluate(run, settings, output, other)
-    command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", disk_table(metrics), output)
-
-
-def disk_table(metrics: Mapping[str, Any]) -> str:
-    """Return the main scores of metrics.json on the disk with those of the baselines."""
-    columns = [*COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
-    return score_table(
-        "on the disk", SCORES, {column: {name: metrics[name]["disk"][column] for name in SCORES} for column in columns}
-    )
+    command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", metrics_table(metrics), output)
 
 
 def _corona() -> "CoronaSettings":

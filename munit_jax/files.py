@@ -5,7 +5,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from astropy.io import fits  # which takes half a second to import
 
 
 @contextmanager
@@ -14,6 +17,12 @@ def whole(path: Path) -> Iterator[Path]:
     partial = path.with_name(path.name + ".partial")
     yield partial
     os.replace(partial, path)
+
+
+def write_fits(path: Path, hdus: "fits.HDUList") -> None:
+    """Write a FITS file with checksums."""
+    with whole(path) as partial, partial.open("wb") as file:
+        hdus.writeto(file, checksum=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.training.checkpoints import load_generators, sha256
 from munit_jax.training.objectives import Objective
 from munit_jax.training.settings import RunConfig
+from munit_jax.training.step import style_keys
 from munit_jax.translator import PIXELS_A_PASS, Translator
 
 
@@ -110,7 +111,7 @@ class TrainedRun:
 
     def random_styles(self, seed: int, count: int) -> StyleCode:
         """Return `count` styles drawn from N(0, s^2 I), s the run's `style_spread`, the same for a seed and a count."""
-        return draw_style(self.architecture, jax.random.key(seed), count, self.config.run.style_spread)
+        return draw_style(self.architecture, style_keys(jax.random.key(seed)).run, count, self.config.run.style_spread)
 
     def mean_style(self) -> StyleCode:
         """Return the mean of the styles' prior, the zero vector, as one style."""

@@ -70,6 +70,12 @@ LAST_SEEN = flags.DEFINE_multi_string(
 RESUME = flags.DEFINE_bool(
     "resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.", flag_values=FLAGS
 )
+FORCE = flags.DEFINE_bool(
+    "force",
+    False,
+    "Translate images that are unlike those of the training, with a warning.",
+    flag_values=FLAGS,
+)
 CONVOLUTION = command_line.define_convolution(FLAGS)
 COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
 
@@ -115,13 +121,13 @@ def main(_: Sequence[str]) -> None:
 
 
 def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
+    from munit_jax.instruments.degradation import open_table
     from munit_jax.trained_run import open_run
     from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translator import Translation
-    from tfds_sdoml.sources.degradation import open_table
 
     past = command_line.matching("last_seen", LAST_SEEN.value) if LAST_SEEN.value else []
-    settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past))
+    settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past), FORCE.value)
     table = Path(DEGRADATION_TABLE.value) if DEGRADATION_TABLE.value else None
     if table is not None:
         try:

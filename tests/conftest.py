@@ -117,6 +117,7 @@ def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Pat
 def small_sun_builder(made_once):
     """The synthetic Sun in 16 pixels, a frame every ten days of 2011 and 2012."""
     from tfds_sdoml.config import SdomlConfig
+    from tfds_sdoml.preparation import prepare
     from tfds_sdoml.sdoml_dataset_builder import Builder
 
     config = SdomlConfig(
@@ -130,7 +131,7 @@ def small_sun_builder(made_once):
         frames=73,
         cadence=10 * 86400,
     )
-    folder = made_once("datasets", lambda path: Builder(config=config, data_dir=path).download_and_prepare())
+    folder = made_once("datasets", lambda path: prepare(Builder(config=config, data_dir=path), None))
     return Builder(config=config, data_dir=folder)
 
 

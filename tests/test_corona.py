@@ -42,7 +42,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--lmax=99",), "lmax = 99 on 18 x 36 cells: expected 1 to 8, "),
+        (("--lmax=99",), "lmax = 99 on 18 x 36 cells: expected 1 to 8"),
         (("--rss=22", "--current_sheet"), "--current_sheet ends at 21.5 solar radii, --rss=22.0 is not below"),
         (("--wind=gentle",), "--wind=gentle: expected swig-wsa2 or swig-wsa"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from munit_jax.evaluate import COLUMNS, SCORES, disk_table
+from munit_jax.report.results import SHOWN, SHOWN_COLUMNS, metrics_table
 from tests.commands import call
 
 
@@ -32,10 +32,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
 
 
 def test_table():
-    row = dict.fromkeys(COLUMNS, 1.5) | {"euv_proxy": None}
-    lines = disk_table({name: {"disk": row} for name in SCORES}).splitlines()
-    assert lines[0].split() == ["on", "the", "disk", *COLUMNS]
+    row = dict.fromkeys(SHOWN_COLUMNS, 1.5) | {"euv_proxy": None}
+    lines = metrics_table({name: {"disk": row} for name in SHOWN}).splitlines()
+    assert lines[0].split() == ["on", "the", "disk", *SHOWN_COLUMNS]
     assert lines[1].split() == ["rmse", *["1.500"] * 5, "-", "1.500"]
-    assert len(lines) == 1 + len(SCORES)
-    compared = disk_table({name: {"disk": row | {"compared": 2.0}} for name in SCORES}).splitlines()
+    assert len(lines) == 1 + len(SHOWN)
+    compared = metrics_table({name: {"disk": row | {"compared": 2.0}} for name in SHOWN}).splitlines()
     assert compared[1].split()[-1] == "2.000"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from munit_jax.train import default_workdir, held_out_table
+from munit_jax.train import default_workdir, summary_table
 from tests.commands import ROOT, call
 
 QUICKSTART = "--config=configs/aia193.py:quickstart"
@@ -54,9 +54,10 @@ def test_default_workdir():
     assert default_workdir("configs/aia304.py") == Path("runs/aia304")
 
 
-def test_table():
-    scores = {"rmse": 12.345, "correlation": None, "abs_correlation": 0.5}
-    table = held_out_table({"held_out": scores, "baselines": {"zero": scores}}).splitlines()
-    assert table[0].split() == ["held-out", "model", "zero"]
-    assert table[1].split() == ["rmse", "12.35", "12.35"]
-    assert "no simultaneous magnetograms" in held_out_table({"held_out": None, "baselines": None})
+def test_the_table_at_the_end():
+    scores = {"rmse": 12.345, "fair_crps": 5.0, "correlation": None, "abs_correlation": 0.5, "polarity_50": 0.9}
+    table = summary_table({"held_out": scores, "baselines": {"zero": scores}}).splitlines()
+    assert table[0].split() == ["held-out", "generated", "zero"]
+    assert table[1].split() == ["RMSE", "(G)", "12.345", "12.345"]
+    assert table[3].split() == ["correlation", "-", "-"]
+    assert "no simultaneous magnetograms" in summary_table({"held_out": None, "baselines": None})

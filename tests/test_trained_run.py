@@ -16,7 +16,7 @@ from munit_jax.networks.munit import decode, encode_content
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.trained_run import open_run
 from munit_jax.translator import Translator
-from tests.translation.suns import conditioned_run, untrained_run
+from tests.instruments.suns import conditioned_run, untrained_run
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.commands import call
-from tests.translation.suns import write_aia
+from tests.instruments.suns import write_aia
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,10 @@ from tensorflow_datasets.core import constants
 
 from tfds_sdoml.config import NATURAL_SIZE, SdomlConfig, SourceName, Split, StoredType
 from tfds_sdoml.plan import Plan, summary_rows
-from tfds_sdoml.preparation import REJECTED_FILE, find_frames
+from tfds_sdoml.preparation import REJECTED_FILE, prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
 from tfds_sdoml.shards import example_bytes
+from tfds_sdoml.sources.opening import find_frames
 
 USAGE_ERROR = 2  # exit code for a mistake of the user's
 INTERRUPTED = 130  # exit code of a shell command that Ctrl-C stopped
@@ -125,14 +126,7 @@ def build(
     builder = make_builder(name, data_dir, changes)
     if builder.data_path.exists():
         return builder
-    tfds.disable_progress_bar()  # the builder shows one with the total
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            manual_dir=None if manual_dir is None else os.fspath(manual_dir),
-            try_download_gcs=False,
-            beam_options=beam_options,
-        )
-    )
+    prepare(builder, None if manual_dir is None else os.fspath(manual_dir), beam_options)
     return builder
 
 

@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 import tensorflow_datasets as tfds
 
-from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
-from tfds_sdoml.join import TOLERANCE
-from tfds_sdoml.sources.interface import AIA_CHANNELS, FIELD_COMPONENTS
+from munit_jax.instruments.series import AIA_CHANNELS, FIELD_COMPONENTS
+from munit_jax.instruments.simultaneous import TOLERANCE
+from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 
 SourceName = Literal["npz_v1", "zarr_v2", "fits", "hf256", "synthetic"]
 Split = Literal["blocked", "poster"]
@@ -60,7 +60,7 @@ class SdomlConfig(tfds.core.BuilderConfig):
     split: str = "blocked"
     test_months: tuple[int, ...] = (11, 12)
     validation_months: tuple[int, ...] = (5,)
-    guard_days: int | float = SYNODIC_ROTATION_DAYS
+    guard_days: int | float = SYNODIC_DAYS
     tolerance: int = TOLERANCE
     degradation_table: str = ""
     seed: int = 0

@@ -8,12 +8,13 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
+from munit_jax.instruments.checks import check_image
+from munit_jax.instruments.errors import FrameError
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.sun.ephemeris import earth_view
-from tfds_sdoml.checks import check_image
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.plan import Frame
-from tfds_sdoml.sources.interface import FrameError, Rejection, Source
+from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.sources.synthetic_sun import SyntheticSun
 from tfds_sdoml.statistics import histogram
 from tfds_sdoml.synthetic_sun.field import TRUTH_COLUMNS, TRUTH_ROWS

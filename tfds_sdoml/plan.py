@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from munit_jax.instruments.simultaneous import join_nearest
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.join import join_nearest
 from tfds_sdoml.sources.interface import Listing, Rejection, Source
 from tfds_sdoml.splits import blocked, poster
 

@@ -1,4 +1,4 @@
-"""A whole build: shards made by one process or by Apache Beam, kept until all are there, then put together."""
+"""The resumable build: shards made by one process or by Apache Beam, kept until all are there, then put together."""
 
 import csv
 import hashlib
@@ -6,7 +6,6 @@ import json
 import logging
 import multiprocessing
 import os
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,37 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
+from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.locking import sole_holder
-from tfds_sdoml.plan import Plan, make_plan
-from tfds_sdoml.shards import Job, Report, finished_report, make_shard
+from tfds_sdoml.plan import Plan
+from tfds_sdoml.sdoml_dataset_builder import Builder
+from tfds_sdoml.shards import Job, Report, finished_report, make_jobs, make_shard
 from tfds_sdoml.sources.interface import Rejection, Source
-from tfds_sdoml.sources.opening import likely_source, open_source
+from tfds_sdoml.sources.opening import find_frames
 from tfds_sdoml.statistics import percentiles
 
 logger = logging.getLogger(__name__)
 
 FRAMES_WORTH_A_PROCESS = 45  # a process takes seconds to start, a frame a twentieth of one or more
 REJECTED_FILE = "rejected.csv"
-
-
-def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan]:
-    """Return the source of a dataset and which of its frames are used.
-
-    Raises:
-        OSError, ValueError: see `open_source` and `make_plan`.
-    """
-    source = open_source(config, location)
-    try:
-        return source, make_plan(config, source)
-    except ValueError as error:
-        likely = None if location is None else likely_source(location)
-        if likely in (None, config.source):
-            raise
-        raise ValueError(f"{error}; the folder looks like {likely}: give --source={likely}") from None
 
 
 @contextmanager
@@ -60,8 +45,8 @@ def only_build(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            stack.enter_context(sole_holder(folder / ".lock"))
-        except BlockingIOError:
+            stack.enter_context(FileLock(folder / ".lock", timeout=0))
+        except Timeout:
             raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
         yield
 
@@ -142,24 +127,76 @@ def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
         _ = shards | beam.Map(make_shard) | beam.Map(lambda report: report.examples)
 
 
-def move_shards(jobs: Sequence[Job], reports: Sequence[Report], folder: Path, template: str) -> dict[str, list[Report]]:
-    """Move the files of the shards that have examples into a folder, by the names that TFDS gives them.
+def prepare(builder: Builder, location: str | None, beam_options: Any = None) -> None:
+    """Make a dataset that is not there yet, or go on with what an earlier build has left; shows its progress.
 
-    Returns the reports by split, in the order of the files.
+    The shards wait in a folder of their own until all are there; then they become the dataset in one step.
 
     Args:
-        jobs, reports: of all shards, in the same order.
-        folder: of the dataset.
-        template: file name with the fields split, number and count.
+        builder: of the dataset.
+        location: of the source's files.
+        beam_options: Apache Beam's pipeline options; None for this process alone.
+
+    Raises:
+        OSError, ValueError: see `find_frames`, `only_build` and `make_shard`.
     """
+    config, final = builder.builder_config, Path(builder.data_path)
+    source, plan = find_frames(config, location)
+    with only_build(final.parent):
+        partial = partial_folder(final.parent, config, plan, str(builder.version))
+        report_leftovers(final.parent, partial)
+        partial.mkdir(exist_ok=True)
+        jobs = make_jobs(config, source, plan, partial)
+        reports = make_shards(config, jobs, beam_options)
+        rejected = all_rejected(plan, reports)
+        if not any(report.examples for report in reports if report.split == "train"):
+            raise ValueError(nothing_left(config, final.parent, rejected))
+        assemble(builder, jobs, reports, partial)
+        write_rejected(partial / REJECTED_FILE, rejected)
+        metadata: Any = builder.info.metadata
+        metadata |= {"statistics": statistics(config, reports), "build": build_record(plan, reports, rejected)}
+        builder.info.write_to_directory(partial)
+        for job in jobs:
+            job.report_file.unlink()
+        partial.rename(final)
+        builder.info.read_from_directory(final)
+
+
+def assemble(builder: Builder, jobs: Sequence[Job], reports: Sequence[Report], folder: Path) -> None:
+    """Give the shards that have examples the names of TFDS, and tell TFDS what is in them."""
     by_split: dict[str, list[tuple[Job, Report]]] = {}
     for job, report in zip(jobs, reports, strict=True):
         if report.examples:
             by_split.setdefault(job.split, []).append((job, report))
+    infos = []
     for split, made in by_split.items():
+        place: Any = folder  # TFDS's type of paths takes those of the standard library
+        template = tfds.core.ShardedFileTemplate(
+            dataset_name=builder.name, split=split, filetype_suffix="array_record", data_dir=place
+        )
         for number, (job, _) in enumerate(made):
-            job.record_file.rename(folder / template.format(split=split, number=number, count=len(made)))
-    return {split: [report for _, report in made] for split, made in by_split.items()}
+            name = template.sharded_filepath(shard_index=number, num_shards=len(made))
+            job.record_file.rename(name)
+        infos.append(
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[report.examples for _, report in made],
+                num_bytes=sum(report.size for _, report in made),
+                filename_template=template,
+            )
+        )
+    builder.info.set_splits(tfds.core.SplitDict(infos))
+
+
+def nothing_left(config: SdomlConfig, folder: Path, rejected: Sequence[Rejection]) -> str:
+    """Return what to say when every example of train was rejected, and keep the list of them."""
+    path = folder / REJECTED_FILE
+    write_rejected(path, rejected)
+    first = rejected[0]
+    return (
+        f"sdoml/{config.name}: all examples of train were rejected ({len(rejected):,} images, listed in {path}); the "
+        f"first: {first.series}, {first.place}: {first.reason}, {first.detail}"
+    )
 
 
 def all_rejected(plan: Plan, reports: Sequence[Report]) -> list[Rejection]:
@@ -195,11 +232,8 @@ def build_record(plan: Plan, reports: Sequence[Report], rejected: Sequence[Rejec
     }
 
 
-def remove_leftovers(folder: Path, partial: Path, incomplete: Path) -> None:
-    """Remove what a killed build has left of the last step, and tell of shards that another build has left."""
-    for path in folder.glob("incomplete.*"):
-        if path != incomplete:
-            shutil.rmtree(path)
+def report_leftovers(folder: Path, partial: Path) -> None:
+    """Log the shards that builds of other frames have left."""
     for path in folder.glob("partial-*"):
         if path != partial:
             size = sum(file.stat().st_size for file in path.iterdir())

@@ -1,7 +1,9 @@
 """TFDS builder of EUV images and magnetograms of the Sun: the SDOML dataset, and a synthetic Sun in the same form."""
 
+import hashlib
+import logging
 import os
-import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +11,17 @@ import tensorflow_datasets as tfds
 
 from tfds_sdoml.config import SdomlConfig, registered_configs
 from tfds_sdoml.examples import features
-from tfds_sdoml.preparation import (
-    REJECTED_FILE,
-    all_rejected,
-    build_record,
-    find_frames,
-    make_shards,
-    move_shards,
-    only_build,
-    partial_folder,
-    remove_leftovers,
-    statistics,
-    write_rejected,
-)
-from tfds_sdoml.shards import make_jobs
+from tfds_sdoml.shards import Job, frames_of, make_jobs
+from tfds_sdoml.sources.opening import find_frames
+
+logger = logging.getLogger(__name__)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
     """EUV images and magnetograms; see README.md for the features and the conventions.
 
-    Preparation is our own: TFDS's starts from zero when it was stopped, and this one is made for weeks of files. What
-    comes out is a TFDS dataset like any other.
+    `download_and_prepare` and `tfds build` make it as any dataset. `tfds_sdoml.build` gives the same examples, goes on
+    where it was stopped, and adds statistics and the list of the rejected frames.
     """
 
     name = "sdoml"
@@ -72,16 +64,21 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Percentiles of each series over the disks of the train split, `{"0193": {"99.9": DN/s}, "bz": ...}`."""
         return dict(self.info.metadata or {}).get("statistics", {})
 
+    @property
+    def fingerprint(self) -> str:
+        """A checksum of what is in the dataset: its parameters, splits and statistics, and the size of every file."""
+        folder = Path(self.data_path)
+        files = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if path.is_file())
+        digest = hashlib.sha256(repr([row for row in files if ".array_record" in row[0]]).encode())
+        for name in ("dataset_info.json", "metadata.json"):
+            digest.update((folder / name).read_bytes())
+        return digest.hexdigest()
+
     def _create_builder_config(self, builder_config: Any, version: Any) -> Any:
         # A registered name may be built otherwise, from another source for one; the base class allows new names only.
         if isinstance(builder_config, SdomlConfig):
             return builder_config
         return super()._create_builder_config(builder_config, version)
-
-    def _log_download_bytes(self) -> None:
-        """Nothing is downloaded, and the size is not known: the base class would print so."""
-
-    _log_download_done = _log_download_bytes
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -91,77 +88,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             disable_shuffling=True,  # the examples of a split stay in the order of time
         )
 
-    def _download_and_prepare(
-        self,
-        dl_manager: tfds.download.DownloadManager,
-        download_config: tfds.download.DownloadConfig,
-    ) -> None:
-        """Make the dataset in the unfinished folder that TFDS has opened for it, and tell TFDS what is in it.
-
-        Raises:
-            OSError, ValueError: see `find_frames`, `only_build`, `make_shard`.
-        """
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Any]]:
+        """Return the examples of each split, as TFDS asks for them; raises as `find_frames`."""
         config = self.builder_config
-        folder, incomplete = Path(self.data_path).parent, Path(self.data_path)
-        source, plan = find_frames(config, location(download_config))
-        with only_build(folder):
-            partial = partial_folder(folder, config, plan, str(self.version))
-            remove_leftovers(folder, partial, incomplete)
-            partial.mkdir(exist_ok=True)
-            jobs = make_jobs(config, source, plan, partial)
-            reports = make_shards(config, jobs, beam_options(download_config))
-            rejected = all_rejected(plan, reports)
-            if not any(report.examples for report in reports if report.split == "train"):
-                raise ValueError(nothing_left(config, folder, rejected))
-            self._assemble(incomplete, jobs, reports)
-            write_rejected(incomplete / REJECTED_FILE, rejected)
-            metadata = self.info.metadata
-            assert isinstance(metadata, dict)
-            metadata |= {
-                "statistics": statistics(config, reports),
-                "build": build_record(plan, reports, rejected),
-            }
-            shutil.rmtree(partial)
+        location = None if config.source == "synthetic" else os.fspath(dl_manager.manual_dir)
+        source, plan = find_frames(config, location)
+        jobs = make_jobs(config, source, plan, Path(self.data_path))
+        return {split: self._generate_examples([job for job in jobs if job.split == split]) for split in plan.splits}
 
-    def _assemble(self, folder: Path, jobs: list[Any], reports: list[Any]) -> None:
-        by_split = move_shards(jobs, reports, folder, "sdoml-{split}.array_record-{number:05d}-of-{count:05d}")
-        self.info.set_splits(
-            tfds.core.SplitDict(
-                [
-                    tfds.core.SplitInfo(
-                        name=split,
-                        shard_lengths=[report.examples for report in made],
-                        num_bytes=sum(report.size for report in made),
-                        filename_template=self._get_filename_template(split),
-                    )
-                    for split, made in by_split.items()
-                ]
-            )
-        )
-
-    def _split_generators(self, dl_manager: Any) -> Any:
-        raise NotImplementedError("the builder prepares its shards itself")
-
-    def _generate_examples(self) -> Any:
-        raise NotImplementedError("the builder prepares its shards itself")
-
-
-def location(download_config: tfds.download.DownloadConfig) -> str | None:
-    """Return where the files of the source are: a folder, or what else the source understands."""
-    return None if download_config.manual_dir is None else os.fspath(download_config.manual_dir)
-
-
-def beam_options(download_config: tfds.download.DownloadConfig) -> Any:
-    """Return the options for Apache Beam if it was asked for, else None."""
-    return download_config.beam_options
-
-
-def nothing_left(config: SdomlConfig, folder: Path, rejected: list[Any]) -> str:
-    """Return what to tell when every example of train was rejected, and keep the list of them beside."""
-    path = folder / REJECTED_FILE
-    write_rejected(path, rejected)
-    first = rejected[0]
-    return (
-        f"sdoml/{config.name}: all examples of train were rejected ({len(rejected):,} images, listed in {path}); the "
-        f"first: {first.series}, {first.place}: {first.reason}, {first.detail}"
-    )
+    def _generate_examples(self, jobs: Sequence[Job]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the time and the example of each frame that is not rejected; the others are logged."""
+        kinds: Any = self.info.features
+        for job in jobs:
+            for frame, loaded, rejected in frames_of(job):
+                for row in rejected:
+                    logger.warning("rejected %s: %s: %s", row.place, row.reason, row.detail)
+                if loaded.record is not None and not rejected:
+                    yield frame.time, kinds.deserialize_example_np(loaded.record)

@@ -15,11 +15,12 @@ import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from threadpoolctl import threadpool_limits
 
-from tfds_sdoml.checks import check_neighbours, references
+from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import Loaded, load
+from tfds_sdoml.neighbours import check_neighbours, references
 from tfds_sdoml.plan import Frame, Plan
-from tfds_sdoml.sources.interface import FrameError, Rejection, Source
+from tfds_sdoml.sources.interface import Rejection, Source
 from tfds_sdoml.statistics import BINS
 
 SHARD_BYTES = 256 * 2**20  # of images, before compression: large enough to read, small enough to do again
@@ -138,24 +139,18 @@ def finished_report(job: Job) -> Report | None:
     return report if present else None
 
 
-def make_shard(
+def frames_of(
     job: Job, pool: Executor | None = None, advance: Callable[[int], object] = lambda frames: None
-) -> Report:
-    """Read, check and write a shard, unless it is there; then write its report.
+) -> Iterator[tuple[Frame, Loaded, list[Rejection]]]:
+    """Yield each of the shard's own frames, read and checked, with the reasons why it is rejected, none for a good one.
 
-    A frame is compared with later ones too: examples wait in memory until those are seen, some hours of them.
+    A frame is compared with later ones too: examples wait in memory until those are read, some hours of them.
 
     Args:
         job: the shard.
         pool: reads several frames at a time.
-        advance: is called with the number of frames that have been dealt with.
-
-    Raises:
-        OSError: the shard cannot be written.
+        advance: is called with the number of frames that have been read.
     """
-    if report := finished_report(job):
-        advance(len(job.written))
-        return report
     tasks = [
         functools.partial(load, job.config, job.source, frame, i in job.written, job.split == COUNTED_SPLIT)
         for i, frame in enumerate(job.frames)
@@ -163,10 +158,8 @@ def make_shard(
     compared = dict(zip(job.written, job.compared, strict=True))
     levels: list[Levels | None] = []
     waiting: deque[tuple[int, Loaded]] = deque()
-    rejected: list[Rejection] = []
-    counts, clipped = np.zeros((len(job.config.series), BINS), np.int64), 0
     # Small matrices: threads of the linear algebra would only wait for each other.
-    with threadpool_limits(1), ShardWriter(job.record_file) as writer:
+    with threadpool_limits(1):
         for last, loaded in enumerate(in_order(pool, tasks)):
             levels.append(loaded.levels)
             if last in compared:
@@ -174,12 +167,30 @@ def make_shard(
                 advance(1)
             while waiting and max(compared[waiting[0][0]], default=0) <= last:
                 i, its = waiting.popleft()
-                reasons = its.rejected or unlike_neighbours(job, i, its.levels, [levels[k] for k in compared[i]])
-                rejected += reasons
-                if its.record is not None and not reasons:
-                    writer.write(its.record)
-                    clipped += its.clipped
-                    counts += 0 if its.counts is None else its.counts
+                neighbours = [levels[k] for k in compared[i]]
+                yield job.frames[i], its, its.rejected or unlike_neighbours(job, i, its.levels, neighbours)
+
+
+def make_shard(
+    job: Job, pool: Executor | None = None, advance: Callable[[int], object] = lambda frames: None
+) -> Report:
+    """Read, check and write a shard, unless it is there; then write its report. For the arguments see `frames_of`.
+
+    Raises:
+        OSError: the shard cannot be written.
+    """
+    if report := finished_report(job):
+        advance(len(job.written))
+        return report
+    rejected: list[Rejection] = []
+    counts, clipped = np.zeros((len(job.config.series), BINS), np.int64), 0
+    with ShardWriter(job.record_file) as writer:
+        for _, loaded, reasons in frames_of(job, pool, advance):
+            rejected += reasons
+            if loaded.record is not None and not reasons:
+                writer.write(loaded.record)
+                clipped += loaded.clipped
+                counts += 0 if loaded.counts is None else loaded.counts
         size = writer.finish()
     report = Report(job.split, writer.written, size, rejected, counts, clipped)
     write_whole(job.report_file, report.to_json())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from jaxtyping import Bool, Int
 
-from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
+from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 
 POSTER_YEARS = (2010, 2012)
 POSTER_TRAIN, POSTER_TEST = 12_000, 3_945
@@ -37,7 +37,7 @@ def blocked(
     times: Sequence[int] | Int[np.ndarray, "frame"],
     test_months: tuple[int, ...] = (11, 12),
     validation_months: tuple[int, ...] = (5,),
-    guard_days: int | float = SYNODIC_ROTATION_DAYS,
+    guard_days: int | float = SYNODIC_DAYS,
 ) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return a mask for each of `train`, `validation`, `test` and `guard`; every frame is in exactly one.
 

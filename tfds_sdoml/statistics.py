@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from tfds_sdoml.checks import look_at
+from munit_jax.instruments.checks import sampling_of
 
 STEP = 2  # of the pixels that are looked at, one in 4 is counted
 LOWEST, HIGHEST, PER_DECADE = 1e-3, 1e6, 100  # DN/s or gauss; bins are 2.3 % wide
@@ -17,7 +17,7 @@ BINS = round(np.log10(HIGHEST / LOWEST) * PER_DECADE) + 2
 
 def histogram(image: Float[np.ndarray, "y x"]) -> Int[np.ndarray, "bin"]:
     """Return how many of the disk's pixels have which size (DN/s, or unsigned gauss), on a logarithmic scale."""
-    look = look_at(len(image))
+    look = sampling_of(len(image))
     inside = look.disk[::STEP, ::STEP]
     values = np.abs(image[:: look.step, :: look.step][::STEP, ::STEP][inside])
     index = np.floor(np.log10(np.maximum(values, LOWEST / 2) / LOWEST) * PER_DECADE).astype(int) + 1

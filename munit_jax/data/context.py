@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError
-from munit_jax.sun.constants import CARRINGTON_SYNODIC_DAYS, DAY
+from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
 from munit_jax.sun.cycle import cycle_and_phase, hale_sign
 from munit_jax.sun.disk import DiskGeometry, heliographic, mu, on_disk
 from munit_jax.sun.rotation import rotated
@@ -21,7 +21,7 @@ LAST_SEEN = "last_seen"
 
 # Earlier magnetograms, a quarter of a rotation apart, cover every longitude: low latitudes at mu > 0.7 in one of them.
 EARLIER = 4
-SPACING_DAYS = CARRINGTON_SYNODIC_DAYS / EARLIER
+SPACING_DAYS = SYNODIC_CARRINGTON_DAYS / EARLIER
 LEAST_MU = 0.25  # pixels nearer to the limb of an earlier magnetogram are not used
 
 # A magnetogram in gauss, its geometry, its time in seconds since 1970.
@@ -117,7 +117,7 @@ def context_of(
         else:
             field, age, known = last_seen(earlier.past, geometry, time, earlier.gap_days)
             scaled = np.asarray(normalize(earlier.scaling, field[..., None]))[..., 0]
-            planes += [np.where(known, scaled, 0.0), age / CARRINGTON_SYNODIC_DAYS, known]
+            planes += [np.where(known, scaled, 0.0), age / SYNODIC_CARRINGTON_DAYS, known]
     return np.stack(planes, axis=-1).astype(np.float32)
 
 

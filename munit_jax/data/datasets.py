@@ -61,13 +61,25 @@ class Frames:
         return len(self.source)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        example = self.source[index]
+        example = self._read(index)
         frame = {field: example[field] for field in (*self.domains, "time", *GEOMETRY)}
         for domain, layers in self.layers.items():
             # Datasets may store float16, in which sums overflow and small steps are lost.
             frame[domain] = frame[domain][..., layers].astype(np.float32)
             check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
         return frame
+
+    def _read(self, index: int) -> Any:
+        try:
+            return self.source[index]
+        except IndexError:
+            raise
+        except Exception as error:  # array_record and TFDS raise many kinds for damaged records
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise DataError(
+                f"example {index} of {self.name}, {self.split} split, cannot be read ({reason}): a file in "
+                f"{self.builder.data_path} is damaged: delete that folder and build the dataset again"
+            ) from error
 
     def times(self) -> Int[np.ndarray, " n"]:
         """Return the times of all frames in seconds since 1970; their images are not decoded."""
@@ -138,14 +150,18 @@ def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[
     return open_dataset(name, data_dir).statistics
 
 
-def describe_images(name: str, data_dir: str | None) -> dict[str, Any]:
-    """Return what a run records of its EUV dataset, to translate other images of the kind, as JSON holds it.
+def describe_images(euv: str, magnetogram: str, data_dir: str | None) -> dict[str, Any]:
+    """Return what a run records of its datasets, as JSON holds it.
 
-    `size`: pixels across a frame. `disk_percentiles`: of each series, `{"0193": {"50": DN/s}}`, over the disks of the
-    train split; empty for a dataset without statistics.
+    `size`: pixels across an EUV frame. `disk_percentiles`: of each series of the EUV dataset, `{"0193": {"50": DN/s}}`,
+    over the disks of the train split; empty for a dataset without statistics. `fingerprints`: of the datasets by name.
     """
-    builder = open_dataset(name, data_dir)
-    return {"size": int(builder.builder_config.size), "disk_percentiles": builder.statistics}
+    builders = {name: open_dataset(name, data_dir) for name in (euv, magnetogram)}
+    return {
+        "size": int(builders[euv].builder_config.size),
+        "disk_percentiles": builders[euv].statistics,
+        "fingerprints": {name: builder.fingerprint for name, builder in builders.items()},
+    }
 
 
 def format_time(seconds: Any) -> str:

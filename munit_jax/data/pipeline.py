@@ -13,7 +13,7 @@ from munit_jax.data.context import LAST_SEEN, Earlier, Past, context_of, context
 from munit_jax.data.datasets import Frames, geometry_of, past_magnetograms
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.sun.constants import CARRINGTON_SYNODIC_DAYS
+from munit_jax.sun.constants import SYNODIC_CARRINGTON_DAYS
 
 # Reading costs a few CPU milliseconds an example: two threads and a short queue keep any step fed.
 READ_THREADS = 2
@@ -21,9 +21,9 @@ READ_AHEAD = 16
 
 # For `last_seen`, days between an image and the latest magnetogram that may be used. Training draws them, and gives a
 # share of the images no past at all; frames that are scored have half a rotation, as the point opposite the Earth.
-TRAINING_GAPS = (1.0, CARRINGTON_SYNODIC_DAYS)
+TRAINING_GAPS = (1.0, SYNODIC_CARRINGTON_DAYS)
 WITHOUT_PAST = 0.2
-SCORED_GAP = CARRINGTON_SYNODIC_DAYS / 2
+SCORED_GAP = SYNODIC_CARRINGTON_DAYS / 2
 
 # A frame -> its planes of context, None if there are none
 FrameContext = Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "h w k"] | None]

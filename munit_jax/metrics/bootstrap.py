@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 
 from munit_jax.metrics.definitions import scores
 from munit_jax.metrics.disk import Sums
-from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
+from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 
-BLOCK = SYNODIC_ROTATION_DAYS * DAY // 2  # seconds: half a synodic rotation
+BLOCK = SYNODIC_DAYS * DAY // 2  # seconds: half a synodic rotation
 RESAMPLES = 400
 COVERED = 0.95  # of the resamples lie inside the interval
 

@@ -1,7 +1,4 @@
-"""Magnetograms of the disk out of FITS files: those that `munit_jax.translate` writes, and HMI's or anybody's.
-
-They are brought to an upright image by the code that makes the datasets (`tfds_sdoml.sources.reprojection`).
-"""
+"""Read magnetograms of the disk: those that `munit_jax.translate` writes, and of any magnetograph by their headers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +9,17 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.errors import DataError
+from munit_jax.instruments.checks import check_field
+from munit_jax.instruments.errors import FrameError, reason_of
+from munit_jax.instruments.headers import quality_of, text, time_of
+from munit_jax.instruments.hmi import HMI
+from munit_jax.instruments.reading import read_image
+from munit_jax.instruments.registration import register, solar_disk
+from munit_jax.instruments.units import gauss_per
+from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geometry
-from munit_jax.translation.instruments import FEWER_AVERAGED
-from munit_jax.translation.view import heliographic_view, view_cards
-from tfds_sdoml.sources.fits import read_image
-from tfds_sdoml.sources.fits_headers import HMI_HARMLESS, quality_of, reason_of, text, time_of
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import register, solar_disk
 
 LARGEST = 1024  # pixels across the upright image: 7 a degree in the centre, of which a cell takes means
-GAUSS = ("g", "gauss", "mx/cm^2")
 REALISATIONS = "REALISATIONS"  # the HDU of `munit_jax.translation.fits_output`
 
 
@@ -52,17 +50,17 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
     """
     try:
         header, image = read_image(path)
-        unit = text(header, "BUNIT")
-        if unit.lower() not in GAUSS:
-            raise FrameError("unreadable", f"BUNIT = '{unit}', expected a magnetogram in gauss")
+        gauss = np.float32(gauss_per(text(header, "BUNIT")))
         cards, disk, seconds = view_cards(header), solar_disk(header), time_of(header)
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
         images = _realisations(path, image)
-        field = np.stack([register(one, disk, geometry) for one in images])
+        for one in images:
+            check_field(header, one * gauss, disk)
+        field = np.stack([register(one * gauss, disk, geometry) for one in images])
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error
-    return DiskMagnetogram(field, geometry, seconds, path.name, quality_of(header) & ~(HMI_HARMLESS | FEWER_AVERAGED))
+    return DiskMagnetogram(field, geometry, seconds, path.name, quality_of(header) & ~HMI.harmless)
 
 
 def _realisations(path: Path, image: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "n y x"]:

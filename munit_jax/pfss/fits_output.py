@@ -9,12 +9,12 @@ from astropy.io import fits
 from astropy.time import Time
 from jaxtyping import Shaped
 
+from munit_jax.files import write_fits
+from munit_jax.instruments.telescope import PROGRAM
 from munit_jax.pfss.boundary import LEAST_MU
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.pfss.model import ModelSettings
 from munit_jax.pfss.model_ensemble import Models
-from munit_jax.translation.fits_output import write
-from munit_jax.translation.instruments import PROGRAM
 
 
 def write_maps(
@@ -52,7 +52,7 @@ def write_maps(
             hdus.append(fits.ImageHDU(values.std(axis=0, dtype=np.float64).astype(np.float32), header, name="STD"))
             header["CONTENT"] = f"{content}, REALISATIONS"
             hdus.append(fits.ImageHDU(_compact(values), header, name="REALISATIONS"))
-        write(folder / f"{name}.fits", hdus)
+        write_fits(folder / f"{name}.fits", hdus)
 
 
 def carrington_cards(rows: int, columns: int) -> fits.Header:

@@ -41,6 +41,12 @@ class Cells:
         """Rows and columns."""
         return len(self.sines) - 1, len(self.longitudes) - 1
 
+    @property
+    def latitudes(self) -> Float[np.ndarray, "row"]:
+        """Latitudes of the rows' middles in degrees."""
+        edges = np.rad2deg(np.arcsin(np.clip(self.sines, -1, 1)))
+        return (edges[1:] + edges[:-1]) / 2
+
 
 def cea_cells(rows: int, columns: int, left: float = 0.0) -> Cells:
     """Return cells of equal area; `left` is the longitude of the left edge in degrees."""

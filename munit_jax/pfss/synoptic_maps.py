@@ -22,13 +22,18 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.errors import DataError
+from munit_jax.instruments.checks import check_possible, check_signed
+from munit_jax.instruments.errors import FrameError, reason_of
+from munit_jax.instruments.headers import Header, number, text, time_of
+from munit_jax.instruments.reading import check_whole, image_header, open_file
+from munit_jax.instruments.units import gauss_per
 from munit_jax.pfss.boundary import check_finite
 from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
-from tfds_sdoml.sources.fits_headers import Header, number, reason_of, text, time_of
 
-HDF5 = (".h5", ".hdf5")
-POLE = 0.1  # part of the rows at either end where missing values are taken for a pole that was not seen
+HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
+POLE = 60.0  # degrees of latitude beyond which missing values are taken for a pole that was not seen
 POLE_ROWS = 5  # rows whose mean fills a pole
+MDI_ERROR = (0.95, 1.3)  # of the two that the sine goes from pole to pole, and what MDI's small maps say
 SPAN_TOLERANCE = 1e-3  # relative: headers have their steps with six digits
 
 
@@ -42,6 +47,7 @@ class SynopticMap:
         name: of the file.
         date: as the file tells it, empty where it does not.
         filled: values at the poles that were missing, and are the mean of the rows nearest to them.
+        filled_share: of the Sun's surface.
     """
 
     field: Float[np.ndarray, "n row column"]
@@ -49,6 +55,7 @@ class SynopticMap:
     name: str
     date: str = ""
     filled: int = 0
+    filled_share: float = 0.0
 
 
 def read_synoptic(path: Path) -> SynopticMap:
@@ -59,9 +66,13 @@ def read_synoptic(path: Path) -> SynopticMap:
             HDF5 without h5py, which comes with the extra `solar`.
     """
     try:
-        if path.suffix.lower() in HDF5:
-            return _read_hdf5(path)
-        with fits.open(path, memmap=False) as units:
+        with path.open("rb") as file:
+            if file.read(8) == HDF5:
+                return _read_hdf5(path)
+        with open_file(path) as file:
+            header = image_header(file, axes=(2, 3, 4))
+            check_whole(file, header)
+        with open_file(path) as file, fits.open(file, memmap=False) as units:
             for unit in cast(Any, units):
                 if unit.is_image and len(unit.shape) >= 2:
                     return synoptic_map(unit.header, unit.data, path.name)
@@ -77,13 +88,22 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
 
     Args:
         header: with CTYPE, CRPIX, CRVAL and CDELT of both axes.
-        data: gauss, of two axes, or three where the first are realisations.
+        data: in BUNIT (gauss where there is none), of two axes, or three where the first are realisations.
         name: of the map in messages.
 
     Raises:
         DataError: not a map of the whole Sun, or missing values away from the poles.
     """
-    field = np.array(data, np.float64).reshape(-1, *data.shape[-2:])
+    axes = [length for length in np.shape(data) if length > 1]
+    ensemble = text(header, "MODEL").upper() == "ADAPT" or text(header, "CTYPE3").upper() == "REALIZATION"
+    if len(axes) == 3 and not ensemble:
+        raise DataError(
+            f"{name}: {axes[0]} layers, and nothing says that they are realisations (MODEL = 'ADAPT', or CTYPE3 = "
+            "'REALIZATION'): give a file of one layer"
+        )
+    if len(axes) not in (2, 3):
+        raise DataError(f"{name}: an image of {len(axes)} axes, expected 2, or 3 of which the first are realisations")
+    field = np.array(data, np.float64).reshape(-1, *axes[-2:])
     rows, columns = field.shape[1:]
     if not text(header, "CTYPE1").upper().startswith(("CRLN", "LONG")):
         raise DataError(
@@ -92,7 +112,14 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
     missing = number(header, "MISSING")
     if missing is not None:
         field[field == missing] = np.nan
-    if _required(header, "CDELT2", name) < 0:
+    try:
+        field *= gauss_per(text(header, "BUNIT") or "G")
+        check_signed(text(header, "BTYPE"), field)
+        check_possible(field)
+    except FrameError as error:
+        raise DataError(f"{name}: {error}") from None
+    from_north = text(header, "CTYPE2").upper().startswith("COLT")
+    if (_required(header, "CDELT2", name) < 0) != from_north:
         field = field[:, ::-1]
     left, mirrored = _left_edge(header, columns, name)
     if mirrored:
@@ -102,8 +129,14 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
 
 
 def _equal_area(header: Header, rows: int, name: str) -> bool:
-    """Return whether the rows are of equal area, by what their steps add up to: units are not to be trusted."""
+    """Return whether the rows are of equal area.
+
+    What their steps add up to says it, for units are not to be trusted; where CTYPE2 says so (CEA), CDELT2 may be off
+    by the quarter that it is off in MDI's maps.
+    """
     span = rows * abs(_required(header, "CDELT2", name))
+    if text(header, "CTYPE2").upper().endswith("CEA") and MDI_ERROR[0] < span / 2 < MDI_ERROR[1]:
+        return True
     for whole, equal_area in ((2.0, True), (360 / np.pi, True), (180.0, False)):
         if abs(span / whole - 1) < SPAN_TOLERANCE:
             return equal_area
@@ -114,10 +147,16 @@ def _equal_area(header: Header, rows: int, name: str) -> bool:
 
 
 def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
-    """Return the Carrington longitude of the left edge, and whether the columns run against it (then of the right)."""
+    """Return the Carrington longitude of the left edge, and whether the columns run against it (then of the right).
+
+    An ADAPT map that is not in Carrington's frame (LNGTYPE not 0) has the longitude of its edge in CRLNGEDG.
+    """
     step, value, reference = (_required(header, key, name) for key in ("CDELT1", "CRVAL1", "CRPIX1"))
     if abs(abs(step) * columns / 360 - 1) > SPAN_TOLERANCE:
         raise DataError(f"{name}: {columns} columns of CDELT1 = {step} are not the 360 degrees of the whole Sun")
+    edge = number(header, "CRLNGEDG")
+    if number(header, "LNGTYPE") and edge is not None:
+        return edge % 360, False
     if step < 0 and abs(value) > 360:  # a Carrington time, not a longitude
         step, value = -step, -value
     mirrored = step < 0
@@ -153,26 +192,31 @@ def _read_hdf5(path: Path) -> SynopticMap:
 
 def _whole(field: Float[np.ndarray, "n row column"], cells: Cells, name: str, date: str) -> SynopticMap:
     """Return the map with its poles filled."""
-    missing = int(np.count_nonzero(~np.isfinite(field)))
+    holes = ~np.isfinite(field)
+    missing, share = int(np.count_nonzero(holes)), 0.0
     if missing:
-        field = np.stack([fill_poles(one) for one in field])
+        areas = np.diff(cells.sines)[:, None] * np.diff(cells.longitudes)[None] / (2 * 360)
+        share = float((holes.mean(axis=0) * areas).sum())
+        field = np.stack([fill_poles(one, cells.latitudes) for one in field])
     try:
         check_finite(field, name)
     except ValueError as error:
         raise DataError(str(error)) from None
-    return SynopticMap(field, cells, name, date, missing)
+    return SynopticMap(field, cells, name, date, missing, share)
 
 
-def fill_poles(field: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
-    """Return a map whose missing values near a pole are the mean of the nearest rows that are whole."""
-    field, rows = field.copy(), len(field)
-    near = max(1, round(POLE * rows))
-    for view in (field, field[::-1]):
-        whole = np.flatnonzero(np.isfinite(view).all(axis=1))
-        whole = whole[whole < near + POLE_ROWS][:POLE_ROWS]
+def fill_poles(
+    field: Float[np.ndarray, "row column"], latitudes: Float[np.ndarray, " row"]
+) -> Float[np.ndarray, "row column"]:
+    """Return a map whose missing values beyond POLE are the mean of the nearest rows that are whole."""
+    field = field.copy()
+    for side in (-1, 1):
+        order = np.argsort(-side * latitudes)  # from the pole on
+        cap = order[side * latitudes[order] > POLE]
+        whole = [row for row in order[: len(cap) + POLE_ROWS] if np.isfinite(field[row]).all()][:POLE_ROWS]
         if len(whole):
-            cap = view[:near]
-            cap[~np.isfinite(cap)] = view[whole].mean()
+            rows = field[cap]
+            field[cap] = np.where(np.isfinite(rows), rows, field[whole].mean())
     return field
 
 

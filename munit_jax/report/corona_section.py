@@ -9,7 +9,6 @@ import numpy as np
 
 from munit_jax.data.datasets import format_time, geometry_of, spaced
 from munit_jax.metrics.corona import SCORES, corona_of
-from munit_jax.metrics.table import number_text, plain
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_frames, corona_pictures, far_side, html
 from munit_jax.report.backgrounds import SURFACE
@@ -17,6 +16,7 @@ from munit_jax.report.corona_frames import SINGLES, CoronaInputs, frame_boundari
 from munit_jax.report.far_side import SyntheticSun, measure_far_side
 from munit_jax.report.html import Cell, Section
 from munit_jax.report.partial_sums import PartialSums
+from munit_jax.report.results import number_text, plain
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from munit_jax.report.backgrounds import sphere_on_grid
 from munit_jax.report.corona_frames import Translate
 from munit_jax.report.partial_sums import PartialSums
 from munit_jax.report.settings import CoronaSettings
-from munit_jax.sun.constants import DAY, SYNODIC_ROTATION_DAYS
+from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 from munit_jax.sun.disk import DiskGeometry, on_disk
 from tfds_sdoml.synthetic_sun.observation import observe
 
@@ -109,7 +109,7 @@ def boundaries(
         for frame, gap in zip(frames, gaps, strict=True)
     ]
     single, mean = [m[:samples] for m in made], [m.mean(0, keepdims=True) for m in made]
-    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_ROTATION_DAYS)]
+    last = [observe(sun.seed, time - day * DAY, sun.size, sun.channels[:1]) for day in range(SYNODIC_DAYS)]
     front_true_mean = assembled(transform, geometries, [true[0], *mean[1:]])
     rotation = assembled(transform, [f.geometry for f in last], [f.magnetogram[None, ..., 0] for f in last])
     return {

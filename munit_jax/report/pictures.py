@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from munit_jax.metrics.ensemble import JOINT_EDGES
 from munit_jax.metrics.strata import LONGITUDE_EDGES, LONGITUDE_STEP, MU_EDGES, MU_STEP
 from munit_jax.metrics.structure import BANDS, EDGES
-from munit_jax.metrics.table import plain
 from munit_jax.report.measurement import FrameSums
-from munit_jax.report.results import per_frame, pooled
+from munit_jax.report.results import per_frame, plain, pooled
 from munit_jax.sun.constants import DAY
 
 GAP = 5 * DAY  # seconds: a line does not bridge more

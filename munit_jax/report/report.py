@@ -9,13 +9,12 @@ from matplotlib.figure import Figure
 from munit_jax.figures import FrameImages, frames_figure
 from munit_jax.metrics.baselines import MOST_TRAINING_FRAMES
 from munit_jax.metrics.definitions import METRICS, PARTS
-from munit_jax.metrics.table import number_text, plain
 from munit_jax.report import html, pictures
 from munit_jax.report.held_out import COLUMNS
 from munit_jax.report.html import Cell, Section
 from munit_jax.report.measurement import FrameSums
-from munit_jax.report.results import RIVALS
-from munit_jax.sun.constants import SYNODIC_ROTATION_DAYS
+from munit_jax.report.results import RIVALS, number_text, plain
+from munit_jax.sun.constants import SYNODIC_DAYS
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")
 STRATA_SHOWN = ("disk", "inner_disk", "active_regions", "quiet_sun")
@@ -92,7 +91,7 @@ def _picture(title: str, figure: Figure, caption: str) -> Section:
 def _leakage(run: Mapping[str, Any]) -> str:
     """Say how far the frames are from those of the training."""
     days = run["days_to_training"]
-    warning = "" if days >= SYNODIC_ROTATION_DAYS else ", less than a rotation: the scores are flattered"
+    warning = "" if days >= SYNODIC_DAYS else ", less than a rotation: the scores are flattered"
     return (
         f"The nearest frame of the training is {days:g} days away{warning}. Most likely it is of the same solar cycle."
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from munit_jax.command_line import score_table
 from munit_jax.data.datasets import format_time
 from munit_jax.metrics.bootstrap import blocks_of, intervals, paired_intervals
 from munit_jax.metrics.definitions import METRICS, PARTS, scores
@@ -18,6 +19,10 @@ from munit_jax.report.measurement import FrameSums
 # What a frame's row has of every column; of the model it has everything.
 OF_EVERY_COLUMN = ("rmse", "correlation", "abs_correlation", "unsigned_flux_bias", "polarity_50")
 OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defined for one
+
+# Of the table that a command ends with.
+SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
+SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
 
 RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that `findings` compares the model with
 
@@ -169,3 +174,22 @@ def _deviation(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation over the realisations, NaN where a score is not defined for one of them."""
     finite = np.isfinite(values).all(axis=0)
     return np.where(finite, np.where(finite, values, 0.0).std(axis=0), np.nan)
+
+
+def plain(name: str) -> str:
+    """Return the name of a score, a column or a part as text."""
+    return name.replace("_", " ")
+
+
+def number_text(value: float | None) -> str:
+    """Return a number as a table shows it; a dash for what is not defined."""
+    if value is None or not np.isfinite(value):
+        return "-"
+    return f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Return the main scores on the disk with the baselines."""
+    columns = [*SHOWN_COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
+    rows = {name: {column: metrics[name]["disk"][column] for column in columns} for name in SHOWN}
+    return score_table("on the disk", rows)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from munit_jax.sun.constants import CYCLE_YEARS, YEAR
+from munit_jax.sun.constants import DAY
 
 # Minima before cycles 21 to 25, months of the smoothed sunspot number (SILSO, Royal Observatory of Belgium).
 FIRST_CYCLE = 21
@@ -10,6 +10,8 @@ MINIMA = tuple(
     datetime(year, month, 1, tzinfo=UTC).timestamp()
     for year, month in ((1976, 3), (1986, 9), (1996, 8), (2008, 12), (2019, 12))
 )
+CYCLE_YEARS = 11.0  # of a cycle that is not over
+YEAR = 365.25 * DAY  # seconds
 
 
 def cycle_and_phase(time: float) -> tuple[int, float]:

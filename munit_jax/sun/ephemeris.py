@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from munit_jax.sun.constants import (
-    ARCSEC_PER_DEGREE,
-    ASTRONOMICAL_UNIT,
-    CARRINGTON_SIDEREAL_DAYS,
-    DAY,
-    LEAP_SECONDS,
-    TERRESTRIAL_MINUS_UTC,
-    UNIX_EPOCH_JULIAN_DAY,
+from munit_jax.sun.constants import ASTRONOMICAL_UNIT, CARRINGTON_DAYS, DAY
+
+UNIX_EPOCH_JULIAN_DAY = 2440587.5  # 1970-01-01 00:00 UTC
+TERRESTRIAL_MINUS_UTC = 67.0 / DAY  # days; 66 to 69 s in 2010-2020, which moves L0 by less than 1e-4 degrees
+
+# Start of each value of TAI - UTC in seconds (IERS Bulletin C; SDO was launched in 2010, and none has followed 2017).
+LEAP_SECONDS = (
+    (datetime(2009, 1, 1, tzinfo=UTC), 34),
+    (datetime(2012, 7, 1, tzinfo=UTC), 35),
+    (datetime(2015, 7, 1, tzinfo=UTC), 36),
+    (datetime(2017, 1, 1, tzinfo=UTC), 37),
 )
 
 
@@ -40,7 +43,7 @@ def earth_view(time: int) -> tuple[float, float, float]:
     Args:
         time: seconds since 1970-01-01 UTC.
     """
-    julian_day = UNIX_EPOCH_JULIAN_DAY + (time + TERRESTRIAL_MINUS_UTC) / DAY
+    julian_day = UNIX_EPOCH_JULIAN_DAY + time / DAY + TERRESTRIAL_MINUS_UTC
     century = (julian_day - 2451545.0) / 36525
     mean_longitude = 280.46646 + 36000.76983 * century + 0.0003032 * century**2
     anomaly = np.deg2rad(357.52911 + 35999.05029 * century - 0.0001537 * century**2)
@@ -53,11 +56,11 @@ def earth_view(time: int) -> tuple[float, float, float]:
     true_anomaly = anomaly + np.deg2rad(equation_of_centre)
     distance_au = 1.000001018 * (1 - eccentricity**2) / (1 + eccentricity * np.cos(true_anomaly))
     # Aberration (20.4898 arcsec / R) turns the true longitude into the apparent one.
-    longitude = np.deg2rad(mean_longitude + equation_of_centre - 20.4898 / ARCSEC_PER_DEGREE / distance_au)
+    longitude = np.deg2rad(mean_longitude + equation_of_centre - 20.4898 / 3600 / distance_au)
 
     inclination = np.deg2rad(7.25)  # of the Sun's equator to the ecliptic (Carrington)
     node = np.deg2rad(73.6667 + 1.3958333 * (julian_day - 2396758) / 36525)
-    rotation = np.deg2rad((julian_day - 2398220) * 360 / CARRINGTON_SIDEREAL_DAYS)
+    rotation = np.deg2rad((julian_day - 2398220) * 360 / CARRINGTON_DAYS)
     b0 = np.arcsin(np.sin(longitude - node) * np.sin(inclination))
     eta = np.arctan2(-np.sin(longitude - node) * np.cos(inclination), -np.cos(longitude - node))
     l0 = np.rad2deg(eta - rotation) % 360

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import map_coordinates
 
-from munit_jax.sun.constants import CARRINGTON_SIDEREAL_DAYS, DAY, SNODGRASS
+from munit_jax.sun.constants import CARRINGTON_DAYS, ROTATION
 from munit_jax.sun.disk import (
     DiskGeometry,
     angle_to_vertical,
@@ -14,6 +14,7 @@ from munit_jax.sun.disk import (
     radius_from_centre,
 )
 
+CARRINGTON_RATE = 360 / CARRINGTON_DAYS  # degrees a day, sidereal
 SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field hardly depends on the radial one
 
 
@@ -23,9 +24,7 @@ def rotation_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."
     Source: Snodgrass 1983, see `constants.SNODGRASS`.
     """
     sine2 = np.sin(np.deg2rad(latitude)) ** 2
-    a, b, c = SNODGRASS
-    sidereal = np.rad2deg((a + b * sine2 + c * sine2**2) * 1e-6 * DAY)
-    return sidereal - 360 / CARRINGTON_SIDEREAL_DAYS
+    return ROTATION[0] + ROTATION[1] * sine2 + ROTATION[2] * sine2**2 - CARRINGTON_RATE
 
 
 def rotated(

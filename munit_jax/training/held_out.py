@@ -18,6 +18,7 @@ from munit_jax.metrics.ensemble import pixel_crps
 from munit_jax.metrics.strata import SCORED_RADIUS
 from munit_jax.networks.munit import Architecture, Params, StyleCode, draw_style
 from munit_jax.sun.disk import on_disk
+from munit_jax.training.step import style_keys
 from munit_jax.translator import Translator
 
 WITHOUT_TRUTH = ("rms", "spread")  # the scores that need no true magnetogram
@@ -38,7 +39,8 @@ def frame_styles(architecture: Architecture, seed: int, frame: int, count: int, 
     """Return the styles drawn for a held-out frame from N(0, `spread`^2 I): always the same for a seed, so that scores
     compare.
     """
-    return draw_style(architecture, jax.random.fold_in(jax.random.key(seed), frame), count, spread)
+    key = jax.random.fold_in(style_keys(jax.random.key(seed)).frames, frame)
+    return draw_style(architecture, key, count, spread)
 
 
 def translate_frame(

@@ -36,7 +36,7 @@ from munit_jax.training.settings import RunConfig, check_image_size
 from munit_jax.training.state import TrainState, init_state, make_optimizers, with_generators
 from munit_jax.training.step import Batch, Metrics
 from munit_jax.training.stopping import Stopped, StopRequest
-from munit_jax.training.workdir import check_space, claimed, full_disk_explained, generators_of
+from munit_jax.training.workdir import check_datasets, check_space, claimed, full_disk_explained, generators_of
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +78,12 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
                 generators = generators_of(start_from, recipe.architecture, config.source)
                 state = replicate(with_generators(random, generators), devices)
             first = int(state.step)
+            images = describe_images(config.data.euv, config.data.magnetogram, config.data.data_dir)
+            if first:
+                check_datasets(workdir, images)
             if host.writes:
                 write_json(workdir / "config.json", config.source)
-                write_json(workdir / "images.json", describe_images(config.data.euv, config.data.data_dir))
+                write_json(workdir / "images.json", images)
                 _log_start(state, workdir)
             with ScalarWriter(workdir, first, host.writes) as writer:
                 run = Run(config, workdir, host, devices, checkpoints, monitor, writer, stop)

@@ -54,15 +54,23 @@ class Recipe:
 
 
 class StyleKeys(NamedTuple):
-    """A random key for each purpose: styles of the translations, second styles, the discriminators' fresh styles."""
+    """A random key for each purpose.
+
+    Attributes:
+        styles, second, fresh: of a training step: the translations, their second realisation, the discriminators' own.
+        frames: of the realisations by which held-out frames are scored.
+        run: of the realisations of a trained run.
+    """
 
     styles: PRNGKeyArray
     second: PRNGKeyArray
     fresh: PRNGKeyArray
+    frames: PRNGKeyArray
+    run: PRNGKeyArray
 
 
 def style_keys(key: PRNGKeyArray) -> StyleKeys:
-    """Split the key of a training by purpose."""
+    """Split the key of a seed by purpose."""
     return StyleKeys(*jax.random.split(key, len(StyleKeys._fields)))
 
 

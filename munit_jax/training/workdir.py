@@ -89,6 +89,30 @@ def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
         )
 
 
+def check_datasets(workdir: Path, images: Mapping[str, Any]) -> None:
+    """Check that a run that goes on reads the datasets that it began with.
+
+    Args:
+        workdir: the run's folder.
+        images: what `describe_images` says now.
+
+    Raises:
+        WorkdirError: a dataset was built again from other frames.
+    """
+    try:
+        then = json.loads((workdir / "images.json").read_text())["fingerprints"]
+    except (OSError, ValueError, KeyError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WorkdirError(
+            f"{workdir / 'images.json'} cannot be read ({reason}): put a good copy there, or choose another --workdir"
+        ) from None
+    if changed := [name for name, value in images["fingerprints"].items() if then.get(name) != value]:
+        raise WorkdirError(
+            f"{', '.join(changed)} is not the dataset that the run in {workdir} began with: it was built again; put "
+            "that one back (--config.data.data_dir), or begin anew in another --workdir"
+        )
+
+
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Return the dotted names of the keys in which two configs differ, but for those that only steer a run."""
     a, b = _flatten(one), _flatten(other)

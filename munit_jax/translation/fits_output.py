@@ -1,6 +1,5 @@
 """Translations as FITS, on the pixels and in the frame of the input: mean, deviation, polarity, all realisations."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,10 +10,10 @@ from astropy.io import fits
 from astropy.time import Time
 from jaxtyping import Float
 
+from munit_jax.instruments.headers import text
+from munit_jax.instruments.registration import SolarDisk, resample, upright
+from munit_jax.instruments.telescope import PROGRAM, Card
 from munit_jax.sun.disk import DiskGeometry
-from munit_jax.translation.instruments import PROGRAM, Card
-from tfds_sdoml.sources.fits_headers import text
-from tfds_sdoml.sources.reprojection import SolarDisk, resample, upright
 
 RECIPE = "MJRECIPE"  # the card that `--resume` compares
 GAUSS = "G"  # as the FITS standard 4.0 writes it (table 4)
@@ -133,14 +132,6 @@ def as_hdus(
         extension.header["BUNIT"] = unit
         hdus.append(extension)
     return hdus
-
-
-def write(path: Path, hdus: fits.HDUList) -> None:
-    """Write a file, whole or not at all, with checksums."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        hdus.writeto(file, checksum=True)
-    os.replace(partial, path)
 
 
 def recipe_of(path: Path) -> str | None:

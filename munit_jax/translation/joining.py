@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from munit_jax.translation.instruments import recognise
-from munit_jax.translation.view import sdoml_header
-from tfds_sdoml.join import TOLERANCE, join_nearest
-from tfds_sdoml.sources import npz_v1
-from tfds_sdoml.sources.fits_headers import image_header, open_file, reason_of, text, time_of
-from tfds_sdoml.sources.interface import FrameError
+from munit_jax.instruments.errors import FrameError, reason_of
+from munit_jax.instruments.headers import text, time_of
+from munit_jax.instruments.simultaneous import TOLERANCE, join_nearest
+from munit_jax.instruments.telescopes import header_of, recognise
 
 
 def join(
@@ -53,11 +51,7 @@ def join(
 def _identify(path: Path) -> tuple[str, str, int]:
     """Return the observer, the series and the time (seconds since 1970) of a file; only its header is read."""
     try:
-        if match := npz_v1.FILE_NAME.fullmatch(path.name):
-            header = sdoml_header(match[3], npz_v1.time_of(match), npz_v1.SIZE)
-        else:
-            with open_file(path) as file:
-                header = image_header(file)
+        header = header_of(path)
         _, series = recognise(header)
         return text(header, "OBSRVTRY") or text(header, "TELESCOP").partition("/")[0], series, time_of(header)
     except FrameError:

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,15 +16,15 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from munit_jax.errors import DataError, WorkdirError
+from munit_jax.files import write_fits
+from munit_jax.instruments.errors import FrameError, reason_of
+from munit_jax.instruments.reading import stem
+from munit_jax.instruments.telescopes import observe
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
-from munit_jax.translation.instruments import observe
 from munit_jax.translation.joining import join
 from munit_jax.translation.settings import file_sha256
 from munit_jax.translation.translator import Source, Translation
-from tfds_sdoml.sources.fits import SUFFIXES
-from tfds_sdoml.sources.fits_headers import reason_of
-from tfds_sdoml.sources.interface import FrameError
 
 TABLE = "translated.csv"
 
@@ -31,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
-    """The result of an input: `written`, `kept` (an output of an earlier run) or `refused`."""
+    """The result of an input: `written`, `kept` (an output of an earlier run) or `refused`.
+
+    `reason` and `detail` say why it was refused, or what to beware of (`warning`).
+    """
 
     input: str
     status: str
@@ -47,9 +51,11 @@ class Job:
     paths: tuple[Path, ...]
     outputs: tuple[Path, ...]
 
-    def rows(self, status: str) -> list[Row]:
-        """Return a row for each file of a job that has its outputs."""
-        return [Row(str(path), status, " ".join(output.name for output in self.outputs)) for path in self.paths]
+    def rows(self, status: str, folder: Path, warnings: Sequence[str] = ()) -> list[Row]:
+        """Return a row for each file of a job that has its outputs, which are in or below a folder."""
+        outputs = " ".join(str(output.relative_to(folder)) for output in self.outputs)
+        reason, detail = "warning" if warnings else "", "; ".join(warnings)
+        return [Row(str(path), status, outputs, reason, detail) for path in self.paths]
 
 
 # (path, product, source, realisations (n, size, size) in the geometry of the training) -> None: draws a picture
@@ -76,15 +82,15 @@ def translate_files(
         WorkdirError: a folder that cannot be written.
     """
     groups, refused = join(paths, translation.series)
-    jobs = [Job(group, outputs_of(group[0], folder, translation.products)) for group in groups]
-    check_names(jobs)
+    jobs = jobs_of(groups, folder, translation.products)
     rows = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / TABLE).open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(Row._fields)
-            for new in chain(_translated(translation, jobs, resume, draw), [_refused([p], e) for p, e in refused]):
+            alone = [_refused([path], error) for path, error in refused]
+            for new in chain(_translated(translation, jobs, folder, resume, draw), alone):
                 table.writerows(new)
                 file.flush()
                 rows += new
@@ -93,24 +99,31 @@ def translate_files(
     return rows
 
 
-def outputs_of(path: Path, folder: Path, made: Sequence[Product]) -> tuple[Path, ...]:
-    """Return the outputs of an input: a.fits and a.fits.gz give a_magnetogram.fits."""
-    suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), path.suffix)
-    stem = path.name[: len(path.name) - len(suffix)]
-    return tuple(folder / f"{stem}_{product.suffix}.fits" for product in made)
+def jobs_of(groups: Sequence[tuple[Path, ...]], folder: Path, made: Sequence[Product]) -> list[Job]:
+    """Return the jobs of inputs: a.fits and a.fits.gz give a_magnetogram.fits.
 
+    Files of one name in several folders, as archives deliver them, keep their folders below the output.
 
-def check_names(jobs: Sequence[Job]) -> None:
-    """Raise DataError where two inputs would be written to one file."""
-    owner: dict[Path, Path] = {}
-    for job in jobs:
-        for output in job.outputs:
-            if output in owner:
-                raise DataError(
-                    f"{owner[output]} and {job.paths[0]} would both be written to {output.name}: "
-                    "translate them into two folders"
-                )
-            owner[output] = job.paths[0]
+    Raises:
+        DataError: two inputs of one folder whose outputs would have one name.
+    """
+    owners: dict[str, list[Path]] = {}
+    for first, *_ in groups:
+        owners.setdefault(stem(first.name), []).append(first)
+    jobs, taken = [], {}
+    for paths in groups:
+        first, place = paths[0], folder
+        if len(alike := owners[stem(first.name)]) > 1:
+            common = os.path.commonpath([path.parent.absolute() for path in alike])
+            place = folder / first.parent.absolute().relative_to(common)
+        outputs = tuple(place / f"{stem(first.name)}_{product.suffix}.fits" for product in made)
+        for output in outputs:
+            if output in taken:
+                both = f"{taken[output]} and {first}"
+                raise DataError(f"{both} would both be written to {output.name}: translate them into two folders")
+            taken[output] = first
+        jobs.append(Job(paths, outputs))
+    return jobs
 
 
 def _refused(paths: Sequence[Path], error: FrameError) -> list[Row]:
@@ -118,10 +131,12 @@ def _refused(paths: Sequence[Path], error: FrameError) -> list[Row]:
     return [Row(str(path), "refused", "", error.reason, error.detail) for path in paths]
 
 
-def _translated(translation: Translation, jobs: Sequence[Job], resume: bool, draw: Draw | None) -> Iterator[list[Row]]:
+def _translated(
+    translation: Translation, jobs: Sequence[Job], folder: Path, resume: bool, draw: Draw | None
+) -> Iterator[list[Row]]:
     """Yield the rows of each job, in order."""
     loaded = (
-        [(job, _load(translation, job, resume, pictures=draw is not None)) for job in batch]
+        [(job, _load(translation, job, folder, resume, pictures=draw is not None)) for job in batch]
         for batch in batched(jobs, translation.batch)
     )
     with tqdm(total=len(jobs), unit="image", dynamic_ncols=True) as bar:
@@ -131,13 +146,15 @@ def _translated(translation: Translation, jobs: Sequence[Job], resume: bool, dra
             for job, source in batch:
                 if isinstance(source, Source):
                     _save(translation, job, source, next(images), draw)
-                    yield job.rows("written")
+                    for warning in source.warnings:
+                        logger.warning("%s: %s", job.paths[0], warning)
+                    yield job.rows("written", folder, source.warnings)
                 else:
                     yield source
                 bar.update()
 
 
-def _load(translation: Translation, job: Job, resume: bool, pictures: bool) -> Source | list[Row]:
+def _load(translation: Translation, job: Job, folder: Path, resume: bool, pictures: bool) -> Source | list[Row]:
     """Return the source of a job, or the rows of one whose outputs are kept or whose files are refused."""
     try:
         inputs = tuple((path.name, file_sha256(path)) for path in job.paths)
@@ -146,7 +163,7 @@ def _load(translation: Translation, job: Job, resume: bool, pictures: bool) -> S
             and (output.with_suffix(".png").exists() or not pictures)
             for output in job.outputs
         ):
-            return job.rows("kept")
+            return job.rows("kept", folder)
         return translation.load([observe(path) for path in job.paths], inputs)
     except FrameError as error:
         return _refused(job.paths, error)
@@ -158,8 +175,9 @@ def _save(
     translation: Translation, job: Job, source: Source, image: Float[np.ndarray, "n size size c"], draw: Draw | None
 ) -> None:
     for channel, (output, product) in enumerate(zip(job.outputs, translation.products, strict=True)):
+        output.parent.mkdir(parents=True, exist_ok=True)
         realisations = image[..., channel]
-        fits_output.write(output, translation.hdus(source, realisations, product))
+        write_fits(output, translation.hdus(source, realisations, product))
         if draw is not None:
             draw(output.with_suffix(".png"), product, source, realisations)
 

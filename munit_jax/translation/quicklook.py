@@ -11,12 +11,12 @@ from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
 from munit_jax.figures import FIELD_RANGE, OFF_DISK, draw_euv, draw_grid, draw_magnetogram
+from munit_jax.instruments.headers import text
+from munit_jax.instruments.view import heliographic_view
 from munit_jax.sun.disk import DiskGeometry, on_disk
 from munit_jax.translation.fits_output import Product, polarity, product_of
 from munit_jax.translation.many import Draw
 from munit_jax.translation.translator import Source, Translation
-from munit_jax.translation.view import heliographic_view
-from tfds_sdoml.sources.fits_headers import text
 
 Picture = Literal["map", "grid"]
 Image = Float[np.ndarray, "size size"]

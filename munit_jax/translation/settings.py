@@ -9,13 +9,15 @@ from typing import Literal, get_args
 
 from munit_jax.data.context import Magnetogram, Past, past_from
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.aia import AIA
+from munit_jax.instruments.calibration import Reference, quartiles, reference_of_training
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import time_of
+from munit_jax.instruments.telescope import Observation, Preparation
+from munit_jax.instruments.telescopes import observe, prepare
+from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.networks.munit import OTHER, Domain, StyleCode
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.instruments import Observation, Preparation, observe, prepare
-from munit_jax.translation.intensity import Reference, quartiles, reference_of_training
-from munit_jax.translation.view import heliographic_view, view_cards
-from tfds_sdoml.sources.fits_headers import time_of
-from tfds_sdoml.sources.interface import FrameError
 
 Direction = Literal["euv_to_magnetogram", "magnetogram_to_euv"]
 IMAGE = "image:"
@@ -32,6 +34,7 @@ class Settings:
         samples: realisations of each input, with random styles.
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
         last_seen: files of earlier magnetograms, for a run that takes them as context.
+        force: translate images that are unlike those of the training, with a warning.
 
     Raises:
         ConfigError: a value that cannot be.
@@ -42,6 +45,7 @@ class Settings:
     samples: int = 16
     seed: int = 0
     last_seen: tuple[Path, ...] = ()
+    force: bool = False
 
     def __post_init__(self):
         if self.direction not in get_args(Direction):
@@ -141,8 +145,8 @@ def reference_of(path: Path, how: Preparation) -> Reference:
     """
     with _named("calibrate_to", path):
         seen = observe(path)
-        if seen.instrument != "AIA":
-            raise FrameError("instrument", f"it is of {seen.instrument}: give images of AIA")
+        if seen.telescope is not AIA:
+            raise FrameError("instrument", f"it is of {seen.telescope.name}: give images of AIA")
         return Reference(seen.series, time_of(seen.header), quartiles(prepare(seen, how).image), seen.name)
 
 

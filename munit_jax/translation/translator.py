@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import jax
@@ -13,15 +13,28 @@ from jaxtyping import Float
 
 from munit_jax.data.context import LAST_SEEN
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.calibration import quartiles
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import time_of
+from munit_jax.instruments.registration import SolarDisk
+from munit_jax.instruments.telescope import Card, Observation, Preparation, Prepared
+from munit_jax.instruments.telescopes import prepare
+from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.trained_run import TrainedRun
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product, product_of
-from munit_jax.translation.instruments import Card, Observation, Preparation, prepare
-from munit_jax.translation.settings import IMAGE, Settings, check_trained, file_sha256, past_of, series_of, styles
-from munit_jax.translation.view import heliographic_view, view_cards
-from tfds_sdoml.sources.fits_headers import time_of
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import SolarDisk
+from munit_jax.translation.settings import (
+    IMAGE,
+    Settings,
+    check_trained,
+    file_sha256,
+    past_of,
+    preparation,
+    series_of,
+    styles,
+)
+
+UNLIKE = 3.0  # times brighter or darker than the run's images; from one cycle's minimum to its maximum it is 2
 
 Inputs = Sequence[tuple[str, str]]  # name and checksum of each file
 
@@ -36,6 +49,7 @@ class Source:
         view: see `view_cards`; of the first file, as the disk and the shape of its grid.
         inputs: names and checksums of the files.
         treatments: of each file, the cards that say how it was calibrated.
+        warnings: what to beware of.
     """
 
     image: Float[np.ndarray, "size size c"]
@@ -45,10 +59,13 @@ class Source:
     shape: tuple[int, int]
     inputs: Inputs
     treatments: tuple[tuple[Card, ...], ...]
+    warnings: tuple[str, ...] = ()
 
 
 class Translation:
     """A run with settings, compiled once: `load` images, `translate` them, make `hdus` of the realisations.
+
+    Images are prepared as `how` says, by default as `preparation(run)`.
 
     Attributes:
         series: of which each input needs an image, in the order of the networks' channels.
@@ -60,14 +77,14 @@ class Translation:
         DataError: a file of the settings that cannot be used.
     """
 
-    def __init__(self, run: TrainedRun, settings: Settings, how: Preparation):
-        self.run, self.settings, self.how = run, settings, how
+    def __init__(self, run: TrainedRun, settings: Settings, how: Preparation | None = None):
+        self.run, self.settings, self.how = run, settings, how or preparation(run)
         check_trained(run, settings)
         if settings.last_seen and LAST_SEEN not in run.planes:
             raise ConfigError(f"last_seen: {run.name} was trained without: leave it out")
-        self.past = past_of(settings.last_seen, how) if settings.last_seen else None
+        self.past = past_of(settings.last_seen, self.how) if settings.last_seen else None
         self.past_files: Inputs = tuple((path.name, file_sha256(path)) for path in settings.last_seen)
-        self.styles = styles(run, settings, how)
+        self.styles = styles(run, settings, self.how)
         self.series = series_of(run, settings.source)
         self.products = tuple(map(product_of, series_of(run, settings.target)))
         self.batch, self.a_pass = run.batch_and_pass(len(self.styles))
@@ -101,7 +118,7 @@ class Translation:
             try:
                 if observation.series != series:
                     raise FrameError("instrument", f"it is of {observation.series}: the run translates {series}")
-                prepared.append(prepare(observation, self.how))
+                prepared.append(self._as_in_training(series, prepare(observation, self.how)))
             except FrameError as error:
                 if len(seen) == 1:
                     raise
@@ -116,7 +133,33 @@ class Translation:
             shape=(first.image.shape[0], first.image.shape[1]),
             inputs=inputs,
             treatments=tuple(p.treatment for p in prepared),
+            warnings=tuple(warning for p in prepared for warning in p.warnings),
         )
+
+    def _as_in_training(self, series: str, prepared: Prepared) -> Prepared:
+        """Refuse an EUV image that is much brighter or darker than the run's own; with `force` warn of it.
+
+        Raises:
+            FrameError: `unlike the training`.
+        """
+        levels = self.run.disk_percentiles.get(series)
+        if levels is None or series == "bz":
+            return prepared
+        own, theirs = quartiles(prepared.image), tuple(levels[name] for name in ("25", "50", "75"))
+        factor = float(np.median(np.array(own) / np.array(theirs)))
+        if 1 / UNLIKE <= factor <= UNLIKE:
+            return prepared
+        what = (
+            f"the quartiles of its disk are {own[0]:.3g}, {own[1]:.3g}, {own[2]:.3g} DN/s, {factor:.2g} times those of "
+            f"the run's images ({theirs[0]:.3g}, {theirs[1]:.3g}, {theirs[2]:.3g})"
+        )
+        if not self.settings.force:
+            raise FrameError(
+                "unlike the training",
+                f"{what}: are its unit, its exposure and the loss of sensitivity (--degradation_table) right? --force "
+                "translates it as it is",
+            )
+        return replace(prepared, warnings=(*prepared.warnings, what))
 
     def _context(self, view: fits.Header, header: fits.Header) -> Float[np.ndarray, "size size k"] | None:
         """Return the context of an image; without planes the observer and the time need not be in the header."""
@@ -169,6 +212,7 @@ class Translation:
             (fits_output.RECIPE, self.recipe(source.inputs), ""),
             ("JAXVERS", jax.__version__, ""),
         ]
+        cards += [(f"MJWARN{number}", warning[:60], "") for number, warning in enumerate(source.warnings, 1)]
         for number, (name, checksum) in enumerate(self.past_files, 1):
             cards += [(f"MJPAST{number}", name, "earlier magnetogram"), (f"MJPASH{number}", checksum, "")]
         for number, ((name, checksum), treatment) in enumerate(zip(source.inputs, source.treatments, strict=True), 1):

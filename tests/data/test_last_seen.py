@@ -3,19 +3,11 @@
 import numpy as np
 import pytest
 
-from munit_jax.data.context import (
-    EARLIER,
-    SPACING_DAYS,
-    Earlier,
-    context_of,
-    context_signs,
-    last_seen,
-    past_from,
-)
+from munit_jax.data.context import EARLIER, SPACING_DAYS, Earlier, context_of, context_signs, last_seen, past_from
 from munit_jax.data.datasets import Frames, past_magnetograms
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.data.pipeline import archive_of, context_of_scored
-from munit_jax.sun.constants import CARRINGTON_SYNODIC_DAYS, DAY
+from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
 from munit_jax.sun.disk import heliographic, mu, on_disk, sdoml_geometry
 from tests.data.test_pipeline import NAME, NORMALIZATION, settings
 
@@ -25,7 +17,7 @@ SCALING = Normalization("asinh", True, (30.0,), (1000.0,))
 
 def geometry_at(time: float, west: float = 0.0):
     """The Earth's view, or one from west of it, of a Sun that turns once in a synodic rotation."""
-    return sdoml_geometry(SIZE, 3.0, (200 - (time - NOW) / DAY * 360 / CARRINGTON_SYNODIC_DAYS + west) % 360)
+    return sdoml_geometry(SIZE, 3.0, (200 - (time - NOW) / DAY * 360 / SYNODIC_CARRINGTON_DAYS + west) % 360)
 
 
 def zonal(geometry) -> np.ndarray:
@@ -86,14 +78,14 @@ def test_the_latest_is_never_after_the_time():
 
 def test_planes_are_scaled_and_a_past_that_is_not_known_is_zero():
     names, geometry = ("mu", "last_seen"), geometry_at(NOW)
-    context = context_of(names, geometry, NOW, Earlier(past, CARRINGTON_SYNODIC_DAYS / 2, SCALING))
+    context = context_of(names, geometry, NOW, Earlier(past, SYNODIC_CARRINGTON_DAYS / 2, SCALING))
     assert context is not None
     assert context.shape == (SIZE, SIZE, 4)
-    field, age, known = last_seen(past, geometry, NOW, CARRINGTON_SYNODIC_DAYS / 2)
+    field, age, known = last_seen(past, geometry, NOW, SYNODIC_CARRINGTON_DAYS / 2)
     np.testing.assert_allclose(
         context[..., 1], np.where(known, normalize(SCALING, field[..., None])[..., 0], 0), atol=1e-6
     )
-    np.testing.assert_allclose(context[..., 2], age / CARRINGTON_SYNODIC_DAYS, rtol=1e-6)
+    np.testing.assert_allclose(context[..., 2], age / SYNODIC_CARRINGTON_DAYS, rtol=1e-6)
     np.testing.assert_array_equal(context[..., 3], known)
     without = context_of(names, geometry, NOW)
     assert without is not None
@@ -132,6 +124,6 @@ def test_frames_are_scored_with_what_was_seen_half_a_rotation_ago(small_sun):
     assert any(x.any() for x in known)
     for i, seen in enumerate(known):
         time = float(frames[i]["time"])
-        looks = [archive(time - (0.5 * CARRINGTON_SYNODIC_DAYS + k * SPACING_DAYS) * DAY) for k in range(EARLIER)]
+        looks = [archive(time - (0.5 * SYNODIC_CARRINGTON_DAYS + k * SPACING_DAYS) * DAY) for k in range(EARLIER)]
         assert seen.any() == any(look is not None for look in looks)
     assert NORMALIZATION["magnetogram"] == with_past.normalization["magnetogram"]

@@ -1,5 +1,7 @@
 """From prepared datasets to batches: paired and unpaired, repeatable, and clear about what is missing or bad."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -267,3 +269,21 @@ def test_paired_needs_one_dataset(small_sun):
 def test_spaced():
     assert list(spaced(5, 0)) == list(spaced(5, 9)) == [0, 1, 2, 3, 4]
     assert list(spaced(101, 3)) == [0, 50, 100]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_record_is_named_with_what_to_do(small_sun_builder, tmp_path, damage):
+    folder = tmp_path / "sdoml" / "small" / str(small_sun_builder.version)
+    shutil.copytree(small_sun_builder.data_path, folder)
+    (record,) = folder.glob("*train.array_record*")
+    content = bytearray(record.read_bytes())
+    for place in range(len(content) // 8, len(content) * 7 // 8, 97):
+        content[place] ^= 0x55
+    record.write_bytes(bytes(content) if damage == "flipped" else bytes(content[: len(content) // 3]))
+
+    def read_all():
+        frames = Frames("sdoml/small", "train", ("euv",), ("0193",), str(tmp_path))
+        return [frames[i] for i in range(len(frames))]
+
+    with pytest.raises(DataError, match=r"sdoml/small.*(build the dataset again|cannot make or read)"):
+        read_all()

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from munit_jax.sun.constants import ASTRONOMICAL_UNIT, ASTRONOMICAL_UNIT_M, SOLAR_RADIUS_M
+from munit_jax.sun.constants import AU, SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry, heliographic, mu
 
-SIZE, RADIUS, DISTANCE = 96, 40.0, ASTRONOMICAL_UNIT
+SIZE, RADIUS, DISTANCE = 96, 40.0, AU / SOLAR_RADIUS
 
 
 def radial(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
@@ -45,8 +45,8 @@ def write_disk(
             "CDELT2": arcsec / RADIUS,
             "CROTA2": 180.0 if turned else 0.0,
             "RSUN_OBS": arcsec,
-            "RSUN_REF": SOLAR_RADIUS_M,
-            "DSUN_OBS": ASTRONOMICAL_UNIT_M,
+            "RSUN_REF": SOLAR_RADIUS,
+            "DSUN_OBS": AU,
             "CRLN_OBS": l0,
             "CRLT_OBS": 0.0,
         }

@@ -34,7 +34,7 @@ def test_quality_flags_are_told_but_those_without_harm(tmp_path):
 @pytest.mark.parametrize(
     ("cards", "message"),
     [
-        ({"BUNIT": "DN/s"}, r"a\.fits: unreadable: BUNIT = 'DN/s', expected a magnetogram in gauss"),
+        ({"BUNIT": "DN/s"}, r"a\.fits: unit: BUNIT = 'DN/s', expected a magnetic field in G, T or Mx/cm"),
         ({"CRPIX1": 500.0}, r"a\.fits: off-centre disk: the disk .* is not all in the image"),
         ({"DATE-OBS": ""}, r"a\.fits: no time"),
     ],

@@ -36,12 +36,10 @@ def test_the_synthetic_sun_is_on_the_same_grid():
     np.testing.assert_array_equal(grid.longitudes, map_longitudes(TRUTH_ROWS))
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(180, 360), (36, 72), (37, 74), (3, 6), (60, 31)])
-def test_round_trip_is_exact_up_to_the_highest_degree(rows, columns):
-    highest = (min(rows, columns) - 1) // 2
+def test_round_trip_in_double_precision():
     with jax.enable_x64(True):
-        transform = make_transform(Grid(rows, columns), highest, np.float64)
-        a = random_coefficients(highest)
+        transform = make_transform(Grid(), 89, np.float64)
+        a = random_coefficients(89)
         np.testing.assert_allclose(analysis(transform, synthesis(transform, jnp.asarray(a))), a, atol=2e-13)
 
 
@@ -59,7 +57,7 @@ def test_transform_agrees_with_ducc0():
 
 
 def test_single_precision_agrees_with_double():
-    grid = Grid(42, 60)
+    grid = Grid(42, 48)
     a = random_coefficients(20)
     single = synthesis(make_transform(grid, 20), jnp.asarray(a, jnp.complex64))
     with jax.enable_x64(True):
@@ -103,13 +101,21 @@ def test_leading_axes_are_an_ensemble():
     np.testing.assert_allclose(many[1, 2], one, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "lmax", "highest"), [(12, 24, 0, 5), (12, 24, 6, 5), (13, 26, 7, 6), (90, 24, 12, 11)]
-)
-def test_a_degree_that_the_grid_does_not_resolve(rows, columns, lmax, highest):
-    expected = f"lmax = {lmax} on {rows} x {columns} cells: expected 1 to {highest}, .* lower lmax or more rows"
-    with pytest.raises(ValueError, match=expected):
-        make_transform(Grid(rows, columns), lmax)
+@pytest.mark.parametrize("lmax", [0, 6, 12, 30])
+def test_a_degree_that_the_grid_does_not_resolve(lmax):
+    with pytest.raises(ValueError, match=f"lmax = {lmax} on 12 x 24 cells: expected 1 to 5, half of the rows less one"):
+        make_transform(Grid(12, 24), lmax)
+
+
+@pytest.mark.parametrize(("rows", "lmax"), [(12, 5), (13, 6), (36, 17), (37, 18)])
+def test_the_round_trip_is_exact_up_to_the_largest_degree(rows, lmax):
+    """Of even and odd numbers of rows; a degree more would not be."""
+    with jax.enable_x64(True):
+        a = random_coefficients(lmax)
+        transform = make_transform(Grid(rows, 2 * rows), lmax, np.float64)
+        np.testing.assert_allclose(analysis(transform, synthesis(transform, jnp.asarray(a))), a, atol=2e-14)
+    with pytest.raises(ValueError, match=f"expected 1 to {lmax}"):
+        make_transform(Grid(rows, 2 * rows), lmax + 1)
 
 
 def test_a_grid_of_nothing():

@@ -21,7 +21,7 @@ from munit_jax.report.report import _leakage
 from munit_jax.report.settings import CoronaSettings, Settings
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.trained_run import TrainedRun, open_run
-from tests.translation.suns import conditioned_run
+from tests.instruments.suns import conditioned_run
 
 CORONA = CoronaSettings(frames=1, samples=2, rows=18, lmax=8)
 SETTINGS = Settings(samples=3, limit=5, show=("2011-11-17T06:00", "2012-12-01T00:00+01:00"))

@@ -18,7 +18,7 @@ from munit_jax.report.results import ensemble_of, metrics_json
 from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.training.objectives import Objective
-from tests.translation.suns import conditioned_run
+from tests.instruments.suns import conditioned_run
 
 SIZE, COUNT = 16, 6
 ONE_WAY = Objective(adversarial_weight=0.0, image_weight=0.0, content_weight=0.0, style_weight=0.0, ensemble_weight=1.0)

@@ -6,8 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from munit_jax.sun.constants import CYCLE_YEARS, YEAR
-from munit_jax.sun.cycle import FIRST_CYCLE, MINIMA, cycle_and_phase, hale_sign
+from munit_jax.sun.cycle import CYCLE_YEARS, FIRST_CYCLE, MINIMA, YEAR, cycle_and_phase, hale_sign
 from tfds_sdoml.synthetic_sun.regions import regions_at
 
 ENDS = (*MINIMA[1:], MINIMA[-1] + CYCLE_YEARS * YEAR)

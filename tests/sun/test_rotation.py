@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from munit_jax.sun.disk import heliographic_to_pixel, mu, on_disk, sdoml_geometry
-from munit_jax.sun.rotation import rotated, rotation_rate
+from munit_jax.sun.rotation import CARRINGTON_RATE, rotated, rotation_rate
 
 SIZE = 256
 
@@ -28,11 +28,11 @@ def middle(field: np.ndarray) -> np.ndarray:
 
 
 def test_rate_at_the_equator_and_at_60_degrees():
-    """In degrees a day, seen from the Earth, models of the surface flux have 13.38 - 2.30 sin^2 - 1.62 sin^4."""
-    seen_from_the_earth = 360 / 27.2753
-    assert rotation_rate(np.zeros(1)) + seen_from_the_earth == pytest.approx(13.38, abs=0.005)
-    difference = rotation_rate(np.array([60.0])) - rotation_rate(np.zeros(1))
-    assert difference == pytest.approx(-2.30 * 0.75 - 1.62 * 0.75**2, abs=0.005)
+    by_hand = 0.0864 * 180 / np.pi  # microradian a second to degrees a day
+    assert rotation_rate(np.zeros(1)) == pytest.approx(2.902 * by_hand - CARRINGTON_RATE)
+    assert rotation_rate(np.array([60.0])) == pytest.approx(
+        (2.902 - 0.464 * 0.75 - 0.328 * 0.75**2) * by_hand - CARRINGTON_RATE
+    )
 
 
 def test_no_time_changes_nothing_inside():

@@ -1,6 +1,7 @@
 """The TFDS builder: what is in a dataset, and that it knows what it was built with."""
 
 import csv
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from munit_jax.sun.constants import DAY
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
 from tfds_sdoml.build import build, is_prepared, make_builder
 from tfds_sdoml.config import SdomlConfig
+from tfds_sdoml.preparation import prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
 from tfds_sdoml.synthetic_sun.observation import observe
 
@@ -44,7 +46,7 @@ def offline(monkeypatch):
 @pytest.fixture(scope="module")
 def builder(data_dir):
     built = Builder(config=small_config(), data_dir=data_dir)
-    built.download_and_prepare()
+    prepare(built, None)
     return built
 
 
@@ -70,6 +72,35 @@ def test_synthetic_examples(builder):
     assert example["l0"] == pytest.approx(frame.geometry.l0)
     in_order = [int(train[i]["time"]) for i in range(len(train))]
     assert in_order == sorted(in_order)
+
+
+def test_tfds_makes_the_same_dataset_by_itself(builder, tmp_path):
+    """Example by example and bit for bit, in the same order; the metadata of our build are added to it."""
+    stock = Builder(config=small_config(), data_dir=tmp_path)
+    stock.download_and_prepare()
+    assert counts(stock) == counts(builder)
+    for split in counts(builder):
+        ours, theirs = builder.as_data_source(split=split), stock.as_data_source(split=split)
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.keys() == other.keys()
+            for name, value in one.items():
+                np.testing.assert_array_equal(value, other[name], err_msg=name)
+                assert np.asarray(value).dtype == np.asarray(other[name]).dtype
+    assert make_builder("small", tmp_path).builder_config.parameters() == small_config().parameters()
+
+
+def test_a_fingerprint_is_of_the_content(builder, tmp_path):
+    folder = tmp_path / "sdoml" / "small" / str(builder.version)
+    shutil.copytree(builder.data_path, folder)
+    copy = Builder(config=small_config(), data_dir=tmp_path)
+    assert copy.fingerprint == builder.fingerprint
+    other = Builder(config=small_config(seed=1), data_dir=tmp_path / "other")
+    prepare(other, None)
+    assert other.fingerprint != builder.fingerprint
+    (record,) = folder.glob("*train.array_record*")
+    with record.open("ab") as file:
+        file.write(b"more")
+    assert copy.fingerprint != builder.fingerprint
 
 
 def test_statistics_are_those_of_train(builder):

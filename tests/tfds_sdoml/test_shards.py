@@ -8,13 +8,14 @@ import pytest
 from array_record.python.array_record_module import ArrayRecordReader
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
+from munit_jax.instruments.errors import FrameError
 from tests.tfds_sdoml.sun_images import euv_image
 from tfds_sdoml import shards
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import example_of, features, load, serialized
 from tfds_sdoml.plan import Frame, Plan
 from tfds_sdoml.shards import Report, ShardWriter, finished_report, in_order, make_jobs, make_shard
-from tfds_sdoml.sources.interface import FrameError, Rejection
+from tfds_sdoml.sources.interface import Rejection
 
 HOUR = 3600
 CONFIG = SdomlConfig(name="shards", source="npz_v1", channels=("0193",), size=32)

@@ -37,7 +37,7 @@ def test_no_two_draws_share_a_key_and_none_is_the_parent_of_another():
         for key in purposes:
             parents += [x for step in steps for x in data(jax.random.fold_in(key, step))]
             drawn += [x for step in steps for x in data(example_keys(key, jnp.asarray(step), index))]
-    assert len(drawn) == len(set(drawn)) == 3 * len(steps) * len(index)
+    assert len(drawn) == len(set(drawn)) == len(purposes) * len(steps) * len(index)
     assert len(parents) == len(set(parents))
     assert not set(drawn) & set(parents)
 

@@ -1,13 +1,21 @@
 """A run's folder: claimed once, given free by the dead, refused where there is no room."""
 
 import errno
+import json
 import os
 import shutil
 
 import pytest
 
 from munit_jax.errors import WorkdirError
-from munit_jax.training.workdir import check_config, check_space, claimed, differing_keys, full_disk_explained
+from munit_jax.training.workdir import (
+    check_config,
+    check_datasets,
+    check_space,
+    claimed,
+    differing_keys,
+    full_disk_explained,
+)
 
 
 def test_a_folder_is_claimed_once_and_free_again(tmp_path):
@@ -58,6 +66,19 @@ def test_a_full_disk_is_told_and_other_errors_are_not_hidden(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(FileNotFoundError), full_disk_explained(tmp_path):
         raise FileNotFoundError(errno.ENOENT, "gone")
+
+
+def test_a_dataset_that_was_built_again(tmp_path):
+    now = {"size": 64, "fingerprints": {"sdoml/a": "1", "sdoml/b": "2"}}
+    (tmp_path / "images.json").write_text(json.dumps(now))
+    check_datasets(tmp_path, now)
+    with pytest.raises(
+        WorkdirError, match=r"sdoml/b is not the dataset that the run in .* began with: .* put that one"
+    ):
+        check_datasets(tmp_path, {"fingerprints": {"sdoml/a": "1", "sdoml/b": "3"}})
+    (tmp_path / "images.json").write_text('{"size"')
+    with pytest.raises(WorkdirError, match=r"images.json cannot be read \(.*\): put a good copy there"):
+        check_datasets(tmp_path, now)
 
 
 def test_differing_keys():

@@ -7,14 +7,14 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.data.context import context_of
+from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.telescopes import observe
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.instruments import Preparation, observe
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
-from tests.tfds_sdoml.sources.fits_files import write_hmi
-from tests.translation.suns import (
+from tests.instruments.suns import (
     AU,
     RSUN,
     aia_header,
@@ -28,6 +28,7 @@ from tests.translation.suns import (
     write,
     write_aia,
 )
+from tests.tfds_sdoml.sources.fits_files import write_hmi
 
 SIZE = 128
 PLANES = ("hale_latitude", "mu", "cycle_phase")

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from munit_jax.files import write_fits
+from munit_jax.instruments.registration import solar_disk, upright
+from munit_jax.instruments.view import view_cards
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.fits_output import (
     MAGNETOGRAM,
@@ -12,11 +15,8 @@ from munit_jax.translation.fits_output import (
     polarity,
     product_of,
     recipe_of,
-    write,
 )
-from munit_jax.translation.view import view_cards
-from tests.translation.suns import aia_header
-from tfds_sdoml.sources.reprojection import solar_disk, upright
+from tests.instruments.suns import aia_header
 
 VIEW = view_cards(aia_header(2))
 CARDS = [("MJRECIPE", "abc", ""), ("MJFILE1", "Sünne.fits", "input")]
@@ -34,7 +34,7 @@ def test_polarity_by_hand():
 
 def test_the_layers_by_hand(tmp_path):
     realisations = np.array([[[10.0, np.nan], [-4.0, 0.0]], [[20.0, np.nan], [4.0, 0.0]]], np.float32)
-    write(tmp_path / "a.fits", as_hdus(realisations, MAGNETOGRAM, VIEW, CARDS))
+    write_fits(tmp_path / "a.fits", as_hdus(realisations, MAGNETOGRAM, VIEW, CARDS))
     with fits.open(tmp_path / "a.fits", checksum=True) as hdus:
         assert [hdu.name for hdu in hdus] == ["PRIMARY", "STD", "POLARITY", "REALISATIONS"]
         np.testing.assert_array_equal(hdus[0].data, [[15, np.nan], [0, 0]])
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_output_has_no_recipe(tmp_path):
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "a.fits"
-    write(path, as_hdus(np.ones((1, 2, 2), np.float32), MAGNETOGRAM, VIEW, CARDS))
+    write_fits(path, as_hdus(np.ones((1, 2, 2), np.float32), MAGNETOGRAM, VIEW, CARDS))
     before = path.read_bytes()
     hdus = as_hdus(np.zeros((1, 2, 2), np.float32), MAGNETOGRAM, VIEW, CARDS)
 
@@ -112,5 +112,5 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(hdus, "writeto", writeto)
     with pytest.raises(OSError, match="no space left"):
-        write(path, hdus)
+        write_fits(path, hdus)
     assert path.read_bytes() == before

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.translation.instruments import Preparation, observe, prepare
+from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
-from tests.translation.suns import AU, SPOT, aia_header, euvi_header, grid_cards, rate, to_sun, untrained_run, write
+from tests.instruments.suns import AU, SPOT, aia_header, euvi_header, grid_cards, rate, to_sun, untrained_run, write
 
 TURN = np.deg2rad(-7.7)
 TURNED = {"PC1_1": np.cos(TURN), "PC1_2": -np.sin(TURN), "PC2_1": np.sin(TURN), "PC2_2": np.cos(TURN), "CROTA2": None}

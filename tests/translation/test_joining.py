@@ -3,7 +3,7 @@
 import pytest
 
 from munit_jax.translation.joining import join
-from tests.translation.suns import write_aia, write_euvi
+from tests.instruments.suns import write_aia, write_euvi
 
 
 @pytest.fixture

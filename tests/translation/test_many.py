@@ -8,13 +8,13 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.errors import DataError, WorkdirError
+from munit_jax.instruments.telescope import Preparation
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.instruments import Preparation
-from munit_jax.translation.many import TABLE, outputs_of, read_ahead, translate_files
+from munit_jax.translation.many import TABLE, jobs_of, read_ahead, translate_files
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
+from tests.instruments.suns import aia_header, rate, untrained_run, write, write_aia, write_euvi
 from tests.tfds_sdoml.sources.fits_files import write_hmi
-from tests.translation.suns import aia_header, rate, untrained_run, write, write_aia, write_euvi
 
 GOOD = ("aia.fits", "AIA20110215_0012_0171.npz", "euvi.fits", "quicklook.fits", "turned.fits.gz")
 BAD = {
@@ -207,8 +207,8 @@ def test_the_style_of_a_real_magnetogram(run, tmp_path):
 
 
 def test_two_inputs_of_one_name_are_a_mistake(translation, tmp_path):
-    paths = [write_aia(tmp_path / folder / "a.fits", 64) for folder in ("x", "y")]
-    with pytest.raises(DataError, match=r"x/a\.fits and .*y/a\.fits would both be written to a_magnetogram\.fits"):
+    paths = [write_aia(tmp_path / "x" / name, 64) for name in ("a.fits", "a.fts")]
+    with pytest.raises(DataError, match=r"x/a\.fits and .*x/a\.fts would both be written to a_magnetogram\.fits"):
         translate_files(translation, paths, tmp_path / "out")
 
 
@@ -228,9 +228,20 @@ def test_networks_that_make_nan_are_an_error(identity, tmp_path, monkeypatch):
 
 def test_names_of_outputs(run, tmp_path):
     translation = Translation(run, Settings(samples=1), Preparation(run.geometry))
-    for name in ("a.b.fits", "a.b.fits.gz", "a.b.fts", "a.b.FITS", "a.b.npz"):
-        (output,) = outputs_of(tmp_path / name, tmp_path, translation.products)
-        assert output.name == "a.b_magnetogram.fits"
+    for name in ("a.b.fits", "a.b.fits.gz", "a.b.fts", "a.b.FITS", "a.b.npz", "a.b.fits.fz", "a.b.fit.bz2"):
+        (job,) = jobs_of([(tmp_path / name,)], tmp_path, translation.products)
+        assert job.outputs == (tmp_path / "a.b_magnetogram.fits",)
+
+
+def test_files_of_one_name_keep_their_folders(run, tmp_path):
+    translation = Translation(run, Settings(samples=1), Preparation(run.geometry))
+    groups = [(tmp_path / folder / name,) for folder, name in (("x/1", "a.fits"), ("x/2", "a.fits"), ("x/2", "b.fits"))]
+    jobs = jobs_of(groups, tmp_path / "out", translation.products)
+    assert [str(job.outputs[0].relative_to(tmp_path / "out")) for job in jobs] == [
+        "1/a_magnetogram.fits",
+        "2/a_magnetogram.fits",
+        "b_magnetogram.fits",
+    ]
 
 
 def test_reading_is_one_ahead_and_no_more():

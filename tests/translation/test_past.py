@@ -6,13 +6,13 @@ from astropy.io import fits
 
 from munit_jax.data.context import SPACING_DAYS
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.telescope import Preparation
 from munit_jax.sun.constants import DAY
-from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings, past_of
 from munit_jax.translation.translator import Translation
+from tests.instruments.suns import conditioned_run, untrained_run, write_aia
 from tests.tfds_sdoml.sources.fits_files import write_hmi
-from tests.translation.suns import conditioned_run, untrained_run, write_aia
 
 NOW = 1297728001.0  # 2011-02-15 00:00:01 UTC, as `write_aia` has it
 PLANES = ("mu", "last_seen")
@@ -25,7 +25,9 @@ def days(tmp_path_factory):
     paths = []
     for days in (10, 17, 24):
         time = np.datetime64(int(NOW) - days * DAY, "s").item().strftime("%Y-%m-%dT%H:%M:%SZ")
-        write_hmi(folder / f"{days}.fits", np.full((64, 64), days, np.float32), time=time)
+        field = np.full((64, 64), days, np.float32)
+        field[20, 20] = -days  # a Sun of one polarity alone is refused
+        write_hmi(folder / f"{days}.fits", field, time=time)
         paths.append(folder / f"{days}.fits")
     return tuple(paths)
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from munit_jax.instruments.telescope import Preparation
 from munit_jax.sun.disk import sdoml_geometry
-from munit_jax.translation.instruments import Preparation
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.quicklook import field_range, make_draw
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
+from tests.instruments.suns import untrained_run, write_aia
 from tests.tfds_sdoml.sources.fits_files import write_hmi
-from tests.translation.suns import untrained_run, write_aia
 
 
 @pytest.mark.parametrize("direction", ["euv_to_magnetogram", "magnetogram_to_euv"])

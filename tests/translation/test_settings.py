@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.calibration import BUILT_IN
+from munit_jax.instruments.telescope import Preparation
 from munit_jax.training.objectives import Objective
-from munit_jax.translation.instruments import Preparation
-from munit_jax.translation.intensity import BUILT_IN
 from munit_jax.translation.settings import Settings, check_trained, reference_of, styles
 from munit_jax.translation.translator import Translation
-from tests.translation.suns import untrained_run, write_aia, write_euvi
+from tests.instruments.suns import untrained_run, write_aia, write_euvi
 
 RUN = untrained_run(64, ("0193", "0171"))
 HOW = Preparation(RUN.geometry)

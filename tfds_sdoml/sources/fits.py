@@ -1,8 +1,6 @@
 """FITS files of AIA and HMI in a folder: level 1, level 1.5, or the synoptic series of 1024 pixels.
 
-What a file holds is read in its header, for names vary. AIA's pixels hold DN per pixel of 0.6 arcsec at every level:
-the synoptic images are means over 4 x 4 of those (https://jsoc1.stanford.edu/data/aia/synoptic/README.html). A mean is
-also what brings an image to the size of the dataset, so that all are on one scale, which is SDOML v2's.
+What a file holds is read in its header, for names vary; images are calibrated as `munit_jax.translate` does.
 """
 
 import os
@@ -14,20 +12,23 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import batched
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from astropy.io import fits
 from jaxtyping import Float
 
-from munit_jax.sun.constants import DAY
-from munit_jax.sun.disk import on_disk, sdoml_geometry
-from tfds_sdoml.sources.degradation import degradation, open_table
-from tfds_sdoml.sources.fits_headers import exposure, image_header, inspect, open_file, reason_of, time_of
-from tfds_sdoml.sources.interface import FrameError, Listing, Rejection
-from tfds_sdoml.sources.reprojection import register, solar_disk
+from munit_jax.instruments.aia import AIA
+from munit_jax.instruments.degradation import open_table
+from munit_jax.instruments.errors import FrameError, Reason, reason_of
+from munit_jax.instruments.headers import check_quality, time_of
+from munit_jax.instruments.hmi import HMI
+from munit_jax.instruments.reading import is_fits
+from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.telescopes import header_of, observe, recognise
+from munit_jax.sun.disk import sdoml_geometry
+from tfds_sdoml.sources.interface import Listing, Rejection
 
-SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
+TELESCOPES = (AIA, HMI)  # of a dataset
 BATCH = 4096  # files whose headers are read at a time
 
 
@@ -40,27 +41,41 @@ class Found:
     counts: Counter[str]
 
 
-def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
-    """Return the header and the image of a file, BLANK as NaN.
+class Frame(NamedTuple):
+    """What a header says: the series (None: of no use here), and either the time or the reason why there is none."""
 
-    Raises:
-        FrameError: a file that cannot be read to the end of the image.
+    series: str | None
+    time: int | None
+    reason: Reason | None = None
+    detail: str = ""
+
+
+def inspect(path: Path) -> Frame:
+    """Return what the header of a file says; files that are not FITS, and images of other instruments, have no series.
+
+    What the file's name says does not matter, but for one that calls itself FITS and cannot be read.
     """
+    if not is_fits(path):
+        return Frame(None, None)
     try:
-        with open_file(path) as file:
-            header = image_header(file)
-            got = len(file.read(header.data_size))
-        if got < header.data_size:
-            raise EOFError(f"the file is cut off: {got:,} of {header.data_size:,} bytes of the image are there")
-        # BLANK means something in integers only; astropy warns where floats have it, as files that were rebinned do.
-        floats = int(header.get("ZBITPIX", header["BITPIX"])) < 0  # pyright: ignore[reportArgumentType]
-        with fits.open(path, memmap=False, ignore_blank=floats) as units:
-            for unit in cast(Any, units):
-                if unit.is_image and len(unit.shape) == 2:
-                    return unit.header, np.asarray(unit.data, np.float32)
-        raise ValueError("its header of an image of two axes is damaged")
-    except Exception as error:  # of many kinds, as in `inspect`
-        raise FrameError("unreadable", reason_of(error)) from error
+        header = header_of(path)
+    except Exception as error:  # astropy raises many kinds for damaged files
+        return Frame(None, None, "unreadable", reason_of(error))
+    try:
+        telescope, series = recognise(header)
+    except FrameError:
+        return Frame(None, None)
+    if telescope not in TELESCOPES:
+        return Frame(None, None)
+    try:
+        time = time_of(header)
+    except ValueError as error:
+        return Frame(series, None, "no time", str(error))
+    try:
+        check_quality(header, telescope.harmless)
+    except FrameError as error:
+        return Frame(series, time, error.reason, error.detail)
+    return Frame(series, time)
 
 
 class Fits:
@@ -119,28 +134,19 @@ class Fits:
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
         """Return one image; see `Source`.
 
-        AIA is clipped at 0 as in SDOML, for what is below is the noise of the camera's dark level, and clipped last, so
-        that the noise has averaged out; the corona off the limb is kept. The field is 0 off the disk, as in SDOML; it
-        is a mean over pixels, where SDOML took the nearest one, which is noise.
+        It is calibrated as `munit_jax.translate` does; the build checks it, with its neighbours.
         """
-        header, image = read_image(self.folder / place)
-        geometry = sdoml_geometry(self.size)
-        image = register(image, solar_disk(header), geometry)
-        if series == "bz":
-            return np.where(on_disk(geometry), image, np.float32(0))
-        factor = 1.0
-        if self.degradation_table is not None:
-            try:
-                factor = degradation(self.degradation_table, int(series), time_of(header) // DAY)
-            except ValueError as error:
-                raise FrameError("unreadable", f"its degradation is not known: {error}") from error
-        return np.maximum(image / np.float32(exposure(header) * factor), 0)
+        seen = observe(self.folder / place)
+        if seen.series != series:
+            raise FrameError("instrument", f"it is of {seen.series}: the file has changed since it was listed")
+        how = Preparation(sdoml_geometry(self.size), degradation_table=self.degradation_table)
+        return seen.telescope.calibrate(seen, how).image
 
     def _nothing(self, series: str) -> str:
         """What was sought in vain, what is there, and what to do."""
         found = self._found
         if not found.counts:
-            return f"no FITS file ({', '.join('*' + suffix for suffix in SUFFIXES)}) in {self.folder} or below it"
+            return f"no FITS file in {self.folder} or below it"
         rejected = Counter(row.reason for row in found.listings[series].rejected) if series in found.listings else {}
         there = ", ".join(f"{count:,} of {name}" for name, count in sorted(found.counts.items()))
         why = "".join(f"; of {series}, {count:,} rejected: {reason}" for reason, count in rejected.items())
@@ -151,7 +157,7 @@ class Fits:
         )
 
     def _paths(self) -> Iterator[str]:
-        """Yield the FITS files, relative to the folder."""
+        """Yield the files, relative to the folder."""
 
         def stop(error: OSError):
             raise error  # a folder that cannot be listed would otherwise be passed over in silence
@@ -159,8 +165,7 @@ class Fits:
         for folder, below, names in os.walk(self.folder, onerror=stop, followlinks=True):
             below.sort()
             for name in sorted(names):
-                if name.lower().endswith(SUFFIXES):
-                    yield (Path(folder) / name).relative_to(self.folder).as_posix()
+                yield (Path(folder) / name).relative_to(self.folder).as_posix()
 
     @cached_property
     def _found(self) -> Found:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from tfds_sdoml.sources.interface import FrameError, Listing, Rejection
-from tfds_sdoml.sources.npz import DAMAGED, read_image
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.sdoml import DAMAGED, read_array
+from tfds_sdoml.sources.interface import Listing, Rejection
 
 SIZE = 256  # pixels
 FILE_NAME = re.compile(r"(\d{8}T\d{4})\.npz")
@@ -67,7 +68,7 @@ class Hf256:
         """Return one image; see `Source`."""
         try:
             with (self.folder / place).open("rb") as file:
-                return read_image(file, key_of(series), SIZE)
+                return read_array(file, key_of(series), SIZE)
         except OSError as error:
             raise FrameError("unreadable", error.strerror or str(error)) from error
 

@@ -8,42 +8,12 @@ int64 seconds since 1970-01-01 UTC. A series is named as in SDOML's file names: 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
 
-AIA_CHANNELS = ("0094", "0131", "0171", "0193", "0211", "0304", "0335", "1600", "1700", "4500")
-FIELD_COMPONENTS = ("bx", "by", "bz")
-
-Reason = Literal[
-    "no time",
-    "duplicate",
-    "quality",
-    "unreadable",
-    "shape",
-    "not finite",
-    "constant",
-    "off-disk level",
-    "off-centre disk",
-    "unlike its neighbours",
-    "saturated",
-    "missing blocks",
-    "instrument",
-    "no companion",
-]
-
-
-class FrameError(Exception):
-    """One frame that cannot be used; the build goes on without it and tells the reason."""
-
-    def __init__(self, reason: Reason, detail: str):
-        super().__init__(reason, detail)  # both, so that the error can be pickled on its way out of a process
-        self.reason: Reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}"
+from munit_jax.instruments.errors import Reason
 
 
 class Rejection(NamedTuple):

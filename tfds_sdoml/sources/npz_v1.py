@@ -6,39 +6,19 @@ the members of tar files, without unpacking.
 
 import io
 import os
-import re
 import tarfile
 from collections import defaultdict
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.sun.ephemeris import seconds_from_tai
-from tfds_sdoml.sources.interface import FrameError, Listing, Rejection
-from tfds_sdoml.sources.npz import read_image
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.sdoml import FILE_NAME, SIZE, file_name, read_image, time_in_name
+from tfds_sdoml.sources.interface import Listing, Rejection
 
-SIZE = 512  # pixels
-BINNING = 4  # v1 sums 2 x 2 pixels of AIA, v2 takes their mean
-FILE_NAME = re.compile(r"(AIA|HMI)(\d{8}_\d{4})_(\d{4}|b[xyz])\.npz")
 TAR, COMPRESSED_TAR = ".tar", (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-
-
-def file_name(series: str, time: str = "YYYYMMDD_HHMM") -> str:
-    """Return the file name of a series: `0193` and the like for an AIA channel, `bx`, `by`, `bz` for the field."""
-    return f"{'AIA' if series.isdigit() else 'HMI'}{time}_{series}.npz"
-
-
-def time_of(match: re.Match[str]) -> int:
-    """Return the time in a file name as UTC seconds since 1970: AIA's clock is UTC, HMI's is TAI.
-
-    Raises:
-        ValueError: a date that does not exist, or is before the leap seconds that are known.
-    """
-    clock = datetime.strptime(match[2], "%Y%m%d_%H%M").replace(tzinfo=UTC)
-    return seconds_from_tai(clock) if match[1] == "HMI" else int(clock.timestamp())
 
 
 class NpzV1:
@@ -75,7 +55,7 @@ class NpzV1:
             match = FILE_NAME.search(place)
             assert match is not None  # it was found by this expression
             try:
-                times.append(time_of(match))
+                times.append(time_in_name(match))
                 named.append(place)
             except ValueError as error:
                 rejected.append(Rejection(series, None, place, "no time", str(error)))
@@ -92,12 +72,10 @@ class NpzV1:
                 if inside:
                     offset, length, _ = span.split(":")
                     file.seek(int(offset))
-                    image = read_image(io.BytesIO(file.read(int(length))), "x", SIZE)
-                else:
-                    image = read_image(file, "x", SIZE)
+                    return read_image(io.BytesIO(file.read(int(length))), series)
+                return read_image(file, series)
         except OSError as error:
             raise FrameError("unreadable", error.strerror or str(error)) from error
-        return image / BINNING if series.isdigit() else image
 
     @cached_property
     def _found(self) -> tuple[dict[str, list[str]], dict[str, str]]:

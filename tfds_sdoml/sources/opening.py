@@ -7,10 +7,8 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from tfds_sdoml.config import SdomlConfig
-from tfds_sdoml.sources import npz_v1
-from tfds_sdoml.sources.hf256 import Hf256
+from tfds_sdoml.plan import Plan, make_plan
 from tfds_sdoml.sources.interface import Source
-from tfds_sdoml.sources.npz_v1 import NpzV1
 from tfds_sdoml.sources.synthetic_sun import SyntheticSun
 
 logger = logging.getLogger(__name__)
@@ -37,6 +35,8 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
     folder = Path(location).expanduser()
     match config.source:  # astropy takes half a second, which training need not wait for: its readers are imported late
         case "npz_v1":
+            from tfds_sdoml.sources.npz_v1 import NpzV1
+
             return NpzV1(folder)
         case "zarr_v2":
             from tfds_sdoml.sources.zarr_v2 import ZarrV2
@@ -50,17 +50,37 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
                 logger.info("AIA's degradation over the years is not corrected: give --degradation_table to do so")
             return Fits(folder, config.size, config.years, table)
         case _:
+            from tfds_sdoml.sources.hf256 import Hf256
+
             return Hf256(folder)
+
+
+def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan]:
+    """Return the source of a dataset and which of its frames are used.
+
+    Raises:
+        OSError, ValueError: see `open_source` and `make_plan`.
+    """
+    source = open_source(config, location)
+    try:
+        return source, make_plan(config, source)
+    except ValueError as error:
+        likely = None if location is None else likely_source(location)
+        if likely in (None, config.source):
+            raise
+        raise ValueError(f"{error}; the folder looks like {likely}: give --source={likely}") from None
 
 
 def likely_source(location: str) -> str | None:
     """Return the name of the source that the files of a folder look like, by the first entries of its tree."""
+    from munit_jax.instruments.sdoml import FILE_NAME
+
     seen = 0
     for folder, below, names in os.walk(Path(location).expanduser()):
         if folder.endswith(".zarr") or ".zgroup" in names or ".zarray" in names:
             return "zarr_v2"
         for name in names:
-            if npz_v1.FILE_NAME.fullmatch(name):
+            if FILE_NAME.fullmatch(name):
                 return "npz_v1"
             if name.endswith((".fits", ".fits.gz", ".fts")):
                 return "fits"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tfds_sdoml.sources.interface import Reason
+from munit_jax.instruments.errors import Reason
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from munit_jax.instruments.aia import AIA
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import check_quality, time_of
+from munit_jax.instruments.hmi import HMI
 from tfds_sdoml.sources.chunk_cache import ChunkCache
-from tfds_sdoml.sources.fits_headers import bad_quality, time_of
-from tfds_sdoml.sources.interface import FrameError, Listing, Rejection
+from tfds_sdoml.sources.interface import Listing, Rejection
 from tfds_sdoml.sources.time_index import TimeIndex, kept_index, stamp_of
 
 ARRAY_NAME = re.compile(r"(\d+)A|B[xyz]")
@@ -286,10 +289,11 @@ def index_frames(array: ArrayPlace, series: str) -> TimeIndex:
         except ValueError as error:
             rejected.append((number, None, "no time", str(error)))
             continue
-        if flags := bad_quality(header, series):
-            rejected.append((number, time, "quality", flags))
-        else:
+        try:
+            check_quality(header, (AIA if series.isdigit() else HMI).harmless)
             frames.append((number, time))
+        except FrameError as error:
+            rejected.append((number, time, error.reason, error.detail))
     return TimeIndex(frames, rejected)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import KDTree
 
-from munit_jax.sun.constants import DAY, SOLAR_RADIUS_CM, YEAR
+from munit_jax.sun.constants import DAY, SOLAR_RADIUS_CM
 from tfds_sdoml.synthetic_sun.regions import (
     CYCLE_START,
     Fragments,
@@ -110,7 +110,7 @@ def gaussian_sum(
 
 def polar_caps(time: int, rows: int) -> Float[np.ndarray, "lat 1"]:
     """Return the polar field in gauss: negative in the north until cycle 24 reverses it, the opposite in the south."""
-    years = (time - CYCLE_START) / YEAR
+    years = (time - CYCLE_START) / (365.25 * DAY)
     pole = -POLAR_FIELD * np.cos(np.pi / 2 * np.clip(years / YEARS_TO_REVERSAL, 0, 2))
     sine = np.sin(np.deg2rad(map_latitudes(rows)))
     return (pole * np.sign(sine) * np.abs(sine) ** POLAR_POWER)[:, None]

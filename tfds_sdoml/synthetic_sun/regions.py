@@ -12,12 +12,13 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.sun.constants import CYCLE_YEARS, DAY, SOLAR_RADIUS_CM, SOLAR_RADIUS_KM, YEAR
+from munit_jax.sun.constants import DAY, SOLAR_RADIUS_CM
 from munit_jax.sun.rotation import rotation_rate
 
-KM_PER_DEGREE = np.pi / 180 * SOLAR_RADIUS_KM  # on the surface
+KM_PER_DEGREE = 12142.0  # on the surface: 2 pi 695 700 km / 360
 
 CYCLE_START = int(datetime(2008, 12, 1, tzinfo=UTC).timestamp())  # minimum before cycle 24 (SILSO)
+CYCLE_YEARS = 11.0
 BELT_START_LATITUDE, BELT_END_LATITUDE = 26.0, 10.0  # degrees: the butterfly diagram's mean latitude
 BELT_WIDTH = 5.5  # degrees, standard deviation of the latitude about the belt's mean
 
@@ -102,7 +103,7 @@ def meridional_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..
 
 def belt_latitude(time: float) -> float:
     """Return the mean distance of emerging regions from the equator in degrees (Spoerer's law)."""
-    phase = np.clip((time - CYCLE_START) / (CYCLE_YEARS * YEAR), 0, 1)
+    phase = np.clip((time - CYCLE_START) / (CYCLE_YEARS * 365.25 * DAY), 0, 1)
     return BELT_START_LATITUDE + (BELT_END_LATITUDE - BELT_START_LATITUDE) * float(phase)
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.sources.hf256 import Hf256
-from tfds_sdoml.sources.interface import FrameError
 
 KEYS = ("aia94", "aia193", "aia1700", "bz")
 

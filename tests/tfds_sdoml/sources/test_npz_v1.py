@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from munit_jax.instruments.errors import FrameError
 from tests.tfds_sdoml.sun_images import write_npz
-from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.npz_v1 import NpzV1
 
 ONES = np.ones((512, 512), np.float32)

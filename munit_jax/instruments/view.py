@@ -1,20 +1,16 @@
-"""Where an image was taken from, when, and how its pixels lie on the sky: the cards that an output has of its input.
+"""Where an image was taken from, when, and how its pixels lie on the sky: the cards that an output keeps of its input.
 
 Keywords after Thompson 2006, A&A 449, 791, and the FITS standard 4.0.
 """
 
-from typing import Any
-
-import numpy as np
 from astropy.io import fits
-from astropy.time import Time
 
-from munit_jax.sun.constants import ARCSEC_PER_DEGREE, SOLAR_RADIUS_M
-from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import iso, moment, number, required, rotation, text
+from munit_jax.instruments.registration import solar_radius
+from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
+from munit_jax.sun.disk import DiskGeometry
 from munit_jax.sun.ephemeris import earth_view
-from tfds_sdoml.sources.fits_headers import TIME, number, required, text, time_of
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import solar_radius, unit
 
 GRID = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2")
 PC, CD = (tuple(f"{name}{ij}" for ij in ("1_1", "1_2", "2_1", "2_2")) for name in ("PC", "CD"))
@@ -49,42 +45,29 @@ def view_cards(header: fits.Header) -> fits.Header:
         FrameError: a keyword that is missing, and with it where the Sun or the observer is.
     """
     cards = fits.Header()
-    turned = CD if any(key in header for key in CD) else PC if any(key in header for key in PC) else ("CROTA2",)
+    # As `registration.celestial` reads them: cards that are blank or 'nan' do not count.
+    turned = next((matrix for matrix in (CD, PC) if any(number(header, key) is not None for key in matrix)), ())
     for key in (*GRID, *turned, *MORE_GRID, *TIMES, *PLACES, *VECTORS, *VELOCITIES, *WHO):
         if key in header and text(header, key) not in ("", "nan"):
             cards[key] = header[key], COMMENTS.get(key, "")
+    if not turned and (angle := rotation(header)) is not None:
+        _set(cards, "CROTA2", angle)
     for axis, ctype in ((1, "HPLN-TAN"), (2, "HPLT-TAN")):
         cards.setdefault(f"CTYPE{axis}", ctype)
-        cards.setdefault(f"CUNIT{axis}", "arcsec" if unit(header) == 1 else "deg")
+        cards.setdefault(f"CUNIT{axis}", "arcsec")
         cards.setdefault(f"CRVAL{axis}", 0.0)
         required(header, f"CRPIX{axis}")
     _set(cards, "RSUN_OBS", solar_radius(header))
     try:
-        seconds = time_of(header)
+        seconds = moment(header)
     except ValueError as error:
         raise FrameError("no time", str(error)) from None
     if "DATE-OBS" not in cards:
-        _set(cards, "DATE-OBS", _isot(Time(seconds, format="unix")))
+        _set(cards, "DATE-OBS", iso(round(seconds)))
     if "DATE-AVG" not in cards:
-        _set(cards, "DATE-AVG", _middle(header, seconds))
-    _set_observer(cards, header, seconds)
+        _set(cards, "DATE-AVG", iso(seconds))
+    _set_observer(cards, header, round(seconds))
     return cards
-
-
-def _middle(header: fits.Header, seconds: int) -> str:
-    """Return T_OBS, which is the middle of the exposure, in UTC; else the time to the nearest second."""
-    if match := TIME.fullmatch(text(header, "T_OBS")):
-        year, month, day, hour, minute, second, scale = match.groups()
-        clock = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
-        if scale == "TAI" and float(second) < 60:
-            return _isot(Time(clock, scale="tai").utc)
-        if scale != "TAI":
-            return clock
-    return _isot(Time(seconds, format="unix"))
-
-
-def _isot(time: Any) -> str:  # astropy's Time has no static types
-    return str(time.isot)
 
 
 def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None:
@@ -93,7 +76,7 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
     if number(header, "DSUN_OBS") is None:
         if not sdo:
             raise FrameError("unreadable", "the header has no DSUN_OBS: the observer cannot be known")
-        _set(cards, "DSUN_OBS", distance * SOLAR_RADIUS_M)
+        _set(cards, "DSUN_OBS", distance / ASTRONOMICAL_UNIT * AU)
     stonyhurst, carrington = (_place(header, name) for name in ("HGLN_OBS HGLT_OBS", "CRLN_OBS CRLT_OBS"))
     if stonyhurst is None and carrington is None and not sdo:
         raise FrameError("unreadable", "the header has neither HGLN_OBS nor CRLN_OBS: the observer cannot be known")
@@ -107,7 +90,7 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
         assert stonyhurst is not None
         _set(cards, "CRLN_OBS", (stonyhurst[0] + l0) % 360)
         _set(cards, "CRLT_OBS", stonyhurst[1])
-    cards.setdefault("RSUN_REF", SOLAR_RADIUS_M)
+    cards.setdefault("RSUN_REF", SOLAR_RADIUS)
 
 
 def _place(header: fits.Header, keys: str) -> tuple[float, float] | None:
@@ -129,34 +112,3 @@ def heliographic_view(cards: fits.Header, geometry: DiskGeometry) -> DiskGeometr
         l0=required(cards, "CRLN_OBS"),
         distance=required(cards, "DSUN_OBS") / required(cards, "RSUN_REF"),
     )
-
-
-def sdoml_header(series: str, seconds: int, size: int) -> fits.Header:
-    """Return a header for an SDOML image, which comes without: solar north up, seen from the Earth.
-
-    Args:
-        series: `0193` and the like, or a component of the field such as `bz`.
-        seconds: UTC since 1970.
-        size: of the image in pixels.
-    """
-    b0, l0, distance = earth_view(seconds)
-    metres = distance * SOLAR_RADIUS_M
-    radius = float(np.rad2deg(np.arcsin(1 / distance))) * ARCSEC_PER_DEGREE
-    aia = series.isdigit()
-    header = fits.Header()
-    header["TELESCOP"] = "SDO/AIA" if aia else "SDO/HMI"
-    header["INSTRUME"] = "AIA" if aia else "HMI"
-    if aia:
-        header["WAVELNTH"] = int(series)
-    else:
-        header["CONTENT"] = "MAGNETOGRAM"
-    header["BUNIT"] = "DN/s" if aia else "Gauss"
-    header["DATE-OBS"] = _isot(Time(seconds, format="unix"))
-    for axis, name in ((1, "HPLN-TAN"), (2, "HPLT-TAN")):
-        header[f"CTYPE{axis}"], header[f"CUNIT{axis}"] = name, "arcsec"
-        header[f"CRPIX{axis}"], header[f"CRVAL{axis}"] = (size + 1) / 2, 0.0
-        header[f"CDELT{axis}"] = radius / (SDOML_RADIUS_FRACTION * size)
-    header["CROTA2"] = 0.0
-    header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = radius, SOLAR_RADIUS_M, metres
-    header["HGLN_OBS"], header["HGLT_OBS"], header["CRLN_OBS"], header["CRLT_OBS"] = 0.0, b0, l0, b0
-    return header

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from munit_jax.sun.disk import on_disk, sdoml_geometry
-from munit_jax.translation.intensity import (
+from munit_jax.instruments.calibration import (
     BUILT_IN,
     Reference,
     gain,
@@ -10,7 +9,8 @@ from munit_jax.translation.intensity import (
     quartiles,
     reference_of_training,
 )
-from tfds_sdoml.sources.interface import FrameError
+from munit_jax.instruments.errors import FrameError
+from munit_jax.sun.disk import on_disk, sdoml_geometry
 
 DISK = on_disk(sdoml_geometry(64))
 
@@ -61,7 +61,8 @@ def test_the_reference_nearest_in_time_counts():
 
 
 def test_the_built_in_reference_is_that_of_the_real_images(shared):
-    from munit_jax.translation.instruments import Preparation, observe, prepare
+    from munit_jax.instruments.telescope import Preparation
+    from munit_jax.instruments.telescopes import observe, prepare
 
     how = Preparation(sdoml_geometry(512))
     names = ("aia_20110319_105400_0171.fits", "aia_171_level1.fits")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from munit_jax.translation.instruments import Observation, observation, observe
+from munit_jax.instruments.telescope import Observation
+from munit_jax.instruments.telescopes import observation, observe
 from munit_jax.translation.settings import file_sha256
 from munit_jax.translation.translator import Translation
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfds_sdoml.join import join_nearest
+from munit_jax.instruments.simultaneous import join_nearest
 
 SERIES = st.lists(st.integers(0, 5000), max_size=30, unique=True).map(lambda times: np.array(sorted(times), np.int64))
 

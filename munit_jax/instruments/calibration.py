@@ -1,4 +1,4 @@
-"""The brightness of another instrument on AIA's scale, by percentiles of the disk.
+"""The brightness of another EUV imager on AIA's scale, by the quartiles of the disk.
 
 One factor, so that ratios within the image stay as they are: the median of the ratios of the three quartiles. They are
 robust: active regions, which differ from one side of the Sun to the other, cover a few per cent of the disk.
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from munit_jax.instruments.errors import FrameError
 from munit_jax.sun.disk import on_disk, sdoml_geometry
-from tfds_sdoml.sources.interface import FrameError
 
 
 class Reference(NamedTuple):
@@ -35,7 +35,7 @@ def quartiles(image: Float[np.ndarray, "size size"]) -> tuple[float, float, floa
 
 
 def reference_of_training(disk_percentiles: Mapping[str, Mapping[str, float]]) -> list[Reference]:
-    """Return how bright the disks of a training were, by series; see `munit_jax.data.pipeline.describe_images`."""
+    """Return how bright the disks of a training were, by series; see `munit_jax.data.datasets.describe_images`."""
     return [
         Reference(series, None, (values["25"], values["50"], values["75"]), "the run's training images")
         for series, values in disk_percentiles.items()

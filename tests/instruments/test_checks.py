@@ -1,9 +1,9 @@
 import pytest
 
-from munit_jax.translation.frame_checks import check_blocks, check_saturation
-from tests.translation.suns import aia_header, rate
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import solar_disk
+from munit_jax.instruments.checks import check_blocks, check_saturation
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.registration import solar_disk
+from tests.instruments.suns import aia_header, rate
 
 HEADER = aia_header(200)  # radius 80 pixels, so that blocks of 4 pixels are looked for
 IMAGE = rate(HEADER, (200, 200))

@@ -5,10 +5,10 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.registration import SolarDisk, block_mean, missing_on_disk, reproject, solar_disk
 from munit_jax.sun.disk import heliographic_to_pixel, on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import RSUN_OBS, Layout, seen
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import SolarDisk, block_mean, missing_on_disk, reproject, solar_disk
 
 SIZE = 64
 GEOMETRY = sdoml_geometry(SIZE)
@@ -146,12 +146,12 @@ def test_a_header_without_a_scale_or_a_centre_is_an_error(key, value):
 def test_a_header_without_a_radius_is_an_error():
     header = Layout(SIZE).header()
     del header["RSUN_OBS"]
-    with pytest.raises(FrameError, match="no solar radius: no RSUN_OBS, RSUN, DSUN_OBS or R_SUN above 0"):
+    with pytest.raises(FrameError, match="no solar radius: no RSUN_OBS, RSUN_ARC, RSUN, DSUN_OBS or R_SUN above 0"):
         solar_disk(header)
 
 
 def test_an_unknown_unit_and_pixels_of_no_size_are_errors():
-    with pytest.raises(FrameError, match="CUNIT1 = 'furlong', expected arcsec or deg"):
+    with pytest.raises(FrameError, match="CUNIT1 = 'furlong', expected an angle in arcsec, deg or rad"):
         solar_disk(Layout(SIZE).header() | {"CUNIT1": "furlong"})
     with pytest.raises(FrameError, match="make pixels of no size"):
         solar_disk(Layout(SIZE).header() | {"CDELT2": 0.0})

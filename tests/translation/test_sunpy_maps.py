@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from munit_jax.translation.instruments import Preparation
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.telescope import Preparation
 from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translator import Translation
-from tests.translation.suns import untrained_run, write_aia, write_euvi
-from tfds_sdoml.sources.interface import FrameError
+from tests.instruments.suns import untrained_run, write_aia, write_euvi
 
 sunpy_map = pytest.importorskip("sunpy.map", reason="sunpy comes with the extra solar")
 
@@ -20,7 +20,7 @@ def translation(run):
 
 @pytest.mark.parametrize("write", [write_aia, write_euvi])
 def test_a_map_and_its_file_give_one_map_and_the_command_s_file(translation, tmp_path, write):
-    from munit_jax.translation.maps import realisation_maps, translate_map
+    from munit_jax.translation.sunpy_maps import realisation_maps, translate_map
 
     path = write(tmp_path / "in.fits", 64)
     source = sunpy_map.Map(path)
@@ -51,7 +51,7 @@ def test_sunpy_opens_every_layer_and_the_mean_first(translation, tmp_path):
 
 
 def test_a_map_that_cannot_be_used(identity, tmp_path):
-    from munit_jax.translation.maps import translate_map
+    from munit_jax.translation.sunpy_maps import translate_map
 
     run = untrained_run(64)
     translation = Translation(run, Settings(), Preparation(run.geometry))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from munit_jax.instruments.checks import check_image
+from munit_jax.instruments.errors import FrameError
 from tests.tfds_sdoml.sun_images import euv_image, field_image
-from tfds_sdoml.checks import check_image, check_neighbours, references
-from tfds_sdoml.sources.interface import FrameError
+from tfds_sdoml.neighbours import check_neighbours, references
 from tfds_sdoml.sources.npz_v1 import NpzV1
 
 HOUR, DAY = 3600, 86400

@@ -1,4 +1,4 @@
-"""AIA's loss of sensitivity over the years, as aiapy computes it out of the instrument team's table (an extra)."""
+"""AIA's loss of sensitivity over the years, as aiapy (extra `solar`) computes it from the instrument team's table."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.registration import solar_disk
+from munit_jax.instruments.sdoml import sdoml_header
+from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.sun.ephemeris import earth_view
-from munit_jax.translation.view import heliographic_view, sdoml_header, view_cards
-from tests.translation.suns import AU, aia_header, euvi_header, wcs_of
-from tfds_sdoml.sources.interface import FrameError
-from tfds_sdoml.sources.reprojection import solar_disk
+from tests.instruments.suns import AU, RSUN, aia_header, euvi_header, wcs_of
 
 TIME = 1297728001  # 2011-02-15 00:00:01 UTC
 
@@ -35,12 +36,38 @@ def test_one_way_to_turn_is_taken_over(turn):
     assert "CROTA2" not in cards
 
 
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"CROTA2": 30.0},
+        {"CROTA1": 30.0},
+        {"CROTA": 30.0},
+        {"CROTA2": "nan", "CROTA1": 30.0},
+        {"CROTA2": 30.0, "PC1_1": "nan"},
+        {"CROTA2": 30.0, "CD1_1": ""},
+        {"PC1_2": -0.5},
+        {"PC1_1": 0.0, "PC1_2": -1.0, "PC2_1": 1.0, "PC2_2": 0.0},
+        {"CD1_1": 0.0, "CD1_2": -30.0, "CD2_1": 30.0, "CD2_2": 0.0, "CDELT1": 30.0, "CDELT2": 30.0},
+        {"CTYPE1": "HPLT-TAN", "CTYPE2": "HPLN-TAN", "CROTA2": 30.0},
+        {"CDELT1": -30.0, "CRVAL1": 100.0, "CRVAL2": -50.0, "CROTA2": 30.0},
+        {"CUNIT1": "deg", "CDELT1": 30 / 3600, "CRVAL1": 359.99},
+    ],
+    ids=lambda cards: " ".join(cards),
+)
+def test_an_output_has_the_sun_where_its_input_has_it(cards):
+    header = without(aia_header(), "CROTA2")
+    header.update(cards)
+    disk, kept = solar_disk(header), solar_disk(view_cards(header))
+    np.testing.assert_allclose(kept.centre, disk.centre)
+    np.testing.assert_allclose(kept.pixels, disk.pixels)
+
+
 def test_the_middle_of_the_exposure():
-    assert view_cards(aia_header())["DATE-AVG"] == "2011-02-15T00:00:01.34"
+    assert view_cards(aia_header())["DATE-AVG"] == "2011-02-15T00:00:01.340"
     assert view_cards(euvi_header())["DATE-AVG"] == "2011-02-15T00:14:08.010"
     hmi = aia_header(T_OBS="2011.12.17_05:59:52.156_TAI")
     assert view_cards(hmi)["DATE-AVG"] == "2011-12-17T05:59:18.156"  # TAI - UTC was 34 s
-    assert view_cards(without(aia_header(), "T_OBS"))["DATE-AVG"] == "2011-02-15T00:00:00.000"
+    assert view_cards(without(aia_header(), "T_OBS"))["DATE-AVG"] == "2011-02-15T00:00:00.340"
     with pytest.raises(FrameError, match="no time"):
         view_cards(without(aia_header(), "T_OBS", "DATE-OBS"))
 
@@ -74,7 +101,7 @@ def test_the_earth_s_place_for_sdo_where_none_is_told():
     b0, l0, distance = earth_view(TIME)
     assert (cards["HGLN_OBS"], cards["HGLT_OBS"]) == (0.0, b0)
     assert (cards["CRLN_OBS"], cards["CRLT_OBS"]) == (l0, b0)
-    assert cards["DSUN_OBS"] == pytest.approx(distance * 6.957e8)
+    assert cards["DSUN_OBS"] == pytest.approx(distance * RSUN)
     assert cards["RSUN_REF"] == 6.957e8
 
 

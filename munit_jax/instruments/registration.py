@@ -1,22 +1,26 @@
-"""From a solar image as a telescope took it to SDOML's geometry: the disk turned, shifted and scaled in one step.
+"""Bring a solar image as a telescope took it to SDOML's geometry: the disk turned, shifted and scaled in one step.
 
 Where the Sun is comes from a handful of keywords of the FITS header (Thompson 2006, A&A 449, 791). The gnomonic
 projection is taken as a plane: over half a degree they differ by 1e-5 of the solar radius.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning, SingularMatrixError
 from jaxtyping import Bool, Float
 from scipy.ndimage import affine_transform
 
-from munit_jax.sun.constants import ARCSEC_PER_DEGREE, JSOC_SOLAR_RADIUS_M
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import Header, number, required, rotation, text
+from munit_jax.instruments.units import arcsec_per
+from munit_jax.sun.constants import JSOC_SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
-from tfds_sdoml.sources.fits_headers import Header, number, required, text
-from tfds_sdoml.sources.interface import FrameError
 
 SAMPLES = 3  # points that are interpolated along a side of a new pixel, of an image that is much larger
-ARCSEC = {"arcsec": 1.0, "deg": ARCSEC_PER_DEGREE}  # of the units in which CDELT and CRVAL are given
+HELIOPROJECTIVE = ("HPL", "SOLAR", "X", "Y", "ARCSEC")  # CTYPE; no type at all is taken for one too
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ class SolarDisk:
         """Return the disk in the image whose pixels are the means over `factor` x `factor` of this one's."""
         return SolarDisk((self.centre + 0.5) / factor - 0.5, self.pixels / factor)
 
+    def margin(self, shape: tuple[int, ...]) -> float:
+        """Return how far from the centre of the disk, in solar radii, an image of the shape (rows, columns) ends."""
+        reach = np.hypot(*self.pixels.T)
+        upper = np.array(shape[::-1]) - 0.5
+        return float(np.min([(self.centre + 0.5) / reach, (upper - self.centre) / reach]))
+
     def inside(self, shape: tuple[int, ...]) -> bool:
         """Return whether all of the disk is in an image of the shape (rows, columns)."""
         reach = np.hypot(*self.pixels.T)  # of the ellipse that the matrix makes of a circle, along x and y
@@ -47,73 +57,105 @@ class SolarDisk:
         return bool(np.all(self.centre - reach >= -0.5) and np.all(self.centre + reach <= upper))
 
 
-def arcsec_per_pixel(header: Header) -> Float[np.ndarray, "2 2"]:
-    """Return the matrix from pixels (x, y) to arcsec (west, north), from CDELT and PC, CD or CROTA2.
+def celestial(header: Header) -> WCS:
+    """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in arcsec.
+
+    Read are CTYPE (which axis is the longitude), CUNIT (each axis its own; arcsec where there is none, as in all of
+    SDO's images), CRPIX, CRVAL, CDELT with PC or with CROTA2, CROTA1 or CROTA, and CD.
 
     Raises:
-        FrameError: no CDELT, or a matrix that cannot be inverted.
+        FrameError: a keyword that is missing, another unit or coordinate, CD and CDELT that disagree, or pixels of no
+            size.
     """
-    indices = ("1_1", "1_2", "2_1", "2_2")
-    if any(number(header, f"CD{ij}") is not None for ij in indices):
-        matrix = np.array([number(header, f"CD{ij}") or 0.0 for ij in indices]).reshape(2, 2)
-    else:
-        scale = np.array([required(header, "CDELT1"), required(header, "CDELT2")])
+    cards, indices = fits.Header(), ("1_1", "1_2", "2_1", "2_2")
+    names = [text(header, f"CTYPE{axis}").upper() for axis in (1, 2)]
+    for axis, name in enumerate(names, 1):
+        if name and not name.startswith(HELIOPROJECTIVE):
+            raise FrameError("unreadable", f"CTYPE{axis} = '{name}', expected helioprojective HPLN-TAN and HPLT-TAN")
+        swapped = names[0].startswith("HPLT") and names[1].startswith("HPLN")
+        cards[f"CTYPE{axis}"] = "HPLT-TAN" if (axis == 2) != swapped else "HPLN-TAN"
+        scale = arcsec_per(text(header, f"CUNIT{axis}") or "arcsec", f"CUNIT{axis}") / 3600
+        cards[f"CUNIT{axis}"] = "deg"
+        cards[f"CRPIX{axis}"] = required(header, f"CRPIX{axis}")
+        cards[f"CRVAL{axis}"] = (number(header, f"CRVAL{axis}") or 0.0) * scale
+        given = {ij: number(header, f"CD{ij}") for ij in indices if ij[0] == str(axis)}
+        if any(number(header, f"CD{ij}") is not None for ij in indices):
+            _check_cdelt(header, axis)
+            cards.update({f"CD{ij}": (value or 0.0) * scale for ij, value in given.items()})
+            continue
+        cards[f"CDELT{axis}"] = required(header, f"CDELT{axis}") * scale
         if any(number(header, f"PC{ij}") is not None for ij in indices):
-            given = [number(header, f"PC{ij}") for ij in indices]
-            turn = np.where([x is None for x in given], [1.0, 0.0, 0.0, 1.0], [x or 0.0 for x in given]).reshape(2, 2)
-            matrix = scale[:, None] * turn
-        else:
-            angle = np.deg2rad(number(header, "CROTA2") or 0.0)
-            matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * scale
-    matrix = matrix * unit(header)
-    if np.linalg.det(matrix) == 0:
-        raise FrameError("unreadable", f"the header's CDELT, PC or CD make pixels of no size: {matrix.tolist()}")
-    return matrix
+            for ij in given:
+                value = number(header, f"PC{ij}")
+                cards[f"PC{ij}"] = float(ij in ("1_1", "2_2")) if value is None else value
+    if not any(key.startswith(("CD1", "CD2", "PC")) for key in cards):
+        cards["CROTA2"] = rotation(header) or 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)  # of a matrix that cannot be inverted, refused below
+        no_size = FrameError("unreadable", "the header's CDELT, PC or CD make pixels of no size")
+        try:
+            wcs = WCS(cards)
+            matrix = wcs.pixel_scale_matrix
+        except SingularMatrixError:
+            raise no_size from None
+    if not np.isfinite(matrix).all() or np.linalg.det(matrix) == 0:
+        raise no_size
+    return wcs
 
 
-def unit(header: Header) -> float:
-    """Return the arcsec in the unit of CDELT and CRVAL: CUNIT1, by default arcsec as all of SDO's images.
+def _check_cdelt(header: Header, axis: int) -> None:
+    """Refuse a header in which CD and CDELT give an axis steps that differ by more than 1 %.
+
+    CDELT of 1 says nothing: the standard asks for it beside CD.
+    """
+    step = number(header, f"CDELT{axis}")
+    by_cd = np.hypot(number(header, f"CD1_{axis}") or 0.0, number(header, f"CD2_{axis}") or 0.0)
+    if step not in (None, 1.0) and by_cd and abs(abs(step) / by_cd - 1) > 0.01:
+        raise FrameError("unreadable", f"CDELT{axis} = {step:g} and CD ({by_cd:g}) disagree about the size of a pixel")
+
+
+def arcsec_per_pixel(header: Header) -> Float[np.ndarray, "2 2"]:
+    """Return the matrix from pixels (x, y) to arcsec (west, north).
 
     Raises:
-        FrameError: another unit.
+        FrameError: see `celestial`.
     """
-    name = text(header, "CUNIT1") or "arcsec"
-    if name not in ARCSEC:
-        raise FrameError("unreadable", f"the header has CUNIT1 = '{name}', expected {' or '.join(ARCSEC)}")
-    return ARCSEC[name]
+    wcs = celestial(header)
+    return wcs.pixel_scale_matrix[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
 
 
 def solar_radius(header: Header) -> float:
     """Return the Sun's angular radius in arcsec.
 
-    RSUN_OBS and RSUN say it, DSUN_OBS (metres) implies it. R_SUN comes last: it is in pixels of the level-1 image, also
-    in images that were binned since, so that its scale is IMSCL_MP where there is one.
+    RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it. R_SUN comes last: it is in pixels of the level-1
+    image, also in images that were binned since, so that its scale is IMSCL_MP where there is one.
 
     Raises:
         FrameError: none of them.
     """
-    for key in ("RSUN_OBS", "RSUN"):
+    for key in ("RSUN_OBS", "RSUN_ARC", "RSUN"):
         if (radius := number(header, key)) and radius > 0:
             return radius
-    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or JSOC_SOLAR_RADIUS_M
+    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or JSOC_SOLAR_RADIUS
     if distance and distance > metres:
-        return float(np.rad2deg(np.arcsin(metres / distance))) * ARCSEC_PER_DEGREE
+        return float(np.rad2deg(np.arcsin(metres / distance))) * 3600
     pixels, scale = number(header, "R_SUN"), number(header, "IMSCL_MP")
     if pixels and pixels > 0:
-        return pixels * (scale or abs(required(header, "CDELT1")) * unit(header))
-    raise FrameError("unreadable", "the header has no solar radius: no RSUN_OBS, RSUN, DSUN_OBS or R_SUN above 0")
+        return pixels * (scale or abs(np.linalg.det(arcsec_per_pixel(header))) ** 0.5)
+    keys = "RSUN_OBS, RSUN_ARC, RSUN, DSUN_OBS or R_SUN"
+    raise FrameError("unreadable", f"the header has no solar radius: no {keys} above 0")
 
 
 def solar_disk(header: Header) -> SolarDisk:
     """Return where the header says that the Sun is: CRPIX (the first pixel is 1), CRVAL, the scale and the radius.
 
     Raises:
-        FrameError: a keyword that is missing.
+        FrameError: see `celestial` and `solar_radius`.
     """
-    to_pixels = np.linalg.inv(arcsec_per_pixel(header))
-    reference = np.array([required(header, "CRPIX1"), required(header, "CRPIX2")]) - 1
-    value = np.array([number(header, "CRVAL1") or 0.0, number(header, "CRVAL2") or 0.0]) * unit(header)
-    return SolarDisk(reference - to_pixels @ value, to_pixels * solar_radius(header))
+    wcs, to_pixels = celestial(header), np.linalg.inv(arcsec_per_pixel(header))
+    value = np.array(wcs.wcs.crval)[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
+    value[0] = (value[0] + 648000) % 1296000 - 648000  # a longitude of 359.9 degrees is one of -0.1
+    return SolarDisk(np.array(wcs.wcs.crpix) - 1 - to_pixels @ value, to_pixels * solar_radius(header))
 
 
 def block_mean(image: Float[np.ndarray, "y x"] | Bool[np.ndarray, "y x"], factor: int) -> Float[np.ndarray, "y2 x2"]:

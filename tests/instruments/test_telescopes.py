@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from munit_jax.instruments import aia
+from munit_jax.instruments.aia import AIA
+from munit_jax.instruments.calibration import Reference
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.euvi import EUVI, bias_of
+from munit_jax.instruments.hmi import HMI
+from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.telescopes import observation, observe, prepare, recognise
 from munit_jax.sun.disk import on_disk, sdoml_geometry
-from munit_jax.translation.instruments import Preparation, euvi_bias, observation, observe, prepare, recognise
-from munit_jax.translation.intensity import Reference
+from tests.instruments.suns import aia_header, euvi_header, rate, write, write_aia, write_euvi
 from tests.tfds_sdoml.sources.fits_files import write_hmi
-from tests.translation.suns import aia_header, euvi_header, rate, write, write_aia, write_euvi
 from tfds_sdoml.sources.fits import Fits
-from tfds_sdoml.sources.interface import FrameError
 from tfds_sdoml.sources.npz_v1 import NpzV1
 
 SIZE = 64
@@ -46,7 +51,7 @@ def test_sdoml_is_what_the_datasets_have(tmp_path):
     image = 4 * rate(aia_header(512, 203.3, CROTA2=0.0), (512, 512))  # version 1 sums 2 x 2 pixels
     np.savez(tmp_path / name, x=image.astype(np.float32))
     seen = observe(tmp_path / name)
-    assert (seen.instrument, seen.series) == ("AIA", "0171")
+    assert (seen.telescope, seen.series) == (AIA, "0171")
     np.testing.assert_allclose(
         prepare(seen, Preparation(sdoml_geometry(512))).image, NpzV1(tmp_path).read("0171", name), rtol=1e-5
     )
@@ -66,34 +71,37 @@ def test_euvi_has_its_bias_off_and_the_brightness_of_aia(tmp_path):
 def test_a_bias_that_is_off_is_not_taken_off_again(tmp_path):
     header = euvi_header(128)
     counts = rate(header, (128, 128)) * 16
-    assert euvi_bias(header, counts + 725) == 725
-    assert euvi_bias(header, counts) == 0
+    assert bias_of(header, counts + 725) == 725
+    assert bias_of(header, counts) == 0
     with pytest.raises(FrameError, match=r"darkest pixels are at 4\d\d\.?\d*, neither at BIASMEAN = 725 nor at 0"):
-        euvi_bias(header, (counts + 725) / 2 + 30)
+        bias_of(header, (counts + 725) / 2 + 30)
     path = write(tmp_path / "a.fits", counts, header)
     assert prepared(path, FAINT).image[DISK].mean() == pytest.approx(300, rel=0.02)
 
 
 @pytest.mark.parametrize(
-    ("cards", "instrument", "series"),
+    ("cards", "telescope", "series"),
     [
-        ({"TELESCOP": "SDO/AIA", "WAVELNTH": 193}, "AIA", "0193"),
-        ({"DETECTOR": "EUVI", "WAVELNTH": 195}, "EUVI", "0193"),
-        ({"DETECTOR": "EUVI", "WAVELNTH": 304}, "EUVI", "0304"),
-        ({"DETECTOR": "EUVI", "WAVELNTH": 171}, "EUVI", "0171"),
-        ({"TELESCOP": "SDO/HMI", "CONTENT": "MAGNETOGRAM"}, "HMI", "bz"),
+        ({"TELESCOP": "SDO/AIA", "WAVELNTH": 193}, AIA, "0193"),
+        ({"DETECTOR": "EUVI", "WAVELNTH": 195}, EUVI, "0193"),
+        ({"DETECTOR": "EUVI", "WAVELNTH": 304}, EUVI, "0304"),
+        ({"DETECTOR": "EUVI", "WAVELNTH": 171}, EUVI, "0171"),
+        ({"TELESCOP": "SDO/HMI", "CONTENT": "MAGNETOGRAM"}, HMI, "bz"),
     ],
 )
-def test_who_took_it(cards, instrument, series):
-    assert recognise(fits.Header(cards)) == (instrument, series)
+def test_who_took_it(cards, telescope, series):
+    assert recognise(fits.Header(cards)) == (telescope, series)
 
 
 @pytest.mark.parametrize(
     ("cards", "message"),
     [
         ({"DETECTOR": "EUVI", "WAVELNTH": 284}, "instrument: EUVI 284: of EUVI's channels 171, 195, 304"),
-        ({"TELESCOP": "GONG", "INSTRUME": "NSO"}, "instrument: GONG NSO: neither an image of AIA or EUVI nor a"),
-        ({}, "instrument: unknown: neither"),
+        (
+            {"TELESCOP": "GONG", "INSTRUME": "NSO"},
+            "instrument: GONG NSO: not an image of AIA, EUVI, HMI that can",
+        ),
+        ({}, "instrument: unknown: not an image of AIA"),
         ({"ORIGIN": "munit_jax", "TELESCOP": "SDO/AIA", "WAVELNTH": 171}, "instrument: it was made by munit_jax"),
     ],
 )
@@ -146,10 +154,11 @@ def test_a_magnetogram_is_zero_off_the_disk(tmp_path):
     image = np.random.default_rng(0).normal(0, 20, (SIZE, SIZE)).astype(np.float32)
     write_hmi(tmp_path / "a.fits", image)
     seen = observe(tmp_path / "a.fits")
-    assert (seen.instrument, seen.series) == ("HMI", "bz")
+    assert (seen.telescope, seen.series) == (HMI, "bz")
     field = prepare(seen, HOW).image
     np.testing.assert_array_equal(field[~on_disk(HOW.geometry)], 0)
     np.testing.assert_allclose(field[DISK], image[DISK], atol=1e-3)
+    np.testing.assert_array_equal(field, Fits(tmp_path, SIZE).read("bz", "a.fits"))  # as the datasets have it
 
 
 def test_other_npz_files_are_refused(tmp_path):
@@ -165,9 +174,7 @@ def test_the_other_components_of_the_field_are_refused(tmp_path):
 
 
 def test_degradation_is_divided_by(tmp_path, monkeypatch):
-    from munit_jax.translation import instruments
-
-    monkeypatch.setattr(instruments, "degradation", lambda table, channel, day: {(171, 15020): 0.8}[channel, day])
+    monkeypatch.setattr(aia, "degradation", lambda table, channel, day: {(171, 15020): 0.8}[channel, day])
     path = write_aia(tmp_path / "a.fits")
     how = Preparation(HOW.geometry, degradation_table=tmp_path / "table.txt")
     np.testing.assert_allclose(prepared(path, how).image, prepared(path).image / 0.8, rtol=1e-6)

@@ -1,0 +1,59 @@
+"""AIA on SDO: level 1, level 1.5 and the synoptic series of 1024 pixels.
+
+Pixels hold DN per pixel of 0.6 arcsec at every level: the synoptic images are means over 4 x 4 of those
+(https://jsoc1.stanford.edu/data/aia/synoptic/README.html). A mean also brings an image to the size of the networks, so
+that all are on one scale, which is SDOML v2's.
+"""
+
+import numpy as np
+
+from munit_jax.instruments.degradation import degradation
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import Header, exposure, number, text, time_of
+from munit_jax.instruments.registration import register
+from munit_jax.instruments.series import AIA_CHANNELS
+from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
+from munit_jax.instruments.units import angstrom_per
+from munit_jax.sun.constants import DAY
+
+# Images of the last hours: not final, not bad (SDO User Guide, section 7.7.6, table 2: bit 30).
+QUICKLOOK = 1 << 30
+
+
+def wavelength(header: Header) -> int:
+    """Return the wavelength in angstrom, 0 where there is none."""
+    unit = text(header, "WAVEUNIT") or "angstrom"
+    return round((number(header, "WAVELNTH") or 0) * angstrom_per(unit, "WAVEUNIT"))
+
+
+def series_of(header: Header) -> str | None:
+    """Return the channel of an image of AIA; None for others and for channels that AIA has not."""
+    if "AIA" not in f"{text(header, 'TELESCOP')} {text(header, 'INSTRUME')}".upper():
+        return None
+    channel = f"{wavelength(header):04d}"
+    return channel if channel in AIA_CHANNELS else None
+
+
+def calibrate(seen: Observation, how: Preparation) -> Prepared:
+    """Divide by the exposure and the degradation, register, and clip at 0 as SDOML does.
+
+    Below 0 is the noise of the camera's dark level; clipped last, so that it has averaged out.
+    """
+    seconds = exposure(seen.header)
+    factor = 1.0
+    if how.degradation_table is not None:
+        try:
+            factor = degradation(how.degradation_table, int(seen.series), time_of(seen.header) // DAY)
+        except ValueError as error:
+            raise FrameError("unreadable", f"its degradation is not known: {error}") from error
+    image = register(seen.image, seen.disk, how.geometry)
+    return Prepared(
+        np.maximum(image / np.float32(seconds * factor), 0),
+        (
+            ("MJEXPT", seconds, "[s] exposure that the image was divided by"),
+            ("MJDEGR", factor, "sensitivity (2010: 1) it was divided by"),
+        ),
+    )
+
+
+AIA = Telescope("AIA", series_of, calibrate, harmless=QUICKLOOK)

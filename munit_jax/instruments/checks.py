@@ -1,0 +1,183 @@
+"""Refuse images that are of no use: overexposed, with lost blocks, not finite, off-centre, without a Sun."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.headers import Header, brightness_is_rate, number, text
+from munit_jax.instruments.registration import SolarDisk
+from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
+
+STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, Solar Physics 239, 41)
+
+# DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
+SATURATED = 15_000.0
+SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
+
+BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
+
+SMALLEST_BLOCK = 4  # ... but not smaller: 3 x 3 pixels may be equal by chance
+BLOCKS_WITHIN = 0.9  # solar radii: the sky may be 0
+
+SAMPLED = 128  # pixels across: of larger images every second, third ... pixel is checked
+OFF_DISK = 1.2  # solar radii: beyond it the corona is faint, and its level below ...
+OFF_DISK_LEVEL = 0.75  # ... this share of the disk's; the widest of real frames is 0.3 (304 A)
+OFF_CENTRE = 0.15  # solar radii; coronal holes move the centroid of real frames by up to 0.07
+
+
+def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+    """Refuse an EUV image, in the unit of its file, that is overexposed or has lost blocks.
+
+    Raises:
+        FrameError: see `check_saturation` and `check_blocks`.
+    """
+    seconds = 1.0
+    if brightness_is_rate(header):
+        seconds = number(header, "EXPTIME") or number(header, "XPOSURE") or 1.0
+    counts = image * np.float32(seconds)
+    check_saturation(counts, disk)
+    check_blocks(image, disk)
+
+
+def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+    """Refuse an image in DN that is overexposed.
+
+    Raises:
+        FrameError: `saturated`.
+    """
+    y, x = np.indices(image.shape)
+    inside = _from_centre(x, y, disk) < 1
+    share = float(np.mean(image[inside] >= SATURATED))
+    if share > SATURATED_SHARE:
+        raise FrameError("saturated", f"{share:.1%} of the disk is at {SATURATED:g} DN or more")
+
+
+def check_blocks(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+    """Refuse an image of which square blocks on the disk hold one value, as lost telemetry is filled in.
+
+    Noise makes neighbours differ, so that no block of a whole image is constant. Pixels that are NaN are counted by
+    `register`.
+
+    Raises:
+        FrameError: `missing blocks`.
+    """
+    side = max(SMALLEST_BLOCK, round(disk.radius / BLOCKS_PER_RADIUS))
+    height, width = (n // side for n in image.shape)
+    blocks = image[: height * side, : width * side].reshape(height, side, width, side)
+    constant = blocks.min(axis=(1, 3)) == blocks.max(axis=(1, 3))
+    y, x = np.indices(constant.shape)
+    inside: Bool[np.ndarray, "y x"] = _from_centre(x, y, disk.binned(side)) < BLOCKS_WITHIN
+    if lost := int(np.count_nonzero(constant & inside)):
+        share = lost / np.count_nonzero(inside)
+        raise FrameError("missing blocks", f"{lost} blocks of {side} x {side} pixels ({share:.1%} of the disk)")
+
+
+def _from_centre(x: Any, y: Any, disk: SolarDisk) -> Float[np.ndarray, "y x"]:
+    """Return the distance of pixels from the centre of the disk in solar radii."""
+    offset = np.stack([x, y]).reshape(2, -1) - disk.centre[:, None]
+    return np.hypot(*np.linalg.solve(disk.pixels, offset)).reshape(x.shape)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The pixels that are checked, every `step` in both directions: which are on the disk, which far off it."""
+
+    step: int
+    disk: Bool[np.ndarray, "y x"]
+    off: Bool[np.ndarray, "y x"]
+    x: Float[np.ndarray, "y x"]
+    y: Float[np.ndarray, "y x"]
+
+
+@lru_cache(maxsize=2)
+def sampling_of(size: int) -> Sampling:
+    """Return the pixels to check in SDOML images of `size` pixels; x and y in solar radii from the centre."""
+    step = -(-size // SAMPLED)
+    geometry = sdoml_geometry(size)
+    x, y = (axis[::step, ::step].astype(np.float32) for axis in pixel_grid(geometry))
+    return Sampling(step, on_disk(geometry)[::step, ::step], np.hypot(x, y) > OFF_DISK, x, y)
+
+
+def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+    """Refuse a magnetogram in gauss that has no signs, or values on its disk that no place on the Sun has.
+
+    Raises:
+        FrameError: see `check_signed` and `check_possible`.
+    """
+    y, x = np.indices(field.shape)
+    inside = field[_from_centre(x, y, disk) < 1]
+    check_signed(text(header, "BTYPE"), inside)
+    check_possible(inside)
+
+
+def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
+    """Refuse a magnetogram without signs, such as PHI's map of the field strength; `kind` is what BTYPE says.
+
+    Raises:
+        FrameError: `unreadable`.
+    """
+    finite = field[np.isfinite(field)]
+    if len(finite) and finite.any() and finite.min() >= 0:
+        raise FrameError("unreadable", f"no value is negative (BTYPE = '{kind}'): a field strength has no polarity")
+
+
+def check_possible(field: Float[np.ndarray, "..."]) -> None:
+    """Refuse a field in gauss with values that no pixel of the Sun has: markers of missing values without a keyword.
+
+    Raises:
+        FrameError: `unreadable`.
+    """
+    finite = field[np.isfinite(field)]
+    wrong = finite[np.abs(finite) > STRONGEST]
+    if len(wrong):
+        worst = wrong[np.abs(wrong).argmax()]
+        what = f"{len(wrong)} values such as {worst:g} G, which no place on the Sun has"
+        raise FrameError("unreadable", f"{what}: mark missing values by NaN or BLANK")
+
+
+def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
+    """Return the level of a good image: the disk's median (EUV, DN/s), or mean unsigned field (gauss).
+
+    Args:
+        image: SDOML geometry, DN/s per pixel or gauss.
+        field: whether it is a component of the field.
+
+    Raises:
+        FrameError: values that are not finite, one value everywhere, light or field where the sky is, a disk that is
+            not in the centre.
+    """
+    finite = np.isfinite(image)
+    if not finite.all():
+        row, column = (int(i) for i in np.argwhere(~finite)[0])
+        count = image.size - np.count_nonzero(finite)
+        raise FrameError("not finite", f"{count} values, the first at (row, column) = ({row}, {column})")
+    if image.min() == image.max():
+        raise FrameError("constant", f"{image.flat[0]:g} everywhere")
+    sampling = sampling_of(len(image))
+    strength = np.abs(image[:: sampling.step, :: sampling.step])
+    on = strength[sampling.disk]
+    mean = float(on.mean())
+    level = mean if field else float(np.median(on))
+    off = float(np.median(strength[sampling.off]))
+    if off > OFF_DISK_LEVEL * level:
+        unit = "gauss" if field else "DN/s"
+        raise FrameError("off-disk level", f"{off:g} {unit} beyond {OFF_DISK} solar radii, {level:g} on the disk")
+    x, y = centroid(np.minimum(strength, mean), sampling)
+    if np.hypot(x, y) > OFF_CENTRE:
+        raise FrameError("off-centre disk", f"its centroid is ({x:.2f}, {y:.2f}) solar radii off the centre")
+    return level
+
+
+def centroid(strength: Float[np.ndarray, "y x"], sampling: Sampling) -> tuple[float, float]:
+    """Return the centroid of an image that is not negative, in solar radii from the centre; (0, 0) if it is empty.
+
+    Cut at the disk's mean, so that the disk as a whole counts rather than its bright regions.
+    """
+    total = float(strength.sum())
+    if total == 0:
+        return 0.0, 0.0
+    return float((strength * sampling.x).sum()) / total, float((strength * sampling.y).sum()) / total

@@ -1,0 +1,161 @@
+"""Keywords of FITS headers: text, numbers, units, times, quality flags and exposures."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.time import Time
+from erfa import ErfaWarning
+
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.units import is_rate, seconds_per
+
+type Header = Mapping[str, Any] | fits.Header
+
+TIME = re.compile(
+    r"(?P<date>\d{4}[-./]\d\d[-./]\d\d)"
+    r"(?:[T_ ](?P<clock>\d\d:\d\d(?::\d\d(?:\.\d*)?)?)(?:[_ ]?(?P<scale>Z|UTC|TAI|TT|GPS))?)?"
+)
+# The middle of the exposure first, then its start.
+TIME_KEYS = ("T_OBS", "DATE-AVG", "DATE-OBS", "DATE_OBS", "DATE-BEG")
+CLOCK_KEYS = {"DATE-OBS": "TIME-OBS", "DATE_OBS": "TIME_OBS"}  # of dates without a time of day
+TAI_MINUS_GPS = 19  # seconds
+UNIT_IN_COMMENT = re.compile(r"\[(\w+)\]")
+
+
+def text(header: Header, key: str) -> str:
+    """Return the value of a keyword as text, empty where there is none."""
+    try:
+        return str(header.get(key, "")).strip()
+    except fits.VerifyError:
+        return ""
+
+
+def number(header: Header, key: str) -> float | None:
+    """Return the value of a keyword; None where it is absent, blank, no number or not finite (JSOC writes 'nan')."""
+    try:
+        value: Any = header[key]
+        value = float(value)
+    except (KeyError, TypeError, ValueError, fits.VerifyError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def required(header: Header, key: str, why: str = "where the Sun is cannot be known") -> float:
+    """Return the value of a keyword.
+
+    Raises:
+        FrameError: no such keyword or no number.
+    """
+    value = number(header, key)
+    if value is None:
+        raise FrameError("unreadable", f"the header has no {key} that is a number: {why}")
+    return value
+
+
+def rotation(header: Header) -> float | None:
+    """Return the degrees by which the axes are turned: CROTA2, or CROTA1 or CROTA of older files; None without."""
+    angles = (number(header, key) for key in ("CROTA2", "CROTA1", "CROTA"))
+    return next((angle for angle in angles if angle is not None), None)
+
+
+def time_of(header: Header) -> int:
+    """Return the time of an observation to the nearest second, as UTC seconds since 1970; see `moment`."""
+    return round(moment(header))
+
+
+def moment(header: Header) -> float:
+    """Return the time of an observation as UTC seconds since 1970: the middle of the exposure, else its start.
+
+    The scale is what follows the time (HMI's T_OBS ends in _TAI; Z is UTC), else TIMESYS, else UTC. A date may have its
+    time of day in a card of its own; JSOC's seconds may be 60.
+
+    Raises:
+        ValueError: none of TIME_KEYS has a time.
+    """
+    for key in TIME_KEYS:
+        match = TIME.fullmatch(text(header, key))
+        clock = match and (match["clock"] or text(header, CLOCK_KEYS.get(key, "")))
+        if match and clock and re.fullmatch(r"\d\d:\d\d(:\d\d(\.\d*)?)?", clock):
+            hours, minutes, *seconds = clock.split(":")
+            day = datetime.strptime(re.sub(r"[./]", "-", match["date"]), "%Y-%m-%d").replace(tzinfo=UTC)
+            day += timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds[0]) if seconds else 0.0)
+            return _utc(day, match["scale"] or text(header, "TIMESYS").upper() or "UTC")
+    told = ", ".join(f"{key} = '{text(header, key)}'" for key in TIME_KEYS if key in header)
+    raise ValueError(f"no time in {told or ' or '.join(TIME_KEYS)}")
+
+
+def _utc(clock: datetime, scale: str) -> float:
+    """Return the UTC seconds since 1970 of a clock in a time scale."""
+    if scale in ("UTC", "Z"):
+        return clock.timestamp()
+    if scale not in ("TAI", "TT", "GPS"):
+        raise ValueError(f"the time scale {scale} is not known: expected UTC, TAI, TT or GPS")
+    if scale == "GPS":
+        clock, scale = clock + timedelta(seconds=TAI_MINUS_GPS), "TAI"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ErfaWarning)  # leap seconds to come are not known
+        time: Any = Time(clock.replace(tzinfo=None), scale=scale.lower())
+        year, month, day, hour, minute, second = time.utc.ymdhms
+    return datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp() + float(second)
+
+
+def iso(seconds: float | int) -> str:
+    """Return UTC seconds since 1970 as FITS writes a time, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+
+
+def quality_of(header: Header) -> int:
+    """Return QUALITY, a number or a hexadecimal string; 0, which is good, where there is none."""
+    word = text(header, "QUALITY").lower()
+    flags = int(word, 16) if re.fullmatch(r"0x[0-9a-f]+", word) else int(number(header, "QUALITY") or 0)
+    return flags & 0xFFFFFFFF
+
+
+def check_quality(header: Header, harmless: int) -> None:
+    """Refuse an image with a quality flag that is not harmless.
+
+    Raises:
+        FrameError: `quality`.
+    """
+    if flags := quality_of(header) & ~harmless:
+        raise FrameError("quality", f"QUALITY = {flags:#010x}")
+
+
+def brightness_is_rate(header: Header) -> bool:
+    """Return whether the pixels of an EUV image are per second, by BUNIT or PIXLUNIT.
+
+    Raises:
+        FrameError: a unit that is no number of counts.
+    """
+    key = "BUNIT" if text(header, "BUNIT") else "PIXLUNIT"
+    return is_rate(text(header, key), key)
+
+
+def exposure(header: Header) -> float:
+    """Return the seconds by which an EUV image is to be divided: 1 where its unit is already DN/s.
+
+    Raises:
+        FrameError: no exposure time, or none above 0; a unit that is no number of counts.
+    """
+    return 1.0 if brightness_is_rate(header) else exposure_time(header)
+
+
+def exposure_time(header: Header) -> float:
+    """Return the exposure in seconds, from EXPTIME or XPOSURE and the unit in its comment.
+
+    Raises:
+        FrameError: no exposure time, or none above 0.
+    """
+    key = "EXPTIME" if number(header, "EXPTIME") is not None or "XPOSURE" not in header else "XPOSURE"
+    seconds = required(header, key, "how long the exposure was cannot be known")
+    comment = str(header.comments[key]) if isinstance(header, fits.Header) else ""
+    if match := UNIT_IN_COMMENT.match(comment):
+        seconds *= seconds_per(match[1], key)
+    if seconds <= 0:
+        raise FrameError("unreadable", f"{key} = {seconds} s: an exposure must be above 0")
+    return seconds

@@ -1,0 +1,118 @@
+"""Files as they come: FITS, plain or compressed, recognised by their content."""
+
+import bz2
+import gzip
+import logging
+import math
+import os
+import re
+import zlib
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from astropy.io import fits
+from jaxtyping import Float
+
+from munit_jax.instruments.errors import FrameError, reason_of
+
+SUFFIX = re.compile(r"(\.(fits|fit|fts|fz|gz|bz2))+$", re.IGNORECASE)  # as they come one behind the other
+BYTES_A_PIXEL = 72  # in all, from reading to the output: measured at 16 384 pixels
+SAID_FROM = 4e9  # bytes
+
+logger = logging.getLogger(__name__)
+
+COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File}
+
+
+def stem(name: str) -> str:
+    """Return the name of a file without the suffixes of FITS and of compression."""
+    return SUFFIX.sub("", name) if SUFFIX.search(name) else Path(name).stem
+
+
+def open_file(path: Path) -> BufferedIOBase:
+    """Open a file, compressed by gzip or bzip2 or not, whatever its name.
+
+    Raises:
+        OSError: it is not there or must not be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(2)
+    return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
+
+
+def is_fits(path: Path) -> bool:
+    """Return whether a file holds FITS, or says so by its name and cannot be read."""
+    try:
+        with open_file(path) as file:
+            return file.read(6) == b"SIMPLE" or SUFFIX.search(path.name) is not None
+    except (OSError, EOFError, zlib.error):
+        return SUFFIX.search(path.name) is not None
+
+
+def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:
+    """Return the header of the first image of so many axes, compressed ones included; the file is then at its data.
+
+    Raises:
+        Exception: no FITS file, a damaged one, or no such image in it.
+    """
+    if file.read(6) != b"SIMPLE":
+        raise ValueError("no FITS file: it does not begin with SIMPLE")
+    file.seek(0)
+    while True:
+        try:
+            header = fits.Header.fromfile(file)
+        except EOFError:
+            raise ValueError("no image of two axes in it") from None
+        compressed = header.get("ZIMAGE") is True
+        image = compressed or header.get("XTENSION", "IMAGE") == "IMAGE"
+        if image and header.get("ZNAXIS" if compressed else "NAXIS") in axes:
+            return header
+        file.seek(header.data_size_padded, os.SEEK_CUR)
+
+
+def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
+    """Read the data of an image, whose header has been read, and raise EOFError if the file ends before."""
+    got = len(file.read(header.data_size))
+    if got < header.data_size:
+        raise EOFError(f"the file is cut off: {got:,} of {header.data_size:,} bytes of the image are there")
+
+
+def check_memory(header: fits.Header) -> None:
+    """Log how much memory a large image will take.
+
+    Raises:
+        MemoryError: it takes more than the machine has.
+    """
+    lengths: list[Any] = [header.get(f"ZNAXIS{k}", header.get(f"NAXIS{k}", 1)) for k in (1, 2)]
+    pixels = math.prod(lengths)
+    needed = pixels * BYTES_A_PIXEL
+    if needed > SAID_FROM:
+        logger.warning("an image of %.0f million pixels takes about %.0f GB of memory", pixels / 1e6, needed / 1e9)
+    if hasattr(os, "sysconf") and needed > (there := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+        raise MemoryError(
+            f"it takes about {needed / 1e9:.0f} GB of memory and the machine has {there / 1e9:.0f}: bin the image first"
+        )
+
+
+def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
+    """Return the header and the image of a file, BLANK as NaN.
+
+    Raises:
+        FrameError: a file that cannot be read to the end of the image.
+    """
+    try:
+        with open_file(path) as file:
+            header = image_header(file)
+            check_memory(header)
+            check_whole(file, header)
+        # BLANK means something in integers only; astropy warns where floats have it, as files that were rebinned do.
+        floats = int(header.get("ZBITPIX", header["BITPIX"])) < 0  # pyright: ignore[reportArgumentType]
+        with open_file(path) as file, fits.open(file, memmap=False, ignore_blank=floats) as units:
+            for unit in cast(Any, units):
+                if unit.is_image and len(unit.shape) == 2:
+                    return unit.header, np.asarray(unit.data, np.float32)
+        raise ValueError("its header of an image of two axes is damaged")
+    except Exception as error:  # astropy raises many kinds for damaged files
+        raise FrameError("unreadable", reason_of(error)) from error

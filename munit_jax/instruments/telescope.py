@@ -1,0 +1,85 @@
+"""What an instrument offers: to recognise its images by their header, and to bring them to the networks' scale."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from jaxtyping import Float
+
+from munit_jax.instruments.calibration import Reference
+from munit_jax.instruments.headers import Header
+from munit_jax.instruments.registration import SolarDisk
+from munit_jax.sun.disk import DiskGeometry
+
+Card = tuple[str, str | float, str]  # keyword, value, comment
+
+PROGRAM = "munit_jax"  # ORIGIN of what it writes
+
+
+@dataclass(frozen=True)
+class Telescope:
+    """An instrument; each has a file of its own here, and a place in `telescopes.TELESCOPES`.
+
+    Attributes:
+        name: in messages.
+        series_of: header -> AIA's channel (`0193`), the one that is like it, or `bz` for a magnetogram of the line of
+            sight; None for an image of another instrument. Raises FrameError for one of its own that cannot be used.
+        calibrate: bring an image to DN/s as AIA has them or to gauss, and to the geometry of the training.
+        harmless: the bits of QUALITY that do not matter.
+    """
+
+    name: str
+    series_of: Callable[[Header], str | None]
+    calibrate: "Callable[[Observation, Preparation], Prepared]"
+    harmless: int = 0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """An image as the instrument took it.
+
+    Attributes:
+        header: of the image.
+        image: in the unit of the file.
+        disk: where the Sun is in it.
+        telescope, series: see `Telescope`.
+        name: of the file.
+    """
+
+    header: fits.Header
+    image: Float[np.ndarray, "y x"]
+    disk: SolarDisk
+    telescope: Telescope
+    series: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image as the networks take it, DN/s or gauss.
+
+    Attributes:
+        treatment: the cards that say how it was calibrated.
+        warnings: what is not as it should be, and not bad enough to refuse the image.
+    """
+
+    image: Float[np.ndarray, "size size"]
+    treatment: tuple[Card, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How images are prepared.
+
+    Attributes:
+        geometry: of the training.
+        references: what instruments other than AIA are calibrated by; see `calibration`.
+        degradation_table: AIA's loss of sensitivity, see `degradation`; None for no correction.
+    """
+
+    geometry: DiskGeometry
+    references: Sequence[Reference] = ()
+    degradation_table: Path | None = None

@@ -1,0 +1,121 @@
+"""Every instrument that is read: a file in, an image as the networks take it out.
+
+| instrument | recognised by | brightness | geometry |
+|---|---|---|---|
+| AIA level 1, 1.5, synoptic | TELESCOP, INSTRUME | by EXPTIME, by the degradation where a table is given | header |
+| EUVI A and B | DETECTOR | less the bias (BIASMEAN), by EXPTIME, times a factor to AIA's quartiles | header |
+| SDOML version 1 | the file's name | as in the dataset | SDOML's |
+| HMI line of sight | TELESCOP, CONTENT | gauss | header |
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from jaxtyping import Float
+
+from munit_jax.instruments import sdoml
+from munit_jax.instruments.aia import AIA
+from munit_jax.instruments.checks import check_exposed, check_field, check_image
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.euvi import EUVI
+from munit_jax.instruments.headers import Header, check_quality, text
+from munit_jax.instruments.hmi import HMI
+from munit_jax.instruments.reading import image_header, open_file, read_image
+from munit_jax.instruments.registration import solar_disk
+from munit_jax.instruments.telescope import PROGRAM, Observation, Preparation, Prepared, Telescope
+from munit_jax.instruments.units import gauss_per
+
+TELESCOPES = (AIA, EUVI, HMI)
+CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
+
+
+def recognise(header: Header) -> tuple[Telescope, str]:
+    """Return the instrument and the series of an image.
+
+    Raises:
+        FrameError: another instrument, or a channel that is like none of AIA's.
+    """
+    if text(header, "ORIGIN") == PROGRAM:
+        raise FrameError("instrument", f"it was made by {PROGRAM}: give an image that was taken")
+    for telescope in TELESCOPES:
+        if series := telescope.series_of(header):
+            return telescope, series
+    cards = ("TELESCOP", "INSTRUME", "CONTENT", "WAVELNTH")
+    who = " ".join(filter(None, (text(header, key) for key in cards))) or "unknown"
+    raise FrameError("instrument", f"{who}: not an image of {', '.join(t.name for t in TELESCOPES)} that can be used")
+
+
+def header_of(path: Path) -> fits.Header:
+    """Return the header of a file, reading no more of it; that of an npz of SDOML is made from its name.
+
+    Raises:
+        FrameError: a time in a name that does not exist.
+        Exception: what astropy makes of damaged files.
+    """
+    if match := sdoml.FILE_NAME.fullmatch(path.name):
+        return _sdoml_header(match)
+    with open_file(path) as file:
+        return image_header(file)
+
+
+def observe(path: Path) -> Observation:
+    """Read a file: FITS of one of TELESCOPES, or an npz of SDOML version 1.
+
+    Raises:
+        FrameError: a file that cannot be read, of something else, or without a keyword that is needed.
+    """
+    if match := sdoml.FILE_NAME.fullmatch(path.name):
+        header = _sdoml_header(match)
+        try:
+            with path.open("rb") as file:
+                image = sdoml.read_image(file, match[3])
+        except OSError as error:
+            raise FrameError("unreadable", error.strerror or str(error)) from error
+        return observation(header, image, path.name)
+    if path.suffix.lower() == ".npz":
+        raise FrameError("instrument", f"an npz of SDOML is called {sdoml.file_name('0193')}: its name has the time")
+    return observation(*read_image(path), path.name)
+
+
+def _sdoml_header(match: re.Match[str]) -> fits.Header:
+    series = match[3]
+    if series in ("bx", "by"):
+        raise FrameError("instrument", f"{series}: the networks are for the line of sight, bz")
+    try:
+        return sdoml.sdoml_header(series, sdoml.time_in_name(match), sdoml.SIZE)
+    except ValueError as error:
+        raise FrameError("no time", str(error)) from None
+
+
+def observation(header: fits.Header, image: Float[np.ndarray, "y x"], name: str) -> Observation:
+    """Return an image and its header as an observation.
+
+    Raises:
+        FrameError: see `observe`.
+    """
+    telescope, series = recognise(header)
+    return Observation(header, image, solar_disk(header), telescope, series, name)
+
+
+def prepare(seen: Observation, how: Preparation) -> Prepared:
+    """Check an observation and return it as the networks take it: DN/s or gauss, in the geometry of the training.
+
+    Raises:
+        FrameError: quality flags, overexposure, blocks or pixels that are missing, a disk that is not all in the image
+            or not where the header says, no Sun.
+    """
+    check_quality(seen.header, seen.telescope.harmless)
+    if seen.series == "bz":
+        check_field(seen.header, seen.image * np.float32(gauss_per(text(seen.header, "BUNIT") or "G")), seen.disk)
+    else:
+        check_exposed(seen.header, seen.image, seen.disk)
+    prepared = seen.telescope.calibrate(seen, how)
+    check_image(prepared.image, field=seen.series == "bz")
+    margin = seen.disk.margin(seen.image.shape)
+    if margin < CLOSE_CROP and seen.series != "bz":
+        cropped = f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark"
+        prepared = replace(prepared, warnings=(*prepared.warnings, cropped))
+    return prepared

@@ -1,0 +1,86 @@
+"""Units as headers spell them, read by astropy."""
+
+import re
+import warnings
+
+from astropy import units as u
+
+from munit_jax.instruments.errors import FrameError
+
+WORD = re.compile(r"[A-Za-z]+")
+# Spellings of headers that astropy does not know.
+SPELLINGS = {
+    "arcsecs": "arcsec",
+    "counts": "ct",
+    "degrees": "deg",
+    "mx": "Mx",
+    "pixels": "pix",
+    "radians": "rad",
+    "sec": "s",
+    "seconds": "s",
+}
+
+
+def unit_of(name: str) -> u.UnitBase | None:
+    """Return a unit by its name in a header, with a factor where it has one (`10 G`); None for what is no unit.
+
+    Upper and lower case are told apart first as astropy does, then not at all, as GAUSS and ARCSEC are in use.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", u.UnitsWarning)  # more than one slash
+        for spelling in (name, name.lower()):
+            try:
+                return u.Unit(WORD.sub(lambda match: SPELLINGS.get(match[0], match[0]), spelling))
+            except (ValueError, TypeError):
+                continue
+    return None
+
+
+def _per(name: str, card: str, unit: str, expected: str) -> float:
+    """Return how many of a unit are in the one that a card names.
+
+    Raises:
+        FrameError: a unit of something else, or none.
+    """
+    found, wanted = unit_of(name) if name else None, u.Unit(unit)
+    if found is None or not found.is_equivalent(wanted):
+        raise FrameError("unit", f"{card} = '{name}', expected {expected}")
+    return float(found.to(wanted))  # pyright: ignore[reportArgumentType]
+
+
+def gauss_per(name: str, card: str = "BUNIT") -> float:
+    """Return the gauss in a unit of the magnetic field, with FrameError for another unit or none."""
+    return _per("G" if name == "g" else name, card, "G", "a magnetic field in G, T or Mx/cm^2")
+
+
+def arcsec_per(name: str, card: str) -> float:
+    """Return the arcsec in a unit of angle, with FrameError for another unit."""
+    return _per(name, card, "arcsec", "an angle in arcsec, deg or rad")
+
+
+def seconds_per(name: str, card: str) -> float:
+    """Return the seconds in a unit of time, with FrameError for another unit."""
+    return _per(name, card, "s", "a time in s or ms")
+
+
+def angstrom_per(name: str, card: str) -> float:
+    """Return the angstrom in a unit of wavelength, with FrameError for another unit."""
+    return _per(name, card, "Angstrom", "a wavelength in angstrom or nm")
+
+
+def is_rate(name: str, card: str = "BUNIT") -> bool:
+    """Return whether a unit of brightness is per second: DN/s and the like are, DN, counts and nothing are not.
+
+    It may be per pixel or not.
+
+    Raises:
+        FrameError: a unit that is no number of counts: K, a radiance, a logarithm.
+    """
+    unit = unit_of(name) if name else u.Unit("DN")
+    for counts in ("DN", "ct", "ph", "electron"):
+        for pixel in ("", "pix-1"):
+            if unit == u.Unit(f"{counts} {pixel}"):
+                return False
+            if unit == u.Unit(f"{counts} {pixel} s-1"):
+                return True
+    raise FrameError("unit", f"{card} = '{name}', expected DN or DN/s")

@@ -1,0 +1,53 @@
+"""Compare the level of a frame with that of its neighbours in time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from munit_jax.instruments.errors import FrameError
+from munit_jax.sun.constants import DAY
+
+UNLIKE = 2.0  # times the neighbours' level, or less than its inverse; active regions change it by tens of per cent
+
+REFERENCE_EVERY = 7200  # seconds between neighbours: an eclipse by the Earth lasts up to 72 minutes
+REFERENCES = 3  # neighbours on each side ...
+REFERENCE_REACH = 5 * DAY  # ... not farther than this, seconds
+FEWEST_REFERENCES = 2
+
+
+def references(times: Int[np.ndarray, "frame"]) -> list[list[int]]:
+    """Return the indices of the frames that each frame is compared with: up to three before and three after it.
+
+    They are the first of every two hours, the frame's own two hours left out: an eclipse is shorter. What a frame is
+    compared with depends on the times alone, and few frames are compared with.
+
+    Args:
+        times: seconds since 1970-01-01 UTC, ascending.
+    """
+    bins, first, own = np.unique(np.asarray(times) // REFERENCE_EVERY, return_index=True, return_inverse=True)
+    chosen = []
+    for frame, place in enumerate(own):
+        near = [n for n in range(place - REFERENCES, place + REFERENCES + 1) if 0 <= n < len(bins) and n != place]
+        chosen.append([int(first[n]) for n in near if abs(times[first[n]] - times[frame]) <= REFERENCE_REACH])
+    return chosen
+
+
+def check_neighbours(level: float, others: Sequence[float], field: bool) -> None:
+    """Refuse a frame whose level is far from the median of its neighbours': saturated, eclipsed, wrongly scaled.
+
+    Fewer than two neighbours tell nothing.
+
+    Raises:
+        FrameError: `unlike its neighbours`.
+    """
+    if len(others) < FEWEST_REFERENCES:
+        return
+    usual = float(np.median(others))
+    if level > UNLIKE * usual or level < usual / UNLIKE:
+        what = (
+            "disk's mean unsigned field is {:g}, theirs {:g} gauss"
+            if field
+            else "disk median is {:g}, theirs {:g} DN/s"
+        )
+        raise FrameError("unlike its neighbours", "its " + what.format(level, usual))
