@@ -66,39 +66,16 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
         bar.set_label(label)
         figure.savefig(folder / f"{name}.png", dpi=DPI)
 
-    picture(
-        "boundary",
-        models.field.mean(axis=0),
-        "radial field (G)",
-        cmap="gray",
-        norm=Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE),
-    )
-    strongest = float(np.abs(surface).max()) or 1.0
-    picture(
-        "source_surface",
-        surface,
-        f"radial field at {settings.rss:g} solar radii (G)",
-        lines=True,
-        cmap="RdBu_r",
-        norm=Normalize(-strongest, strongest),
-    )
-    ensemble = len(polarity) > 1
-    picture(
-        "open_field",
-        polarity.mean(axis=0),
-        "open field: mean polarity" if ensemble else "open field: inward, closed, outward",
-        lines=True,
-        cmap="RdBu_r" if ensemble else POLARITY_COLORS,
-        norm=Normalize(-1, 1),
-    )
-    picture(
-        "wind_speed",
-        maps["speed"].mean(axis=0),
-        f"wind speed at {settings.rss:g} solar radii (km/s)",
-        lines=True,
-        cmap="viridis",
-        norm=Normalize(*WIND_RANGE),
-    )
+    rss, ensemble, strongest = settings.rss, len(polarity) > 1, float(np.abs(surface).max()) or 1.0
+    signed = {"cmap": "RdBu_r", "norm": Normalize(-strongest, strongest)}
+    colors = {"cmap": "RdBu_r" if ensemble else POLARITY_COLORS, "norm": Normalize(-1, 1)}
+    open_field = "open field: mean polarity" if ensemble else "open field: inward, closed, outward"
+    strength = Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)
+    picture("boundary", models.field.mean(axis=0), "radial field (G)", cmap="gray", norm=strength)
+    picture("source_surface", surface, f"radial field at {rss:g} solar radii (G)", lines=True, **signed)
+    picture("open_field", polarity.mean(axis=0), open_field, lines=True, **colors)
+    speed, label = maps["speed"].mean(axis=0), f"wind speed at {rss:g} solar radii (km/s)"
+    picture("wind_speed", speed, label, lines=True, cmap="viridis", norm=Normalize(*WIND_RANGE))
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots()
     geometry = _view(models, grid)

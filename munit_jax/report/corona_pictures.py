@@ -48,17 +48,12 @@ def corona_figure(
     rows = figure.subplots(4, 3)
     strongest = float(np.abs(true.maps.source_surface).max()) or 1.0
     surfaces = true.maps.source_surface, one.maps.source_surface
-    for axes, pair, label, options in (
-        (
-            rows[0],
-            (true_boundary, boundary),
-            "B_r (G)",
-            {"cmap": "gray", "norm": Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)},
-        ),
-        (rows[1], surfaces, "B_r, source surface (G)", {"cmap": "RdBu_r", "norm": Normalize(-strongest, strongest)}),
+    for axes, pair, label, cmap, reach in (
+        (rows[0], (true_boundary, boundary), "B_r (G)", "gray", BOUNDARY_RANGE),
+        (rows[1], surfaces, "B_r, source surface (G)", "RdBu_r", strongest),
     ):
         drawn = [
-            draw_map(place, grid, values, **options)
+            draw_map(place, grid, values, cmap=cmap, norm=Normalize(-reach, reach))
             for place, values in zip(axes, (*pair, pair[1] - pair[0]), strict=True)
         ]
         figure.colorbar(drawn[0], ax=list(axes), shrink=0.8, label=label)

@@ -123,26 +123,16 @@ def _corona_section(
         for insertion in INSERTIONS
     )
     when = format_time(frame["time"])[:16]
+    fluxes = corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"])
+    maps = corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1])
+    drawn = {"true": shown[0], "generated": shown[1]}
+    lines = corona_pictures.field_line_figure(transform, drawn, geometry_of(frame), settings.model)
     body = (
         html.paragraph(note)
         + tables
-        + html.picture(
-            corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"]),
-            "Open flux of each frame, all realisations.",
-        )
-        + html.picture(
-            corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1]),
-            f"{when}: black, the true neutral line; brown, those of the realisations.",
-        )
-        + html.picture(
-            corona_pictures.field_line_figure(
-                transform,
-                {"true": shown[0], "generated": shown[1]},
-                geometry_of(frame),
-                settings.model,
-            ),
-            f"{when}: field lines, open ones in red (outward) and blue (inward).",
-        )
+        + html.picture(fluxes, "Open flux of each frame, all realisations.")
+        + html.picture(maps, f"{when}: black, the true neutral line; brown, those of the realisations.")
+        + html.picture(lines, f"{when}: field lines, open ones in red (outward) and blue (inward).")
     )
     return Section("Corona", body)
 

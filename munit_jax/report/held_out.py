@@ -60,10 +60,11 @@ def read_dates(frames: Frames, watch: Watch = iter) -> Dates:
     return Dates(np.array(times, np.int64), digests)
 
 
+@dataclass
 class HeldOutFrames:
     """The frames of a split that are evaluated, in the order of time, with the magnetograms that need no network.
 
-    Args:
+    Attributes:
         frames: the split.
         dates: of all its frames.
         climate: of the training split.
@@ -73,22 +74,18 @@ class HeldOutFrames:
         past: earlier magnetograms of the dataset, None where the networks take none.
     """
 
-    def __init__(
-        self,
-        frames: Frames,
-        dates: Dates,
-        climate: Climate,
-        euv: Normalization,
-        numbers: Sequence[int],
-        context: FrameContext = no_context,
-        past: Past | None = None,
-    ):
-        self.frames, self.dates, self.climate, self.euv = frames, dates, climate, euv
-        self.context, self.past = context, past
-        self.numbers = sorted(numbers, key=lambda i: dates.times[i])
-        self.times = dates.times[self.numbers]
-        self._before = day_before(dates.times)
-        self._other = another_date(dates.digests)
+    frames: Frames
+    dates: Dates
+    climate: Climate
+    euv: Normalization
+    numbers: Sequence[int]
+    context: FrameContext = no_context
+    past: Past | None = None
+
+    def __post_init__(self):
+        self.numbers = sorted(self.numbers, key=lambda i: self.dates.times[i])
+        self.times = self.dates.times[self.numbers]
+        self._before, self._other = day_before(self.dates.times), another_date(self.dates.digests)
 
     def __len__(self) -> int:
         return len(self.numbers)
