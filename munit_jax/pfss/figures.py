@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
@@ -30,7 +30,7 @@ VIEW_REACH = 2.6  # solar radii
 BOLD, FINE = 1.6, 0.5  # widths of the neutral lines of the mean and of the realisations
 
 
-def draw_map(axes: Axes, grid: Grid, values: Float[np.ndarray, "lat lon"], **options: Any) -> Any:
+def draw_map(axes: Axes, grid: Grid, values: Real[Any, "lat lon"], **options: Any) -> Any:
     """Draw a map of the sphere, longitude 0 to 360, north up; options go to `imshow`."""
     drawn = axes.imshow(values, origin="lower", extent=(0, 360, -90, 90), interpolation="nearest", **options)
     axes.set(xticks=range(0, 361, 60), yticks=range(-90, 91, 30), autoscale_on=False)
