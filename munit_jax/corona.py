@@ -3,7 +3,7 @@
     python -m munit_jax.corona --magnetogram='FOLDER/*.fits' --background=gong.fits --output=OUT
     python -m munit_jax.corona --synoptic=gong.fits --output=OUT
 
-docs/corona.md tells what is computed, in which units, and how far it can be trusted.
+See docs/corona.md for what is computed, in which units, and how exact it is.
 """
 
 from collections.abc import Sequence
@@ -35,10 +35,12 @@ SYNOPTIC = flags.DEFINE_string(
     "synoptic", None, "A synoptic map of the whole Sun instead: FITS, or HDF5 (.h5).", flag_values=FLAGS
 )
 OUTPUT = flags.DEFINE_string("output", None, "The folder for maps, figures and corona.json.", flag_values=FLAGS)
-LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the spherical harmonics.", flag_values=FLAGS)
+LMAX = flags.DEFINE_integer(
+    "lmax", 60, "Highest degree of the spherical harmonics, (rows - 1) / 2 at most.", flag_values=FLAGS
+)
 RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.", flag_values=FLAGS)
 SEED_RADIUS = flags.DEFINE_float(
-    "seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.", flag_values=FLAGS
+    "seed_radius", 1.0, "Where lines of the open-field map start, in solar radii.", flag_values=FLAGS
 )
 INSERTION = flags.DEFINE_enum(
     "insertion",
@@ -137,7 +139,7 @@ def _boundaries(
     disks = [read_magnetogram(path) for path in magnetograms]
     for disk in disks:
         if disk.flags:
-            command_line.logger.warning("%s: QUALITY = %#010x, which tells of harm", disk.name, disk.flags)
+            command_line.logger.warning("%s: QUALITY = %#010x, which reports damage", disk.name, disk.flags)
     asked: list[Insertion] = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
     latest = datetime.fromtimestamp(max(disk.time for disk in disks), UTC)
     return [disk_boundaries(disks, synoptic, transform, how) for how in asked], latest.strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,9 +1,9 @@
-"""Tell how wrong the magnetograms of a run are: on the disk, and in the corona.
+"""Evaluate a run's magnetograms: on the disk, and in the corona.
 
     python -m munit_jax.evaluate --workdir=RUN
     python -m munit_jax.evaluate --workdir=RUN --corona
 
-docs/evaluate.md tells what the scores are and what the outputs hold.
+See docs/evaluate.md for the scores and the outputs.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from munit_jax.report.corona_frames import CoronaSettings
+    from munit_jax.report.settings import CoronaSettings
 
 FLAGS = flags.FlagValues()
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.", flag_values=FLAGS)
@@ -35,7 +35,7 @@ CHECKPOINT = flags.DEFINE_string(
 COMPARE = flags.DEFINE_string(
     "compare",
     None,
-    "The folder of another run on the same dataset, whose best checkpoint stands beside, on the disk.",
+    "The folder of another run on the same dataset, whose best checkpoint is compared, on the disk.",
     flag_values=FLAGS,
 )
 SHOW = flags.DEFINE_multi_string(
@@ -66,7 +66,7 @@ BACKGROUND = flags.DEFINE_multi_string(
 LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the corona's spherical harmonics.", flag_values=FLAGS)
 RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.", flag_values=FLAGS)
 SEED_RADIUS = flags.DEFINE_float(
-    "seed_radius", 1.0, "Where lines of the open-field map begin, in solar radii.", flag_values=FLAGS
+    "seed_radius", 1.0, "Where lines of the open-field map start, in solar radii.", flag_values=FLAGS
 )
 ROWS = flags.DEFINE_integer("rows", 180, "Rows of the corona's maps, half as many as columns.", flag_values=FLAGS)
 CONVOLUTION = command_line.define_convolution(FLAGS)
@@ -78,8 +78,9 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.report.evaluation import FOLDER, Settings, evaluate
+    from munit_jax.report.evaluation import FOLDER, evaluate
     from munit_jax.report.results import metrics_table
+    from munit_jax.report.settings import Settings
     from munit_jax.trained_run import open_run
 
     settings = Settings(
@@ -103,7 +104,7 @@ def main(_: Sequence[str]) -> None:
 
 def _corona() -> "CoronaSettings":
     from munit_jax.pfss.model import ModelSettings
-    from munit_jax.report.corona_frames import CoronaSettings
+    from munit_jax.report.settings import CoronaSettings
 
     try:
         model = ModelSettings(RSS.value, SEED_RADIUS.value)

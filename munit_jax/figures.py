@@ -1,7 +1,7 @@
 """Pictures of EUV images and magnetograms in the instruments' own colours."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm, LinearSegmentedColormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from munit_jax.sun.disk import DiskGeometry, heliographic_to_pixel
+from munit_jax.sun.disk import DiskGeometry, heliographic_to_pixel, on_disk
 
 FIELD_RANGE = 150.0  # gauss: magnetograms are drawn from black (-) to white (+) over this range, as HMI's usually are
 DIFFERENCE_RANGE = (1.0, 1000.0)  # gauss, the poster's difference map in log scale
 INTENSITY_PERCENTILES = (1.0, 99.7)
 GRID_STEP = 30  # degrees between the lines
 OFF_DISK = "#404040"
+REALISATIONS = 4  # of a frame in a picture
+SPREAD_RANGE = (0.5, 100.0)  # gauss
 
 HMI_RANGE = 1500.0  # gauss: the range of HMI's colour table
 # Its corners, from 0 for -1500 G to 255 for 1500 G: grey to 12 G, then yellow (negative) and green (positive) to 235 G,
@@ -37,6 +39,25 @@ HMI_CORNERS = (
     (240, (0, 17, 168)),
     (255, (0, 0, 96)),
 )
+
+
+@dataclass(frozen=True)
+class FrameImages:
+    """The images of a frame to be drawn.
+
+    Attributes:
+        label: its time, and why it is shown.
+        euv: in DN/s, one channel.
+        true: in gauss; None where no magnetogram is simultaneous.
+        realisations: in gauss.
+        geometry: of the frame.
+    """
+
+    label: str
+    euv: Float[np.ndarray, "h w"]
+    true: Float[np.ndarray, "h w"] | None
+    realisations: Float[np.ndarray, "n h w"]
+    geometry: DiskGeometry
 
 
 def aia_colors(channel: str) -> ListedColormap:
@@ -115,41 +136,45 @@ def draw_difference(axes: Axes, generated: Float[np.ndarray, "h w"], true: Float
     return _draw(axes, difference, "magma", LogNorm(*DIFFERENCE_RANGE))
 
 
-def sample_figure(
-    path: Path, rows: Sequence[Mapping[str, Any]], channel: str, title: str, realisations: int = 4
-) -> None:
-    """Save a picture with one row a frame: EUV input, true magnetogram, realisations, difference of the first.
-
-    A row holds `euv` (h, w) in DN/s, `true` (h, w) in gauss or None, `generated` (n, h, w) in gauss and `label`.
-    """
-    columns = 2 + realisations + 1
-    figure = Figure(figsize=(2.3 * columns, 2.5 * len(rows) + 0.9), layout="constrained")
+def frames_figure(frames: Sequence[FrameImages], channel: str, title: str = "") -> Figure:
+    """Draw a row a frame: input, truth, mean and spread of realisations, four of them, and the error in log scale."""
+    shown = min(REALISATIONS, len(frames[0].realisations))
+    columns = 5 + shown
+    figure = Figure(figsize=(1.9 * columns, 2.05 * len(frames) + 0.9), layout="compressed")
     figure.suptitle(title, fontsize=11)
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    field = difference = None
-    for axes, row in zip(grid, rows, strict=True):
-        draw_euv(axes[0], row["euv"], channel)
-        axes[0].set_ylabel(row["label"], fontsize=8)
-        for k in range(realisations):
-            field = draw_magnetogram(axes[2 + k], row["generated"][k])
-        if row["true"] is None:
-            for empty in (axes[1], axes[-1]):
-                empty.text(0.5, 0.5, "no simultaneous\nmagnetogram", ha="center", va="center", fontsize=8)
-                empty.set(xticks=[], yticks=[])
-        else:
-            draw_magnetogram(axes[1], row["true"])
-            difference = draw_difference(axes[-1], row["generated"][0], row["true"])
-    names = [f"EUV {channel.lstrip('0')} Å", "true", *(f"realisation {k + 1}" for k in range(realisations))]
-    for axes, name in zip(grid[0], [*names, "|realisation 1 - true|"], strict=True):
+    grid = figure.subplots(len(frames), columns, squeeze=False)
+    drawn: dict[str, Any] = {}
+    for row, frame in zip(grid, frames, strict=True):
+        disk = on_disk(frame.geometry)
+        mean, spread = (np.where(disk, x, np.nan) for x in (frame.realisations.mean(0), frame.realisations.std(0)))
+        draw_euv(row[0], frame.euv, channel)
+        for axes, field in zip(row[2:-2], (mean, *frame.realisations), strict=False):
+            drawn["field"] = draw_hmi(axes, np.where(disk, field, np.nan))
+        drawn["spread"] = _draw(row[-2], spread, "viridis", LogNorm(*SPREAD_RANGE))
+        if frame.true is not None:
+            draw_hmi(row[1], np.where(disk, frame.true, np.nan))
+            drawn["error"] = draw_difference(row[-1], mean, frame.true)
+        row[0].set_ylabel(frame.label, fontsize=8)
+        for axes in row:
+            axes.set(facecolor=OFF_DISK, xticks=[], yticks=[], aspect="equal")
+            draw_grid(axes, frame.geometry)
+        if frame.true is None:
+            for axes in row[[1, -1]]:
+                axes.text(0.5, 0.5, "no simultaneous\nmagnetogram", transform=axes.transAxes, ha="center", color="w")
+    realisations = [f"realisation {k + 1}" for k in range(shown)]
+    names = [f"EUV {int(channel)} Å", "true", "mean", *realisations, "spread", "|mean - true|"]
+    for axes, name in zip(grid[0], names, strict=True):
         axes.set_title(name, fontsize=9)
-    if field is not None:
-        bar = figure.colorbar(field, ax=list(grid[:, 1:-1].flat), location="bottom", fraction=0.04, aspect=60)
-        bar.set_label("line-of-sight field (G)", fontsize=8)
-    if difference is not None:
-        bar = figure.colorbar(difference, ax=list(grid[:, -1:].flat), location="bottom", fraction=0.04)
-        bar.set_label("G", fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    for name, axes, label, aspect in (
+        ("field", grid[:, 1:-2], "line-of-sight field (G)", 70),
+        ("spread", grid[:, -2:-1], "G", 10),
+        ("error", grid[:, -1:], "G", 10),
+    ):
+        if name in drawn:
+            bar = figure.colorbar(drawn[name], ax=list(axes.flat), location="bottom", fraction=0.05, aspect=aspect)
+            bar.set_label(label, fontsize=8)
+            bar.ax.tick_params(labelsize=7)
+    return figure
 
 
 def _draw(axes: Axes, image: Float[np.ndarray, "h w"], colors: Any, norm: Normalize) -> Any:

@@ -1,10 +1,13 @@
-"""Colours by hand; the picture of samples with and without a truth."""
+"""Colours by hand; the picture of frames with and without a truth."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from munit_jax.figures import aia_colors, sample_figure
+from munit_jax.figures import FrameImages, aia_colors, frames_figure
+from munit_jax.sun.disk import sdoml_geometry
 
 
 @pytest.mark.parametrize(
@@ -19,12 +22,14 @@ def test_aia_colors(channel, middle):
     assert aia_colors("1700")(128)[0] == aia_colors("1700")(128)[2], "grey without a table"
 
 
-def test_sample_figure(tmp_path):
+@pytest.mark.parametrize("realisations", [2, 6])
+def test_frames_figure(tmp_path, realisations):
     rng = np.random.default_rng(0)
-    row = {"euv": rng.gamma(2, 50, (16, 16)), "true": rng.normal(0, 50, (16, 16)), "label": "2011-01-01"}
-    row["generated"] = rng.normal(0, 50, (4, 16, 16))
-    path = tmp_path / "new" / "step.png"
-    sample_figure(path, [row, {**row, "true": None}, {**row, "euv": np.zeros((16, 16))}], "0193", "title")
-    picture = imread(path)
+    euv, true = rng.gamma(2, 50, (16, 16)), rng.normal(0, 50, (16, 16))
+    frame = FrameImages("2011-01-01", euv, true, rng.normal(0, 50, (realisations, 16, 16)), sdoml_geometry(16))
+    rows = [frame, replace(frame, true=None), replace(frame, euv=np.zeros((16, 16)))]
+    figure = frames_figure(rows, "0193", "title")
+    figure.savefig(tmp_path / "step.png", dpi=110)
+    picture = imread(tmp_path / "step.png")
     assert picture.shape[1] > picture.shape[0] > 500
     assert picture[..., :3].std() > 0.1

@@ -15,7 +15,7 @@ from munit_jax.errors import ConfigError
 from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
 from munit_jax.sun.cycle import cycle_and_phase, hale_sign
 from munit_jax.sun.disk import DiskGeometry, heliographic, mu, on_disk
-from munit_jax.sun.rotation import rotated_and_seen
+from munit_jax.sun.rotation import rotated
 
 LAST_SEEN = "last_seen"
 
@@ -158,8 +158,8 @@ def last_seen(
             continue
         magnetogram, earlier_geometry, earlier_time = earlier
         days = (time - earlier_time) / DAY
-        rotated, seen = rotated_and_seen(magnetogram, earlier_geometry, geometry, days, LEAST_MU)
+        turned, seen = rotated(magnetogram, earlier_geometry, geometry, days, LEAST_MU)
         new = seen & ~known
-        field[new], age[new] = rotated[new], days
+        field[new], age[new] = turned[new], days
         known |= seen
     return field, age, known

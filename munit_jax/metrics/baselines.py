@@ -1,4 +1,4 @@
-"""Magnetograms that need no network: what every score stands beside.
+"""Baselines for every score: magnetograms that need no network.
 
 - `zero`: no field.
 - `mean`: the mean of the training magnetograms, pixel by pixel; as |B|, their mean |B|, since the mean field is nearly
@@ -39,12 +39,12 @@ Field = Float[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Climate:
-    """What the training split tells of a pixel without looking at the Sun, and of |B| from one intensity alone.
+    """The mean magnetogram of the training split, and |B| as a function of one intensity.
 
     Attributes:
         mean: of the field in gauss.
         mean_unsigned: of |B|.
-        channel: the EUV channel, by its place, whose intensity tells most of |B|.
+        channel: the EUV channel, by its place, whose intensity explains most of |B|.
         unsigned_of_intensity: |B| in gauss of the bins of its normalised intensity, increasing.
         times: of the training frames that were read, seconds since 1970.
     """
@@ -144,7 +144,7 @@ def day_before(times: Int[np.ndarray, " frame"]) -> list[int | None]:
 def persistence(before: dict[str, np.ndarray], frame: dict[str, np.ndarray]) -> Field:
     """Return the magnetogram of an earlier frame, turned to the time of a later one."""
     days = float(frame["time"] - before["time"]) / DAY
-    return rotated(before["magnetogram"][..., 0], geometry_of(before), geometry_of(frame), days)
+    return rotated(before["magnetogram"][..., 0], geometry_of(before), geometry_of(frame), days)[0]
 
 
 def another_date(digests: Sequence[bytes]) -> list[int | None]:

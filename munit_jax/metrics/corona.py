@@ -1,11 +1,11 @@
-"""How wrong the corona of a boundary is beside that of the true one: open flux, source surface, open field, wind.
+"""Scores of a corona against the true one: open flux, source surface, neutral line, open field, footpoints, wind.
 
 Scores of pairs of models; what to report follows Badman et al. 2022 (arXiv 2201.11818), Asvestari et al. 2019
 (1907.03337) and 2024 (2311.04024), Caplan et al. 2021 (2102.05618) and Reiss et al. 2019 (1905.04353). Means are by
 area.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ FURTHEST = 95.0  # per cent: of the distances between neutral lines
 
 @dataclass(frozen=True)
 class Score:
-    """What a score of a corona is: its unit, that of the true corona, and its meaning."""
+    """A score of a corona: its unit, its value for the true corona, and its meaning."""
 
     unit: str
     ideal: float
@@ -63,7 +63,7 @@ SCORES: dict[str, Score] = {
 
 
 class CoronaOf(NamedTuple):
-    """A boundary's corona and what the scores ask of the boundary itself; arrays of numpy.
+    """The corona of a boundary, with the boundary's coefficients and energies; arrays of numpy.
 
     Attributes:
         maps: the model, a `Corona`.
@@ -96,7 +96,7 @@ def corona_of(transform: Transform, boundary: Float[Any, "lat lon"], settings: M
 
 
 def corona_scores(transform: Transform, other: CoronaOf, true: CoronaOf) -> dict[str, float]:
-    """Return SCORES of a corona beside the true one; NaN where one is not defined."""
+    """Return SCORES of a corona against the true one; NaN where one is not defined."""
     a, b, grid = other.maps, true.maps, transform.grid
     area = np.broadcast_to(grid.solid_angles[:, None], (grid.rows, grid.columns))
     lines = neutral_distances(grid, a.source_surface, b.source_surface)
@@ -130,6 +130,18 @@ def corona_scores(transform: Transform, other: CoronaOf, true: CoronaOf) -> dict
     scores |= {f"energy_ratio_r{r:g}": ratio(other.energies[k], true.energies[k]) for k, r in enumerate(ENERGY_RADII)}
     scores |= spectral_scores(other, true)
     return {name: float(scores[name]) for name in SCORES}
+
+
+def score_array(transform: Transform, coronae: Iterable[CoronaOf], true: CoronaOf) -> Float[np.ndarray, "n score"]:
+    """Return `corona_scores` of several coronae, in the order of SCORES."""
+    return np.array([list(corona_scores(transform, one, true).values()) for one in coronae])
+
+
+def score_medians(
+    scores: Mapping[str, Float[np.ndarray, "frame _ score"]], columns: Iterable[str]
+) -> dict[str, dict[str, float]]:
+    """Return {score: {column: median over frames and realisations}} of the arrays of columns; see `score_array`."""
+    return {name: {column: median(scores[column][..., k]) for column in columns} for k, name in enumerate(SCORES)}
 
 
 def spectral_scores(other: CoronaOf, true: CoronaOf) -> dict[str, Float[np.ndarray, ""]]:

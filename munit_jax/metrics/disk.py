@@ -241,6 +241,6 @@ def given_euv(sums: Sums, i: int, j: int) -> Score:
     """Return the partial correlation of two members given the EUV channels: the first reading of "cross-partial
     correlations".
 
-    It asks what a magnetogram knows of the true one beyond what the brightness of the same pixel, linearly, tells.
+    The agreement that does not follow, linearly, from the brightness of the same pixel.
     """
     return partial_correlation(sums["moments"], i, j, range(FIRST_EUV, sums["moments"].shape[-1]))

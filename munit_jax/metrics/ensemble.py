@@ -1,4 +1,4 @@
-"""Scores of an ensemble of realisations: whether they differ by as much as they are wrong.
+"""Scores of an ensemble of realisations: whether their spread matches their error.
 
 Sums are taken over one frame on the device and add up over frames, as in `munit_jax.metrics.disk`; fields are in
 gauss.
@@ -136,8 +136,7 @@ def pair_correlation(pairs: Float[np.ndarray, "k k"]) -> float:
 def polarity_by_style(
     right: Float[np.ndarray, "frame n"], wrong: Float[np.ndarray, "frame n"]
 ) -> dict[str, float | None]:
-    """Return what the style has to do with the signs, from the shares of right and wrong ones of each frame and
-    realisation.
+    """Return the effect of the style on the signs, from the shares of right and wrong ones by frame and realisation.
 
     They do not add up to 1 where a field is 0.
 
@@ -145,7 +144,7 @@ def polarity_by_style(
     goes with the frame, and the rest (two-way analysis of variance without replication).
 
     right: mean share; 0.5 by chance.
-    of_variance_by_style, by_frame, rest: parts of the variance, which add up to 1. Styles that tell nothing still have
+    of_variance_by_style, by_frame, rest: parts of the variance, which add up to 1. Styles without effect still have
         1 / frames of it.
     best_of_realisations: mean over the frames of the share of the best one, chosen by looking at the truth.
     either_sign: mean share if each realisation could be turned to its better sign as a whole.
@@ -176,7 +175,7 @@ def ensemble_scores(
         sums: of `ensemble_sums`, added up over frames.
         right, wrong: shares of right and of wrong signs above SIGNED_ABOVE of each frame and realisation.
         own_style: that of right signs, pooled, of translations with the style of the true magnetogram; NaN for a run
-            that cannot tell it.
+            without encoders of styles.
     """
     n = len(sums["ranks"]) - 1
     pixels, variance, error = sums["pixels"][0], sums["variance"][0], sums["squared_error"][0]
@@ -217,25 +216,23 @@ def ensemble_scores(
 
 
 def verdict(result: Mapping[str, Any]) -> list[str]:
-    """Say in words what the figures of an ensemble mean."""
+    """Return sentences on calibration and polarity."""
     n, coverage, polarity = result["realisations"], result["coverage"]["90"], result["polarity"]
     calibration = result["spread_over_error"]
     inside = (
         f"the 90 % interval of the {n} realisations holds {100 * coverage['value']:.0f} % of the true pixels, where "
         f"{100 * coverage['expected']:.0f} % would be right"
     )
+    figures = (
+        f"the realisations differ by {result['spread']:.1f} G, their mean is wrong by "
+        f"{result['error_of_mean']:.1f} G; {inside}."
+    )
     if calibration is None:
         sentences = [f"No error: {inside}."]
     elif calibration < CALIBRATED[0]:
-        sentences = [
-            f"Overconfident: the realisations differ by {result['spread']:.1f} G where their mean is wrong by "
-            f"{result['error_of_mean']:.1f} G; {inside}. Do not take their spread for the error."
-        ]
+        sentences = [f"Overconfident: {figures} Do not take their spread for the error."]
     elif calibration > CALIBRATED[1]:
-        sentences = [
-            f"Underconfident: the realisations differ by {result['spread']:.1f} G where their mean is wrong by "
-            f"{result['error_of_mean']:.1f} G; {inside}."
-        ]
+        sentences = [f"Underconfident: {figures}"]
     else:
         sentences = [f"The spread of the realisations is about their error; {inside}."]
     if polarity["right"] is not None:

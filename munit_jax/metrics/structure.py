@@ -103,7 +103,7 @@ def _patches(
     """Return every pixel's neighbourhood in both magnetograms, that of b first: how much the pixel exceeds the mean of
     its neighbours, and the neighbours, as that mean and what all but the last exceed it by.
 
-    What is left when neighbours are fitted does not change by that, but smooth fields need not be told from round-off.
+    The partial correlation is the same, but in single precision smooth fields do not drown in round-off.
     """
     h, w = (side - NEIGHBOURHOOD + 1 for side in disk.shape)
     places = [(i, j) for i in range(NEIGHBOURHOOD) for j in range(NEIGHBOURHOOD)]
@@ -174,7 +174,7 @@ def neighbour_partial_correlation(sums: Sums, which: str = "patches") -> Score:
     """Return the partial correlation of matching pixels given the eight neighbours of each: part of the second reading
     of "cross-partial correlations".
 
-    Whether the detail agrees that neighbours, linearly, do not tell; NaN for fields so smooth that they leave none.
+    Agreement of the detail that does not follow, linearly, from the neighbours; NaN for fields without any.
     """
     given = [k for k in range(1, 2 * PATCH + 1) if k not in (1, 1 + PATCH)]
     return partial_correlation(sums[which], 1, 1 + PATCH, given, LEAST_DETAIL)

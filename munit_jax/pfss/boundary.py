@@ -11,7 +11,7 @@ rotation between the times of magnetograms is not corrected.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from munit_jax.sun.disk import DiskGeometry, heliographic_to_observer, observer_
 LEAST_MU = 0.2  # cosine of the angle to the vertical below which pixels are not used
 FULL_MU = 0.35  # above which they count fully
 SAMPLES = 3  # points along each side of a cell; a single one would alias the noise of the pixels
-LEAST_SEEN = 0.1  # of a parallel, for its mean to stand for the rest of it
+LEAST_SEEN = 0.1  # of a parallel, for its mean to fill the rest of it
 STRIP_POWER = 4  # of the cosine of the distance from the central meridian (as GONG's synoptic maps weigh)
 OVER_THE_POLE = 1e-4  # what that is at least, since an observer off the equator sees beyond 90 degrees there
 
@@ -111,8 +111,7 @@ def combine(
     Args:
         patches: radial fields.
         weights: of their cells, see `DiskSampling`.
-        preference: what the mean is weighed with beside: `meridian_weight`, for several vantage points at one time as
-            for a series in time, since the middle of a view is seen best.
+        preference: further weights of the mean, `meridian_weight`, since the middle of a view is seen best.
     """
     share = weights * preference
     share = share / jnp.maximum(share.sum(axis=0, keepdims=True), jnp.finfo(share.dtype).tiny)
@@ -122,7 +121,7 @@ def combine(
 def radial_views(
     grid: Grid,
     geometries: Sequence[DiskGeometry],
-    magnetograms: Sequence[Float[np.ndarray, "#n _ _"]],
+    magnetograms: Sequence[Float[Any, "#n _ _"]],
     dtype: type[np.floating] = np.float32,
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "lat lon"]]:
     """Return the realisations of several views of the Sun as patches of a map, and their weight.
@@ -189,20 +188,28 @@ def without_monopole(
 
 
 @partial(jax.jit, static_argnames="insertion")
-def disk_boundary(
+def boundary_maps(
     transform: Transform,
-    sampling: DiskSampling,
-    magnetograms: Float[Array, "n y x"],
-    background: Float[Array, "lat lon"],
+    patches: Float[Array, "n lat lon"],
+    weight: Float[Array, "lat lon"],
+    background: Float[Array, "*#n lat lon"],
     insertion: Insertion = "as_is",
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "n"]]:
-    """Return the boundaries of magnetograms of one geometry in a background, and the monopoles that were taken off."""
+    """Return boundary maps without monopole, each patch in a background, and the monopoles that were taken off.
 
-    def boundary(magnetogram: Float[Array, "y x"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
-        patch = radial_patch(sampling, magnetogram)
-        return without_monopole(transform, insert(transform, background, patch, sampling.weight, insertion))
+    Args:
+        transform: of the maps' grid.
+        patches, weight: see `radial_views`.
+        background: B_r of the whole Sun in gauss, one for all or each.
+        insertion: see `insert`.
+    """
 
-    return jax.vmap(boundary)(magnetograms)
+    def boundary(
+        patch: Float[Array, "lat lon"], behind: Float[Array, "lat lon"]
+    ) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
+        return without_monopole(transform, insert(transform, behind, patch, weight, insertion))
+
+    return jax.vmap(boundary)(patches, jnp.broadcast_to(background, patches.shape))
 
 
 def check_finite(field: Float[np.ndarray, "*n lat lon"], name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from munit_jax.errors import DataError
-from munit_jax.pfss.boundary import Insertion, insert, radial_views, without_monopole
+from munit_jax.pfss.boundary import Insertion, boundary_maps, radial_views, without_monopole
 from munit_jax.pfss.disk_magnetograms import DiskMagnetogram
 from munit_jax.pfss.harmonics import Grid, Transform
 from munit_jax.pfss.remesh import grid_cells, remesh
@@ -55,7 +55,7 @@ def disk_boundaries(
         disks: of one number of realisations, or one.
         background: of several realisations the mean is taken; None for 0.
         transform: of the model.
-        insertion: see `synoptic.insert`.
+        insertion: see `boundary.insert`.
 
     Raises:
         DataError: magnetograms of different numbers of realisations.
@@ -67,11 +67,7 @@ def disk_boundaries(
     geometries, fields = [disk.geometry for disk in disks], [disk.field for disk in disks]
     patches, weight = radial_views(grid, geometries, fields, dtype.type)
     behind = np.zeros((grid.rows, grid.columns)) if background is None else on_grid(background, grid).mean(axis=0)
-
-    def boundary(patch: Float[Array, "lat lon"]) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
-        return without_monopole(transform, insert(transform, jnp.asarray(behind, dtype), patch, weight, insertion))
-
-    field, monopole = jax.vmap(boundary)(patches)
+    field, monopole = boundary_maps(transform, patches, weight, jnp.asarray(behind, dtype), insertion)
     return Boundaries(field, monopole, insertion, weight)
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from munit_jax.pfss.boundary import DiskSampling, insert, radial_patch, sample_disk, without_monopole
+from munit_jax.pfss.boundary import DiskSampling, boundary_maps, radial_patch, sample_disk
 from munit_jax.pfss.field import SOURCE_SURFACE, source_surface
 from munit_jax.pfss.harmonics import Grid, Transform, make_transform
 from munit_jax.sun.disk import sdoml_geometry
@@ -34,14 +34,9 @@ class DiskCorona:
 
     def surface(self, magnetograms: Float[Array, "b y x"]) -> Float[Array, "b lat lon"]:
         """Return B_r at 2.5 solar radii in gauss of the disk's field alone; linear, differentiable."""
-        nothing = jnp.zeros((self.transform.grid.rows, self.transform.grid.columns), magnetograms.dtype)
-
-        def one(magnetogram: Float[Array, "y x"]) -> Float[Array, "lat lon"]:
-            patch = radial_patch(self.sampling, magnetogram)
-            boundary, _ = without_monopole(self.transform, insert(self.transform, nothing, patch, self.sampling.weight))
-            return source_surface(self.transform, boundary, SOURCE_SURFACE)
-
-        return jax.vmap(one)(magnetograms)
+        patches = jax.vmap(radial_patch, (None, 0))(self.sampling, magnetograms)
+        boundaries, _ = boundary_maps(self.transform, patches, self.sampling.weight, jnp.zeros_like(patches))
+        return source_surface(self.transform, boundaries, SOURCE_SURFACE)
 
 
 def disk_corona(size: int) -> DiskCorona:

@@ -17,7 +17,7 @@ from munit_jax.pfss.harmonics import Transform, analysis, degrees, mean_over_sph
 from munit_jax.sun.constants import SOLAR_RADIUS_CM
 
 SOURCE_SURFACE = 2.5  # solar radii (Hoeksema, Wilcox & Scherrer 1983)
-ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii at which energies are told
+ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii of the energy densities
 
 
 def radial_factor(
@@ -95,10 +95,3 @@ def energy_density(
     degree = degrees(transform)
     squared = radial_factor(degree, r, rss) ** 2 + degree * (degree + 1) * tangential_factor(degree, r, rss) ** 2
     return scaled(power(coefficients, coefficients), squared).sum(axis=-1) / (8 * jnp.pi)
-
-
-def spectrum(
-    transform: Transform, coefficients: Complex[Array, "*n m l"], r: float, rss: float = SOURCE_SURFACE
-) -> Float[Array, "*n l"]:
-    """Return the power of B_r by degree at radius r in gauss^2: the sum is the mean of B_r^2 over the sphere."""
-    return scaled(power(coefficients, coefficients), radial_factor(degrees(transform), r, rss) ** 2)

@@ -55,17 +55,16 @@ class _Lines(NamedTuple):
     inner: Bool[Array, "*n"]
 
 
-def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], chunk: int = CHUNK) -> Ends:
+def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]) -> Ends:
     """Follow field lines to their ends.
 
     Args:
         field: between two spheres.
         seeds: where they begin, solar radii.
         along: 1 to follow the field, -1 to go against it.
-        chunk: lines that are followed at a time.
     """
     count = len(seeds)
-    chunk = min(chunk, count)
+    chunk = min(CHUNK, count)
     size = count + -count % chunk
     seed = jnp.arange(size) % count
     nowhere = jnp.zeros(size, bool)

@@ -1,6 +1,6 @@
 """Pictures of the corona: the boundary, the source surface, open field, wind, and field lines over the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from munit_jax.sun.disk import DiskGeometry, heliographic, observer_to_pixel
 BOUNDARY_RANGE = 30.0  # gauss
 WIND_RANGE = (250.0, 750.0)  # km/s
 OUTWARD, INWARD, CLOSED = "#d1495b", "#2e6fb7", "#9a9a9a"
+POLARITY_COLORS = ListedColormap([INWARD, "#f2f2f2", OUTWARD])
 DPI = 110
 SEEDS_APART = 7.5  # degrees between the lines that are drawn
 VIEW = 300  # pixels of the solar radius in the picture of field lines
@@ -38,12 +39,12 @@ def draw_map(axes: Axes, grid: Grid, values: Real[Any, "lat lon"], **options: An
     return drawn
 
 
-def draw_neutral_lines(axes: Axes, grid: Grid, surfaces: Float[np.ndarray, "n lat lon"]) -> None:
-    """Draw the neutral line of the mean of source-surface maps, and finely those of all."""
-    bundles = [(surface, FINE) for surface in surfaces] if len(surfaces) > 1 else []
-    for surface, width in [*bundles, (surfaces.mean(axis=0), BOLD)]:
-        lines = [line[:, ::-1] for line in neutral_line(grid, surface)]
-        axes.add_collection(LineCollection(lines, colors="black", linewidths=width))
+def draw_neutral_lines(
+    axes: Axes, grid: Grid, surfaces: Iterable[Float[np.ndarray, "lat lon"]], color: str = "black", width: float = BOLD
+) -> None:
+    """Draw the neutral lines of source-surface maps."""
+    lines = [line[:, ::-1] for surface in surfaces for line in neutral_line(grid, surface)]
+    axes.add_collection(LineCollection(lines, colors=color, linewidths=width))
 
 
 def save_figures(folder: Path, models: Models, transform: Transform, settings: ModelSettings, title: str) -> None:
@@ -57,45 +58,24 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
         axes = figure.subplots()
         drawn = draw_map(axes, grid, values, **options)
         if lines:
-            draw_neutral_lines(axes, grid, surfaces)
+            draw_neutral_lines(axes, grid, [surface])
+            if len(surfaces) > 1:
+                draw_neutral_lines(axes, grid, surfaces, width=FINE)
         axes.set_title(title, fontsize=9)
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[-1, 0, 1] if name == "open_field" else None)
         bar.set_label(label)
         figure.savefig(folder / f"{name}.png", dpi=DPI)
 
-    picture(
-        "boundary",
-        models.field.mean(axis=0),
-        "radial field (G)",
-        cmap="gray",
-        norm=Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE),
-    )
-    strongest = float(np.abs(surface).max()) or 1.0
-    picture(
-        "source_surface",
-        surface,
-        f"radial field at {settings.rss:g} solar radii (G)",
-        lines=True,
-        cmap="RdBu_r",
-        norm=Normalize(-strongest, strongest),
-    )
-    ensemble = len(polarity) > 1
-    picture(
-        "open_field",
-        polarity.mean(axis=0),
-        "open field: mean polarity" if ensemble else "open field: inward, closed, outward",
-        lines=True,
-        cmap="RdBu_r" if ensemble else ListedColormap([INWARD, "#f2f2f2", OUTWARD]),
-        norm=Normalize(-1, 1),
-    )
-    picture(
-        "wind_speed",
-        maps["speed"].mean(axis=0),
-        f"wind speed at {settings.rss:g} solar radii (km/s)",
-        lines=True,
-        cmap="viridis",
-        norm=Normalize(*WIND_RANGE),
-    )
+    rss, ensemble, strongest = settings.rss, len(polarity) > 1, float(np.abs(surface).max()) or 1.0
+    signed = {"cmap": "RdBu_r", "norm": Normalize(-strongest, strongest)}
+    colors = {"cmap": "RdBu_r" if ensemble else POLARITY_COLORS, "norm": Normalize(-1, 1)}
+    open_field = "open field: mean polarity" if ensemble else "open field: inward, closed, outward"
+    strength = Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)
+    picture("boundary", models.field.mean(axis=0), "radial field (G)", cmap="gray", norm=strength)
+    picture("source_surface", surface, f"radial field at {rss:g} solar radii (G)", lines=True, **signed)
+    picture("open_field", polarity.mean(axis=0), open_field, lines=True, **colors)
+    speed, label = maps["speed"].mean(axis=0), f"wind speed at {rss:g} solar radii (km/s)"
+    picture("wind_speed", speed, label, lines=True, cmap="viridis", norm=Normalize(*WIND_RANGE))
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots()
     geometry = _view(models, grid)
@@ -131,7 +111,7 @@ def draw_field_lines(
     lines = np.asarray(course(volume, points.astype(smooth.dtype), along))
     opened = np.linalg.norm(lines[-1], axis=-1) > (1 + settings.rss) / 2
     _draw_disk(axes, transform.grid, boundary, geometry)
-    for k in np.argsort(_towards(geometry, lines).max(axis=0)):
+    for k in np.argsort(_observer_axes(geometry, lines)[0].max(axis=0)):
         colour = CLOSED if not opened[k] else OUTWARD if along[k] > 0 else INWARD
         axes.plot(*_on_sky(geometry, lines[:, k]), color=colour, lw=0.7)
     middle, reach = geometry.centre[0], VIEW_REACH * VIEW
@@ -174,10 +154,6 @@ def _observer_axes(geometry: DiskGeometry, lines: Float[np.ndarray, "*n 3"]) -> 
     turn = np.deg2rad(geometry.l0)
     x, y, z = np.moveaxis(lines, -1, 0)
     return x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn), z
-
-
-def _towards(geometry: DiskGeometry, lines: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
-    return _observer_axes(geometry, lines)[0]
 
 
 def _on_sky(

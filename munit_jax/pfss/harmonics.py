@@ -5,7 +5,7 @@ middles of the cells. Colatitudes so placed are the nodes of Fejer's first quadr
 harmonics up to degree `rows - 1` (Fejer 1933; Waldvogel 2006, BIT 46, 195).
 
 Harmonics are orthonormal with the Condon-Shortley phase: the integral of |Y_lm|^2 over the sphere is 1. A real field
-is told by its coefficients of order m >= 0, complex, in an array [order m, degree l] that is 0 where l < m.
+follows from its coefficients of order m >= 0, complex, in an array [order m, degree l] that is 0 where l < m.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From a boundary to everything that is told of its corona: open field, footpoints, expansion, wind and checks."""
+"""Coronal model of a boundary map: open field, footpoints, expansion factors, wind and a self-check."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +25,10 @@ from munit_jax.pfss.wind import WSA, Wsa, boundary_distance, current_sheet, expa
 
 SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
 
-# Cells that are looked at more closely, and the lines along each side of them: those with the most flux, the next ones,
-# and of the others those at edges of open field.
+# Cells that have several lines, and how many along each side: those with the most flux, the next ones, and of the
+# others those at edges of open field.
 STRONGEST, STRONG, AT_EDGES = (1024, 5), (3072, 3), (1536, 3)
-SELF_CHECK_LIMIT = 0.01  # of the open flux: models that are farther off are told to be
+SELF_CHECK_LIMIT = 0.01  # of the open flux, beyond which the self-check fails
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ class Corona(NamedTuple):
         source_surface: B_r at the source surface in gauss.
         open_flux: unsigned flux through it in maxwell.
         polarity: of the field lines through each cell at the seeds' radius: 1 or -1 where open, 0 where closed.
-        end_latitude, end_longitude: where those lines end, on the surface or the source surface.
-        open_share: part of each cell that is open, finer than `polarity` where the flux is.
-        open_area_fraction: of the sphere at the seeds' radius.
+        open_area_fraction: of the sphere at the seeds' radius, see `open_share`.
         self_check: unsigned flux through the open area over the open flux, less 1: they should be equal.
         foot_latitude, foot_longitude: footpoints on the surface of the lines through each cell of the source surface;
             NaN where a line was not followed to the surface.
@@ -74,9 +72,6 @@ class Corona(NamedTuple):
     source_surface: Float[Array, "lat lon"]
     open_flux: Float[Array, ""]
     polarity: Int[Array, "lat lon"]
-    end_latitude: Float[Array, "lat lon"]
-    end_longitude: Float[Array, "lat lon"]
-    open_share: Float[Array, "lat lon"]
     open_area_fraction: Float[Array, ""]
     self_check: Float[Array, ""]
     foot_latitude: Float[Array, "lat lon"]
@@ -84,22 +79,6 @@ class Corona(NamedTuple):
     expansion: Float[Array, "lat lon"]
     distance: Float[Array, "lat lon"]
     speed: Float[Array, "lat lon"]
-
-
-class OpenField(NamedTuple):
-    """The open-field map; see `Corona`."""
-
-    polarity: Int[Array, "lat lon"]
-    end_latitude: Float[Array, "lat lon"]
-    end_longitude: Float[Array, "lat lon"]
-
-
-class Footpoints(NamedTuple):
-    """What the lines from the source surface meet; see `Corona`."""
-
-    latitude: Float[Array, "lat lon"]
-    longitude: Float[Array, "lat lon"]
-    expansion: Float[Array, "lat lon"]
 
 
 def corona_grid(
@@ -121,8 +100,8 @@ def cell_points(transform: Transform, radius: float | Float[Array, ""]) -> Float
 @jax.jit
 def open_field(
     transform: Transform, volume: FieldGrid, radial: Float[Array, "lat lon"], radius: float | Float[Array, ""] = 1.0
-) -> OpenField:
-    """Return which field lines are open, and where the lines end.
+) -> Int[Array, "lat lon"]:
+    """Return the polarity of the field line through each cell, 0 where it is closed.
 
     Args:
         transform: the tables.
@@ -132,9 +111,7 @@ def open_field(
     """
     upward = jnp.where(radial < 0, -1, 1).astype(radial.dtype)
     ends = trace(volume, cell_points(transform, radius), upward.ravel())
-    latitude, longitude = latitude_longitude(ends.points)
-    polarity = jnp.where(ends.outer.reshape(radial.shape), upward, 0).astype(jnp.int8)
-    return OpenField(polarity, latitude.reshape(radial.shape), longitude.reshape(radial.shape))
+    return jnp.where(ends.outer.reshape(radial.shape), upward, 0).astype(jnp.int8)
 
 
 @jax.jit
@@ -202,8 +179,10 @@ def _at_edge(is_open: Bool[Array, "lat lon"]) -> Bool[Array, "lat lon"]:
 
 
 @jax.jit
-def footpoints(transform: Transform, volume: FieldGrid, surface: Float[Array, "lat lon"]) -> Footpoints:
-    """Return footpoints and expansion factors of the lines through the cells of the source surface.
+def footpoints(
+    transform: Transform, volume: FieldGrid, surface: Float[Array, "lat lon"]
+) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"], Float[Array, "lat lon"]]:
+    """Return footpoints (latitude, longitude) and expansion factors of the lines through the source surface's cells.
 
     Args:
         transform: the tables.
@@ -215,8 +194,10 @@ def footpoints(transform: Transform, volume: FieldGrid, surface: Float[Array, "l
     strength = jnp.linalg.norm(field_at(volume, ends.points), axis=-1)
     expansion = expansion_factor(strength, jnp.abs(surface).ravel(), volume.outer)
     latitude, longitude = latitude_longitude(ends.points)
-    values = (jnp.where(ends.inner, x, jnp.nan).reshape(surface.shape) for x in (latitude, longitude, expansion))
-    return Footpoints(*values)
+    latitude, longitude, expansion = (
+        jnp.where(ends.inner, x, jnp.nan).reshape(surface.shape) for x in (latitude, longitude, expansion)
+    )
+    return latitude, longitude, expansion
 
 
 @partial(jax.jit, static_argnames="settings")
@@ -225,44 +206,33 @@ def model_corona(
 ) -> Corona:
     """Return the model of the corona of a boundary, B_r at radius 1 in gauss without monopole.
 
-    It is compiled once for a grid, a highest degree and settings. For ensembles see `model_coronae`.
+    It is compiled once for a grid, a highest degree and settings.
     """
     rss, seed_radius = settings.rss, settings.seed_radius
     coefficients = analysis(transform, boundary)
     surface = radial_field(transform, coefficients, rss, rss)
     radial = radial_field(transform, coefficients, seed_radius, rss)
     volume = corona_grid(transform, coefficients, rss)
-    lines = open_field(transform, volume, radial, seed_radius)
-    feet = footpoints(transform, volume, surface)
-    is_open = lines.polarity != 0
+    polarity = open_field(transform, volume, radial, seed_radius)
+    foot_latitude, foot_longitude, expansion = footpoints(transform, volume, surface)
+    is_open = polarity != 0
     flux = mean_over_sphere(transform, jnp.abs(surface)) * rss**2
     share, open_strength = open_share(transform, volume, radial, is_open, seed_radius)
     through_open_area = mean_over_sphere(transform, open_strength) * seed_radius**2
     away = boundary_distance(transform.grid, is_open).astype(surface.dtype)
-    distance = map_at(transform.grid, away, feet.latitude.ravel(), feet.longitude.ravel()).reshape(surface.shape)
+    distance = map_at(transform.grid, away, foot_latitude.ravel(), foot_longitude.ravel()).reshape(surface.shape)
     return Corona(
         source_surface=surface,
         open_flux=open_flux(transform, surface, rss),
-        polarity=lines.polarity,
-        end_latitude=lines.end_latitude,
-        end_longitude=lines.end_longitude,
-        open_share=share,
+        polarity=polarity,
         open_area_fraction=mean_over_sphere(transform, share),
         self_check=through_open_area / flux - 1,
-        foot_latitude=feet.latitude,
-        foot_longitude=feet.longitude,
-        expansion=feet.expansion,
+        foot_latitude=foot_latitude,
+        foot_longitude=foot_longitude,
+        expansion=expansion,
         distance=distance,
-        speed=wsa_speed(settings.wsa, feet.expansion, distance),
+        speed=wsa_speed(settings.wsa, expansion, distance),
     )
-
-
-@partial(jax.jit, static_argnames="settings")
-def model_coronae(
-    transform: Transform, boundaries: Float[Array, "n lat lon"], settings: ModelSettings = ModelSettings()
-) -> Corona:
-    """Return the models of an ensemble, with a leading axis, one after the other in one compiled program."""
-    return jax.lax.map(lambda boundary: model_corona(transform, boundary, settings), boundaries)
 
 
 @jax.jit

@@ -24,7 +24,7 @@ class Background:
     """B_r of the whole Sun for any frame.
 
     Attributes:
-        name: what it is, with checksums of files.
+        name: with checksums of files.
         of: gives it for a frame, in gauss.
     """
 
@@ -43,7 +43,7 @@ def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Backgro
 
     Raises:
         ConfigError: no file, and the dataset has no truth.
-        DataError: a file that cannot be read, or one of several that does not tell its time.
+        DataError: a file that cannot be read, or one of several without a time.
     """
     if list(files) == [NOTHING]:
         return Background(NOTHING, lambda _: np.zeros((grid.rows, grid.columns), np.float32))
@@ -52,8 +52,8 @@ def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Backgro
         seconds = [seconds_of(one) for one in maps]
         if len(maps) > 1 and None in seconds:
             raise DataError(
-                f"{maps[seconds.index(None)].name} does not tell its time, so it cannot be told which of {len(maps)} "
-                "backgrounds is the nearest: give one"
+                f"{maps[seconds.index(None)].name} has no time, so the nearest of {len(maps)} backgrounds is unknown: "
+                "give maps with DATE-OBS, or one alone"
             )
         whole = [on_grid(one, grid).mean(axis=0).astype(np.float32) for one in maps]
         times = np.array([second or 0 for second in seconds])
@@ -78,7 +78,7 @@ def sphere_on_grid(surface: Float[np.ndarray, "rows columns"], grid: Grid) -> Fl
 
 
 def seconds_of(synoptic: SynopticMap) -> int | None:
-    """Return the time of a map in seconds since 1970, None where it does not tell."""
+    """Return the time of a map in seconds since 1970, None where it has none."""
     try:
         return int(np.datetime64(synoptic.date[:19], "s").astype(np.int64)) if synoptic.date else None
     except ValueError:

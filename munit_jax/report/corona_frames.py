@@ -1,12 +1,11 @@
-"""The corona of generated magnetograms beside that of the true ones, over the frames of a split.
+"""Coronae of generated magnetograms against those of the true ones, over the frames of a split.
 
-The magnetogram of a frame is put into a background map of the whole Sun, as it is and flux-matched, and the corona of
-that boundary is held against the corona of the background with the true magnetogram in it as it is. So the error is
-that of the disk alone; what is not known of the rest of the Sun comes on top.
+The magnetogram of a frame is put into a background map of the whole Sun, as it is and flux-matched. Its corona is
+compared with that of the true magnetogram put in as it is, so the error is that of the disk alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -18,17 +17,17 @@ from tqdm import tqdm
 from munit_jax.data.context import Past
 from munit_jax.data.datasets import Frames, geometry_of
 from munit_jax.data.pipeline import SCORED_GAP
-from munit_jax.metrics.corona import SCORES, check_summary, corona_of, corona_scores, median, self_checks
-from munit_jax.pfss.boundary import INSERTIONS, disk_boundary, sample_disk
+from munit_jax.metrics.corona import check_summary, corona_of, median, score_array, score_medians, self_checks
+from munit_jax.pfss.boundary import INSERTIONS, boundary_maps, radial_views
 from munit_jax.pfss.field import open_flux, source_surface
-from munit_jax.pfss.harmonics import Grid, Transform, make_transform
-from munit_jax.pfss.model import ModelSettings
+from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import Background
-from munit_jax.report.parts import Parts
+from munit_jax.report.partial_sums import PartialSums
+from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import DiskGeometry, on_disk
 
-# Beside the realisations: the true magnetogram itself, which tells what the insertion alone does, no field on the disk,
-# the true magnetogram of another date, the true one with its sign changed, and the mean of all realisations.
+# Beside the realisations: the true magnetogram itself, the error of the insertion alone; no field on the disk;
+# the true magnetogram of another date; the true one with its sign changed; and the mean of all realisations.
 SINGLES = ("truth", "zero", "another_day", "flipped", "model_mean")
 COLUMNS = ("model", *SINGLES)
 
@@ -38,27 +37,26 @@ Translate = Callable[[Float[np.ndarray, "h w c"], DiskGeometry, int, Past | None
 
 
 @dataclass(frozen=True)
-class CoronaSettings:
-    """How coronae are compared.
+class CoronaInputs:
+    """Of what, and how, coronae are measured.
 
     Attributes:
-        frames: at most, evenly spaced; 0 for all.
-        samples: realisations whose whole corona is modelled; the open flux is that of all.
-        rows: of the maps, half as many as columns.
-        lmax: highest degree of the harmonics.
-        model: see `ModelSettings`.
+        frames: the split, with `SURFACE` where the dataset has it.
+        translate: makes realisations of an EUV image.
+        past: earlier magnetograms of the dataset, None where the networks take none.
+        settings: of the model.
+        background: the rest of the Sun.
     """
 
-    frames: int = 10
-    samples: int = 4
-    rows: int = 180
-    lmax: int = 60
-    model: ModelSettings = field(default_factory=ModelSettings)
+    frames: Frames
+    translate: Translate
+    past: Past | None
+    settings: CoronaSettings
+    background: Background
 
-    @property
-    def transform(self) -> Transform:
-        """The tables of the maps."""
-        return make_transform(Grid(self.rows, 2 * self.rows), self.lmax)
+    def realisations(self, frame: Mapping[str, np.ndarray]) -> Float[np.ndarray, "n h w"]:
+        """Return the realisations of a frame in gauss."""
+        return self.translate(frame["euv"], geometry_of(frame), int(frame["time"]), self.past, SCORED_GAP)
 
 
 class FrameBoundaries(NamedTuple):
@@ -94,44 +92,34 @@ def frame_boundaries(
     geometry, true = geometry_of(frame), frame["magnetogram"][..., 0]
     nothing = np.zeros_like(true)
     singles = np.stack([true, nothing, nothing if another is None else another, -true, realisations.mean(0)])
-    images = jnp.asarray(np.where(on_disk(geometry), np.concatenate([singles, realisations]), 0))
-    sampling = sample_disk(geometry, transform.grid)
+    images = np.where(on_disk(geometry), np.concatenate([singles, realisations]), 0)
+    patches, weight = radial_views(transform.grid, [geometry], [images])
     behind = jnp.asarray(background)
-    as_is, monopole = disk_boundary(transform, sampling, images, behind, "as_is")
-    matched, _ = disk_boundary(transform, sampling, images, behind, "flux_matched")
+    as_is, monopole = boundary_maps(transform, patches, weight, behind, "as_is")
+    matched, _ = boundary_maps(transform, patches, weight, behind, "flux_matched")
     return FrameBoundaries(*jax.device_get((as_is, matched, monopole)))
 
 
 def measure_coronae(
-    frames: Frames,
-    numbers: Sequence[int],
-    others: Sequence[int],
-    translate: Translate,
-    past: Past | None,
-    background: Background,
-    settings: CoronaSettings,
-    parts: Parts,
+    inputs: CoronaInputs, numbers: Sequence[int], others: Sequence[int], partial_sums: PartialSums
 ) -> dict[str, Any]:
     """Return the scores of the coronae of frames: by insertion and column, (frame, n, SCORES), and the open fluxes.
 
     Args:
-        frames: the split.
+        inputs: the split and the model.
         numbers: which of its frames.
-        others: for each, the frame that stands for another day.
-        translate: makes realisations of an EUV image.
-        past: earlier magnetograms, None where the networks take none.
-        background: the rest of the Sun.
-        settings: how.
-        parts: where the scores of frames are kept.
+        others: for each, the frame of another day.
+        partial_sums: where the scores of frames are kept.
     """
+    frames, settings = inputs.frames, inputs.settings
     transform = settings.transform
     for k, (i, j) in enumerate(tqdm(list(zip(numbers, others, strict=True)), desc="coronae", unit="frame")):
-        if k not in parts:
+        if k not in partial_sums:
             frame, another = frames[i], frames[j]["magnetogram"][..., 0]
-            made = translate(frame["euv"], geometry_of(frame), int(frame["time"]), past, SCORED_GAP)
-            boundaries = frame_boundaries(transform, frame, made, background.of(frame), another)
-            parts.keep(k, [_measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])}])
-    return parts.joined(len(numbers))
+            behind = inputs.background.of(frame)
+            boundaries = frame_boundaries(transform, frame, inputs.realisations(frame), behind, another)
+            partial_sums.save(k, [_measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])}])
+    return partial_sums.load(len(numbers))
 
 
 def _measured(transform: Transform, settings: CoronaSettings, boundaries: FrameBoundaries) -> dict[str, Any]:
@@ -142,26 +130,20 @@ def _measured(transform: Transform, settings: CoronaSettings, boundaries: FrameB
         # The true magnetogram as it is has been modelled.
         first = [true] if insertion == "as_is" else [corona_of(transform, of_insertion[0], settings.model)]
         coronae = first + [corona_of(transform, one, settings.model) for one in of_insertion[1:]]
-        scores = np.array([list(corona_scores(transform, one, true).values()) for one in coronae])
+        scores = score_array(transform, coronae, true)
         columns = {name: scores[[k]] for k, name in enumerate(SINGLES)}
         result[insertion] = {
             "scores": {"model": scores[len(SINGLES) :], **columns},
             "self_checks": self_checks(coronae),
         }
-    fluxes = _open_fluxes(transform, settings, boundaries)
+    # The open flux needs no more than the source surface, so it is that of all realisations.
+    rss = settings.model.rss
+    surfaces = source_surface(transform, jnp.asarray(boundaries.as_is, transform.solid_angles.dtype), rss)
+    fluxes = np.asarray(open_flux(transform, surfaces, rss), np.float64)
     return result | {
         "open_flux": {"true": fluxes[0], "zero": fluxes[1], "model": fluxes[len(SINGLES) :]},
         "monopole": np.abs(boundaries.monopole).max(),
     }
-
-
-def _open_fluxes(
-    transform: Transform, settings: CoronaSettings, boundaries: FrameBoundaries
-) -> Float[np.ndarray, " n"]:
-    """Return the open flux of all boundaries as they are, in maxwell: it needs no more than the source surface."""
-    rss = settings.model.rss
-    surfaces = source_surface(transform, jnp.asarray(boundaries.as_is, transform.solid_angles.dtype), rss)
-    return np.asarray(open_flux(transform, surfaces, rss), np.float64)
 
 
 def corona_json(measured: Mapping[str, Any], settings: CoronaSettings, background: str) -> dict[str, Any]:
@@ -174,8 +156,8 @@ def corona_json(measured: Mapping[str, Any], settings: CoronaSettings, backgroun
     for insertion in INSERTIONS:
         scores = measured[insertion]["scores"]
         result[insertion] = {
-            name: {column: median(scores[column][..., k]) for column in COLUMNS} | _beside(scores["model"][..., k])
-            for k, name in enumerate(SCORES)
+            name: row | _spread(scores["model"][..., k])
+            for k, (name, row) in enumerate(score_medians(scores, COLUMNS).items())
         }
     checks = np.concatenate([measured[insertion]["self_checks"].ravel() for insertion in INSERTIONS])
     flux = measured["open_flux"]
@@ -193,7 +175,7 @@ def corona_json(measured: Mapping[str, Any], settings: CoronaSettings, backgroun
     }
 
 
-def _beside(values: Float[np.ndarray, "frame n"]) -> dict[str, float]:
+def _spread(values: Float[np.ndarray, "frame n"]) -> dict[str, float]:
     """Return the deviation of the realisations' medians, and the part of the values that are defined."""
     each = np.array([median(of_one) for of_one in values.T])
     spread = float(each[np.isfinite(each)].std()) if np.isfinite(each).any() else float("nan")

@@ -1,24 +1,28 @@
-"""Pictures of generated coronae beside the true ones."""
+"""Pictures of generated coronae against the true ones."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from munit_jax.metrics.corona import CoronaOf
-from munit_jax.pfss.fieldlines import neutral_line
-from munit_jax.pfss.figures import BOUNDARY_RANGE, INWARD, OUTWARD, WIND_RANGE, draw_field_lines, draw_map
+from munit_jax.pfss.figures import (
+    BOUNDARY_RANGE,
+    FINE,
+    POLARITY_COLORS,
+    WIND_RANGE,
+    draw_field_lines,
+    draw_map,
+    draw_neutral_lines,
+)
 from munit_jax.pfss.harmonics import Grid, Transform
 from munit_jax.pfss.model import ModelSettings
 from munit_jax.report.pictures import COLORS
 from munit_jax.sun.disk import DiskGeometry
 
-POLARITY_COLORS = ListedColormap([INWARD, "#f2f2f2", OUTWARD])
-# Of open-field maps that are held against each other: closed in both, open in both, other sign, only one of them open.
+# Two open-field maps: closed in both, open in both, opposite signs, only the true one open, only the other.
 AGREEMENT_COLORS = ListedColormap(["#f2f2f2", "#6c9a6c", "#000000", "#e0a030", "#7d5ba6"])
 
 
@@ -44,17 +48,12 @@ def corona_figure(
     rows = figure.subplots(4, 3)
     strongest = float(np.abs(true.maps.source_surface).max()) or 1.0
     surfaces = true.maps.source_surface, one.maps.source_surface
-    for axes, pair, label, options in (
-        (
-            rows[0],
-            (true_boundary, boundary),
-            "B_r (G)",
-            {"cmap": "gray", "norm": Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)},
-        ),
-        (rows[1], surfaces, "B_r, source surface (G)", {"cmap": "RdBu_r", "norm": Normalize(-strongest, strongest)}),
+    for axes, pair, label, cmap, reach in (
+        (rows[0], (true_boundary, boundary), "B_r (G)", "gray", BOUNDARY_RANGE),
+        (rows[1], surfaces, "B_r, source surface (G)", "RdBu_r", strongest),
     ):
         drawn = [
-            draw_map(place, grid, values, **options)
+            draw_map(place, grid, values, cmap=cmap, norm=Normalize(-reach, reach))
             for place, values in zip(axes, (*pair, pair[1] - pair[0]), strict=True)
         ]
         figure.colorbar(drawn[0], ax=list(axes), shrink=0.8, label=label)
@@ -76,22 +75,15 @@ def corona_figure(
     difference = draw_map(rows[3, 2], grid, one.maps.speed - true.maps.speed, cmap="PuOr", norm=Normalize(-300, 300))
     figure.colorbar(difference, ax=rows[3, 2], location="bottom", label="wind, difference (km/s)")
     for axes in (rows[1, 1], rows[1, 2]):
-        _neutral_lines(axes, grid, [other.maps.source_surface for other in others], "#b8860b", 0.5)
-        _neutral_lines(axes, grid, [true.maps.source_surface], "black", 1.6)
-    _neutral_lines(rows[1, 0], grid, [true.maps.source_surface], "black", 1.6)
+        draw_neutral_lines(axes, grid, [other.maps.source_surface for other in others], "#b8860b", FINE)
+        draw_neutral_lines(axes, grid, [true.maps.source_surface])
+    draw_neutral_lines(rows[1, 0], grid, [true.maps.source_surface])
     for axes, title in zip(rows[0], ("true", name, f"{name} - true"), strict=True):
         axes.set_title(title)
     for axes in rows.flat:
         axes.set_xlabel("")
         axes.set_ylabel("")
     return figure
-
-
-def _neutral_lines(
-    axes: Axes, grid: Grid, surfaces: Sequence[Float[np.ndarray, "lat lon"]], color: str, width: float
-) -> None:
-    lines = [line[:, ::-1] for surface in surfaces for line in neutral_line(grid, surface)]
-    axes.add_collection(LineCollection(lines, colors=color, linewidths=width))
 
 
 def _agreement(true: Int[np.ndarray, "lat lon"], other: Int[np.ndarray, "lat lon"]) -> Int[np.ndarray, "lat lon"]:

@@ -1,4 +1,4 @@
-"""The corona in an evaluation: what is measured of a run, metrics.json's part of it, and its section of the report."""
+"""The corona in an evaluation: its scores in metrics.json, its sections of the report, and its conclusions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,28 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from munit_jax.data.context import Past
-from munit_jax.data.datasets import Frames, format_time, geometry_of, spaced
-from munit_jax.data.pipeline import SCORED_GAP
+from munit_jax.data.datasets import format_time, geometry_of, spaced
 from munit_jax.metrics.corona import SCORES, corona_of
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_frames, corona_pictures, far_side, html
-from munit_jax.report.backgrounds import SURFACE, Background
-from munit_jax.report.corona_frames import SINGLES, CoronaSettings, Translate, frame_boundaries, measure_coronae
-from munit_jax.report.far_side import Sun, measure_far_side
+from munit_jax.report.backgrounds import SURFACE
+from munit_jax.report.corona_frames import SINGLES, CoronaInputs, frame_boundaries, measure_coronae
+from munit_jax.report.far_side import SyntheticSun, measure_far_side
 from munit_jax.report.html import Cell, Section
-from munit_jax.report.parts import Parts
-from munit_jax.report.results import number_text
+from munit_jax.report.partial_sums import PartialSums
+from munit_jax.report.results import number_text, plain
 
 
 @dataclass(frozen=True)
-class CoronaPart:
+class CoronaResult:
     """What an evaluation says of the corona.
 
     Attributes:
         json: by the name in metrics.json.
         sections: of the report.
-        sentences: what it comes to.
+        sentences: the conclusions.
     """
 
     json: dict[str, Any]
@@ -36,58 +34,35 @@ class CoronaPart:
     sentences: list[str]
 
 
-@dataclass(frozen=True)
-class Looked:
-    """What the corona is measured of.
-
-    Attributes:
-        frames: the split, with `SURFACE` where the dataset has it.
-        translate: makes realisations of an EUV image.
-        past: earlier magnetograms of the dataset, None where the networks take none.
-        settings: how.
-        background: the rest of the Sun.
-    """
-
-    frames: Frames
-    translate: Translate
-    past: Past | None
-    settings: CoronaSettings
-    background: Background
-
-
-def measure_corona(looked: Looked, folder: Path, identity: Mapping[str, Any]) -> CoronaPart:
+def measure_corona(inputs: CoronaInputs, folder: Path, identity: Mapping[str, Any]) -> CoronaResult:
     """Measure the coronae of a split, and the far side where the Sun is synthetic.
 
     Args:
-        looked: what.
-        folder: of the parts that are kept while it goes on.
+        inputs: the split and the model.
+        folder: of the partial sums.
         identity: what the magnetograms depend on.
     """
-    frames, settings = looked.frames, looked.settings
+    frames, settings = inputs.frames, inputs.settings
     numbers = list(spaced(len(frames), settings.frames))
     others = [(i + len(frames) // 2) % len(frames) for i in numbers]
-    about = {**identity, "settings": repr(settings), "background": looked.background.name, "numbers": numbers}
-    parts = Parts(folder, {**about, "what": "corona"})
-    measured = measure_coronae(
-        frames, numbers, others, looked.translate, looked.past, looked.background, settings, parts
-    )
-    json = {"corona": corona_frames.corona_json(measured, settings, looked.background.name)}
-    sections = [_corona_section(looked, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
+    about = {**identity, "settings": repr(settings), "background": inputs.background.name, "numbers": numbers}
+    measured = measure_coronae(inputs, numbers, others, PartialSums(folder, {**about, "what": "corona"}))
+    json = {"corona": corona_frames.corona_json(measured, settings, inputs.background.name)}
+    sections = [_corona_section(inputs, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
     sentences = findings(json["corona"])
     if SURFACE in frames.domains:
         config, times = frames.config, measured["time"].tolist()
-        sun = Sun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
-        far = measure_far_side(
-            sun, times, looked.translate, settings, Parts(folder, {**about, "what": "far side", "of": far_side.COLUMNS})
-        )
+        sun = SyntheticSun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
+        partial_sums = PartialSums(folder, {**about, "what": "far side", "of": far_side.COLUMNS})
+        far = measure_far_side(sun, times, inputs.translate, settings, partial_sums)
         json["far_side"] = far_side.far_side_json(far)
-        sections.append(_far_side_section(looked, sun, times[len(times) // 2], json["far_side"]))
+        sections.append(_far_side_section(inputs, sun, times[len(times) // 2], json["far_side"]))
         sentences += far_side_findings(json["far_side"])
-    return CoronaPart(json, sections, sentences)
+    return CoronaResult(json, sections, sentences)
 
 
 def findings(corona: Mapping[str, Any]) -> list[str]:
-    """Say in words what the corona of the generated disks comes to."""
+    """Return sentences on the error of the coronae of the generated disks."""
     row = corona["as_is"]
     flux, jaccard, line = (
         _values(row[name]) for name in ("open_flux_error", "signed_jaccard", "neutral_line_distance")
@@ -103,7 +78,7 @@ def findings(corona: Mapping[str, Any]) -> list[str]:
 
 
 def far_side_findings(far: Mapping[str, Any]) -> list[str]:
-    """Say in words what the far side comes to."""
+    """Return a sentence on the error of the far side."""
     flux, line = _values(far["open_flux_error"]), _values(far["neutral_line_distance"])
     parts = [
         f"{called} {flux[column]} and {line[column]} degrees"
@@ -125,11 +100,11 @@ def _values(row: Mapping[str, float | None]) -> dict[str, str]:
 
 
 def _corona_section(
-    looked: Looked, frame: Mapping[str, np.ndarray], measured: Mapping[str, Any], corona: Mapping[str, Any]
+    inputs: CoronaInputs, frame: Mapping[str, np.ndarray], measured: Mapping[str, Any], corona: Mapping[str, Any]
 ) -> Section:
-    settings, transform = looked.settings, looked.settings.transform
-    made = looked.translate(frame["euv"], geometry_of(frame), int(frame["time"]), looked.past, SCORED_GAP)
-    boundaries = frame_boundaries(transform, frame, made, looked.background.of(frame))
+    settings, transform = inputs.settings, inputs.settings.transform
+    made = inputs.realisations(frame)
+    boundaries = frame_boundaries(transform, frame, made, inputs.background.of(frame))
     shown = boundaries.as_is[[0, *range(len(SINGLES), len(SINGLES) + settings.samples)]]
     true, *others = (corona_of(transform, one, settings.model) for one in shown)
     flux = measured["open_flux"]
@@ -148,34 +123,24 @@ def _corona_section(
         for insertion in INSERTIONS
     )
     when = format_time(frame["time"])[:16]
+    fluxes = corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"])
+    maps = corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1])
+    drawn = {"true": shown[0], "generated": shown[1]}
+    lines = corona_pictures.field_line_figure(transform, drawn, geometry_of(frame), settings.model)
     body = (
         html.paragraph(note)
         + tables
-        + html.picture(
-            corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"]),
-            "Open flux of each frame, all realisations.",
-        )
-        + html.picture(
-            corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1]),
-            f"{when}: black, the true neutral line; brown, those of the realisations.",
-        )
-        + html.picture(
-            corona_pictures.field_line_figure(
-                transform,
-                {"true": shown[0], "generated": shown[1]},
-                geometry_of(frame),
-                settings.model,
-            ),
-            f"{when}: field lines, open ones in red (outward) and blue (inward).",
-        )
+        + html.picture(fluxes, "Open flux of each frame, all realisations.")
+        + html.picture(maps, f"{when}: black, the true neutral line; brown, those of the realisations.")
+        + html.picture(lines, f"{when}: field lines, open ones in red (outward) and blue (inward).")
     )
     return Section("Corona", body)
 
 
-def _far_side_section(looked: Looked, sun: Sun, time: int, far: Mapping[str, Any]) -> Section:
-    settings = looked.settings
+def _far_side_section(inputs: CoronaInputs, sun: SyntheticSun, time: int, far: Mapping[str, Any]) -> Section:
+    settings = inputs.settings
     transform = settings.transform
-    made = far_side.boundaries(transform, sun, time, looked.translate, settings.samples)
+    made = far_side.boundaries(transform, sun, time, inputs.translate, settings.samples)
     true = corona_of(transform, made["true"][0], settings.model)
     note = (
         "The synthetic Sun seen from the Earth and from 120 degrees on both sides of it at one time: what the EUV "
@@ -197,10 +162,10 @@ def _far_side_section(looked: Looked, sun: Sun, time: int, far: Mapping[str, Any
 def _table(scores: Mapping[str, Mapping[str, float | None]], columns: Sequence[str]) -> str:
     rows = [
         [
-            Cell(name.replace("_", " ") + (f" ({score.unit})" if score.unit else "")),
+            Cell(plain(name) + (f" ({score.unit})" if score.unit else "")),
             *(Cell(number_text(scores[name][column])) for column in columns),
             Cell(score.meaning, "text"),
         ]
         for name, score in SCORES.items()
     ]
-    return html.table(["score", *(column.replace("_", " ") for column in columns), "meaning"], rows)
+    return html.table(["score", *map(plain, columns), "meaning"], rows)

@@ -1,8 +1,7 @@
-"""The far side end to end, on known truth: the synthetic Sun seen from three vantage points at one time.
+"""The far side end to end on known truth: the synthetic Sun seen from three vantage points at one time.
 
-Its EUV images become magnetograms, those are put together to the whole Sun, and the corona of that is held against the
-corona of the true sphere. Beside it stand what three true magnetograms would give, which is the bound of the method,
-and what is done without a far side: the magnetograms of the last rotation from the Earth.
+Its EUV images become magnetograms, those a map of the whole Sun, and its corona is compared with that of the true
+sphere; also with three true magnetograms, the bound of the method, and with the last rotation from the Earth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +16,13 @@ from tqdm import tqdm
 
 from munit_jax.data.context import Magnetogram
 from munit_jax.data.pipeline import SCORED_GAP
-from munit_jax.metrics.corona import SCORES, CoronaOf, check_summary, corona_of, corona_scores, median, self_checks
-from munit_jax.pfss.boundary import insert, radial_views, without_monopole, zonal_background
+from munit_jax.metrics.corona import check_summary, corona_of, score_array, score_medians, self_checks
+from munit_jax.pfss.boundary import boundary_maps, radial_views, without_monopole, zonal_background
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import sphere_on_grid
-from munit_jax.report.corona_frames import CoronaSettings, Translate
-from munit_jax.report.parts import Parts
+from munit_jax.report.corona_frames import Translate
+from munit_jax.report.partial_sums import PartialSums
+from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 from munit_jax.sun.disk import DiskGeometry, on_disk
 from tfds_sdoml.synthetic_sun.observation import observe
@@ -38,8 +38,8 @@ POLEWARD_OF = 45.0  # degrees of latitude: where regions do not emerge, and fiel
 
 
 @dataclass(frozen=True)
-class Sun:
-    """A synthetic Sun to look at.
+class SyntheticSun:
+    """The synthetic Sun that is observed.
 
     Attributes:
         seed, size, channels: see `observe`.
@@ -75,11 +75,8 @@ def assembled(
     """
     disks = [np.where(on_disk(geometry), images, 0) for geometry, images in zip(geometries, magnetograms, strict=True)]
     patches, weight = radial_views(transform.grid, geometries, disks, transform.solid_angles.dtype.type)
-
-    def boundary(patch: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
-        return without_monopole(transform, insert(transform, zonal_background(patch, weight), patch, weight))[0]
-
-    return jax.vmap(boundary)(patches)
+    behind = jax.vmap(zonal_background, (0, None))(patches, weight)
+    return boundary_maps(transform, patches, weight, behind)[0]
 
 
 def with_last_rotation(
@@ -88,15 +85,15 @@ def with_last_rotation(
     """Return a boundary of generated views and that of the last rotation from the Earth as one.
 
     Equatorward of 45 degrees their mean: their errors have little in common, one is wrong where the Sun has changed,
-    the other where the EUV image does not tell the field. Poleward of it the last rotation alone: the Earth sees both
-    poles every day, their field changes slowly, and it is weaker than the noise of the pixels that networks learn from.
+    the other where the EUV image leaves the field undetermined. Poleward of it the last rotation alone: the Earth sees
+    both poles every day, and their field changes slowly and is weaker than the noise of the networks' pixels.
     """
     polar = np.abs(transform.grid.latitudes)[:, None] > POLEWARD_OF
     return without_monopole(transform, jnp.where(polar, rotation, (generated + rotation) / 2))[0]
 
 
 def boundaries(
-    transform: Transform, sun: Sun, time: int, translate: Translate, samples: int
+    transform: Transform, sun: SyntheticSun, time: int, translate: Translate, samples: int
 ) -> dict[str, Float[Array, "n lat lon"]]:
     """Return the boundaries of a time by COLUMNS, and the true one under `true`.
 
@@ -128,34 +125,29 @@ def boundaries(
 
 
 def measure_far_side(
-    sun: Sun, times: Sequence[int], translate: Translate, settings: CoronaSettings, parts: Parts
+    sun: SyntheticSun, times: Sequence[int], translate: Translate, settings: CoronaSettings, partial_sums: PartialSums
 ) -> dict[str, Any]:
     """Return the scores at several times by column, (time, n, SCORES), and the self-checks."""
     transform = settings.transform
     for k, time in enumerate(tqdm(times, desc="far side", unit="date")):
-        if k not in parts:
+        if k not in partial_sums:
             made = boundaries(transform, sun, int(time), translate, settings.samples)
             coronae = {
                 name: [corona_of(transform, one, settings.model) for one in of_column]
                 for name, of_column in made.items()
             }
-            parts.keep(k, [_scores(transform, coronae)])
-    return parts.joined(len(times))
-
-
-def _scores(transform: Transform, coronae: Mapping[str, Sequence[CoronaOf]]) -> dict[str, Any]:
-    (true,) = coronae["true"]
-    scores = {
-        name: np.array([list(corona_scores(transform, one, true).values()) for one in coronae[name]])
-        for name in COLUMNS
-    }
-    return {"scores": scores, "self_checks": self_checks(one for of_column in coronae.values() for one in of_column)}
+            (true,) = coronae["true"]
+            scores = {name: score_array(transform, coronae[name], true) for name in COLUMNS}
+            checks = self_checks(one for of_column in coronae.values() for one in of_column)
+            partial_sums.save(k, [{"scores": scores, "self_checks": checks}])
+    return partial_sums.load(len(times))
 
 
 def far_side_json(measured: Mapping[str, Any]) -> dict[str, Any]:
     """Return what metrics.json has under `far_side`: {score: {column: median over the dates and realisations}}."""
     scores = measured["scores"]
-    result: dict[str, Any] = {
-        name: {column: median(scores[column][..., k]) for column in COLUMNS} for k, name in enumerate(SCORES)
+    return {
+        **score_medians(scores, COLUMNS),
+        "dates": len(scores["model"]),
+        **check_summary(measured["self_checks"]),
     }
-    return result | {"dates": len(scores["model"]), **check_summary(measured["self_checks"])}

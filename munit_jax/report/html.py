@@ -1,4 +1,4 @@
-"""A page of HTML that needs nothing beside it: text, tables and pictures, readable at the width of a telephone."""
+"""A self-contained HTML page of text, tables and pictures, readable on a phone."""
 
 import base64
 import io
@@ -85,10 +85,10 @@ def folded(summary: str, text: str) -> str:
     return f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>"
 
 
-def picture(figure: Figure, caption: str, dpi: int = 110) -> str:
+def picture(figure: Figure, caption: str) -> str:
     """Return a figure, embedded, with its caption."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    figure.savefig(buffer, format="png", dpi=110)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return (
         f'<figure><div class="wide"><img alt="{escape(caption)}" src="data:image/png;base64,{data}"></div>'

@@ -1,11 +1,6 @@
-"""A run's generators taken over the frames of a split: the sums from which every score follows.
+"""The generators applied to held-out frames: the sums over each frame from which every score follows."""
 
-Frames are read, translated and summed up in batches over all local devices. What is done is kept in parts on the disk,
-so that an evaluation that was stopped goes on; see `munit_jax.report.parts`.
-"""
-
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -18,42 +13,25 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
 
-from munit_jax.data.context import Past
-from munit_jax.data.datasets import Frames, Watch, geometry_of
-from munit_jax.data.normalization import Normalization, normalize
-from munit_jax.data.pipeline import FrameContext, no_context
-from munit_jax.metrics.baselines import (
-    BASELINES,
-    Climate,
-    another_date,
-    day_before,
-    digest,
-    persistence,
-    without_others,
-)
+from munit_jax.data.normalization import normalize
 from munit_jax.metrics.disk import flux_sums, in_double, pixel_sums
 from munit_jax.metrics.ensemble import ensemble_sums
-from munit_jax.metrics.strata import strata_by_place, with_strata_by_field
+from munit_jax.metrics.strata import with_strata_by_field
 from munit_jax.metrics.structure import structure_sums
 from munit_jax.networks.munit import Params
-from munit_jax.report.parts import Parts
-from munit_jax.sun.constants import SOLAR_RADIUS_CM
+from munit_jax.report.held_out import SINGLES, HeldOutFrames
+from munit_jax.report.partial_sums import PartialSums
 from munit_jax.trained_run import TrainedRun
 
-# Single magnetograms beside the realisations. `model_mean`: their mean; `model_own_style`: the translation with the
-# style of the true magnetogram, a bound for what a style can do, not a prediction.
-SINGLES = ("model_mean", "model_own_style", *BASELINES)
-COLUMNS = ("model", *SINGLES)
-
-LEAST_FRAMES_A_PART = 16
+LEAST_FRAMES_A_FILE = 16
 
 Tree = Any  # a tree of arrays, or of numpy arrays
-# a batch of frames as `Held` gives them -> their sums, each with the frames as leading axis
+# a batch of `HeldOutFrames` -> their sums, each with the frames as leading axis
 Measure = Callable[[Mapping[str, np.ndarray]], Tree]
 
 
 @dataclass
-class Assessment:
+class FrameSums:
     """The sums over each frame, in double precision.
 
     Attributes:
@@ -90,97 +68,10 @@ class Assessment:
         n = self.model["absolute_error"].shape[1]
         return self.model | {"crps": np.repeat(self.ensemble["crps"][:, None], n, axis=1)}
 
-
-@dataclass(frozen=True)
-class Dates:
-    """When the frames of a split are, and what tells them apart.
-
-    Attributes:
-        times: seconds since 1970.
-        digests: checksums of the magnetograms.
-    """
-
-    times: Int[np.ndarray, " frame"]
-    digests: tuple[bytes, ...]
-
     @property
-    def sha256(self) -> str:
-        """Checksum of both."""
-        return hashlib.sha256(self.times.tobytes() + b"".join(self.digests)).hexdigest()
-
-
-def look(frames: Frames, watch: Watch = iter) -> Dates:
-    """Read the dates of a split, of which only the magnetograms are needed."""
-    seen = [
-        (int(f["time"]), digest(f["magnetogram"][..., 0])) for f in map(frames.__getitem__, watch(range(len(frames))))
-    ]
-    times, digests = zip(*seen, strict=True)
-    return Dates(np.array(times, np.int64), digests)
-
-
-class Held:
-    """The frames of a split that are evaluated, with the magnetograms that need no network.
-
-    Args:
-        frames: the split.
-        dates: of all its frames.
-        climate: of the training split.
-        euv: scaling of its EUV images.
-        numbers: which frames of the split; they are gone through in the order of time.
-        context: makes that of a frame.
-        past: earlier magnetograms of the dataset, None where the networks take none.
-    """
-
-    def __init__(
-        self,
-        frames: Frames,
-        dates: Dates,
-        climate: Climate,
-        euv: Normalization,
-        numbers: Sequence[int],
-        context: FrameContext = no_context,
-        past: Past | None = None,
-    ):
-        self.frames, self.dates, self.climate, self.euv = frames, dates, climate, euv
-        self.context, self.past = context, past
-        self.numbers = sorted(numbers, key=lambda i: dates.times[i])
-        self.times = dates.times[self.numbers]
-        self._before = day_before(dates.times)
-        self._other = another_date(dates.digests)
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, k: int) -> dict[str, Any]:
-        """Return the k-th frame as `measure` takes it."""
-        i = self.numbers[k]
-        frame = self.frames[i]
-        true = frame["magnetogram"][..., 0]
-        before, other = self._before[i], self._other[i]
-        fields = without_others(self.climate, self.euv, frame)
-        partners = {
-            "persistence": None if before is None else persistence(self.frames[before], frame),
-            "shuffled": None if other is None else self.frames[other]["magnetogram"][..., 0],
-        }
-        for name, field in partners.items():
-            field = np.full_like(true, np.nan) if field is None else field
-            fields[name] = field, np.abs(field)
-        geometry, context = geometry_of(frame), self.context(frame)
-        known = {} if context is None else {"context": context}
-        return known | {
-            "euv": frame["euv"],
-            "true": true,
-            "places": strata_by_place(geometry),
-            "signed": np.stack([fields[name][0] for name in BASELINES]),
-            "unsigned": np.stack([fields[name][1] for name in BASELINES]),
-            "available": np.array([name not in fields or not _is_missing(*fields[name]) for name in SINGLES]),
-            "square_centimetres": np.float64((SOLAR_RADIUS_CM / geometry.solar_radius) ** 2),
-        }
-
-
-def _is_missing(signed: Float[np.ndarray, "h w"], unsigned: Float[np.ndarray, "h w"]) -> bool:
-    """Tell whether a baseline does not exist for a frame: the EUV proxy, which has no sign, has |B| at least."""
-    return bool(np.isnan(signed).all() and np.isnan(unsigned).all())
+    def true_unsigned_flux(self) -> Float[np.ndarray, " frame"]:
+        """The true total unsigned flux through the scored disk in maxwell."""
+        return self.model["flux_moments"][:, 0, 0, 2]
 
 
 def translate_with_own_style(
@@ -194,7 +85,7 @@ def translate_with_own_style(
 ) -> Float[Array, "n+1 h w"]:
     """Return the magnetograms of an EUV image with n styles and, last, with that of the true magnetogram, in gauss.
 
-    The last is NaN for a run that cannot tell the style of an image.
+    The last is NaN for a run without encoders of styles.
     """
     if run.objective.trains_style_encoders:
         own = run.translator.style_of(generators, "magnetogram", true[None, ..., None])
@@ -207,7 +98,7 @@ def translate_with_own_style(
 
 
 def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence[Any], a_pass: int) -> Measure:
-    """Return the compiled function from a batch of `Held`'s frames to their sums, shared out over devices.
+    """Return the compiled function from a batch of `HeldOutFrames` to their sums, shared out over devices.
 
     The batch must divide by the number of devices.
     """
@@ -240,45 +131,44 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
     return lambda frames: batch_sums(*everywhere, frames)
 
 
-def assess(measure: Measure, held: Held, together: int, parts: Parts, name: str) -> Assessment:
-    """Measure every frame of `held`, but those that `parts` has.
+def measure_frames(
+    measure: Measure, frames: HeldOutFrames, batch: int, partial_sums: PartialSums, name: str
+) -> FrameSums:
+    """Return the sums of every frame; those that `partial_sums` has are not measured again.
 
     Args:
         measure: of `make_measure`.
-        held: the frames.
-        together: frames in one batch, a multiple of the devices.
-        parts: where sums are kept.
-        name: of the run, for the bar that shows progress.
+        frames: to measure.
+        batch: frames measured together, a multiple of the devices.
+        partial_sums: where sums are kept.
+        name: of the run, for the progress bar.
     """
-    a_part = together * -(-LEAST_FRAMES_A_PART // together)  # whole batches
-    numbers = [range(len(held))[start : start + a_part] for start in range(0, len(held), a_part)]
-    with tqdm(total=len(held), desc=name, unit="frame", dynamic_ncols=True) as bar:
-        for part, of_part in enumerate(numbers):
-            if part not in parts:
-                parts.keep(part, _counted(_measured(measure, held, of_part, together), bar))
+    in_file = batch * -(-LEAST_FRAMES_A_FILE // batch)  # whole batches
+    files = [range(len(frames))[start : start + in_file] for start in range(0, len(frames), in_file)]
+    with tqdm(total=len(frames), desc=name, unit="frame", dynamic_ncols=True) as bar:
+        for k, numbers in enumerate(files):
+            if k not in partial_sums:
+                partial_sums.save(k, _measured(measure, frames, numbers, batch, bar))
             else:
-                bar.update(len(of_part))
-    sums = parts.joined(len(numbers))
-    return Assessment(held.times, sums["model"], sums["singles"], sums["available"], sums["ensemble"])
+                bar.update(len(numbers))
+    sums = partial_sums.load(len(files))
+    return FrameSums(frames.times, sums["model"], sums["singles"], sums["available"], sums["ensemble"])
 
 
-def _counted[T](items: Iterable[T], bar: tqdm) -> Iterator[T]:
-    for item in items:
-        yield item
-        bar.update()
-
-
-def _measured(measure: Measure, held: Held, numbers: Sequence[int], together: int) -> Iterator[dict[str, Any]]:
+def _measured(
+    measure: Measure, held_out: HeldOutFrames, numbers: Sequence[int], batch: int, bar: tqdm
+) -> Iterator[dict[str, Any]]:
     """Yield the sums of frames, measured in batches."""
-    for start in range(0, len(numbers), together):
-        frames = [held[k] for k in numbers[start : start + together]]
-        padded = frames + [frames[-1]] * (together - len(frames))
-        known = {name: np.stack([frame[name] for frame in padded]) for name in frames[0]}
-        area, available = known.pop("square_centimetres"), known.pop("available")
-        measured = jax.device_get(measure(known))
-        sums: dict[str, Any] = {part: in_double(of_part) for part, of_part in measured.items()}
-        for part in ("model", "singles"):
-            sums[part] |= flux_sums(sums[part], area)
+    for start in range(0, len(numbers), batch):
+        frames = [held_out[k] for k in numbers[start : start + batch]]
+        padded = frames + [frames[-1]] * (batch - len(frames))
+        stacked = {name: np.stack([frame[name] for frame in padded]) for name in frames[0]}
+        area, available = stacked.pop("square_centimetres"), stacked.pop("available")
+        measured = jax.device_get(measure(stacked))
+        sums: dict[str, Any] = {name: in_double(of_part) for name, of_part in measured.items()}
+        for name in ("model", "singles"):
+            sums[name] |= flux_sums(sums[name], area)
         sums["available"] = available
         for place in range(len(frames)):
             yield jax.tree.map(lambda x, place=place: x[place], sums)
+            bar.update()

@@ -1,8 +1,6 @@
-"""The pictures of an evaluation: frames, and what the scores depend on."""
+"""The pictures of an evaluation: scores against time, place, scale and spread."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,17 +8,14 @@ from jaxtyping import Float, Int
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from munit_jax.figures import OFF_DISK, draw_difference, draw_euv, draw_grid, draw_hmi
 from munit_jax.metrics.ensemble import JOINT_EDGES
 from munit_jax.metrics.strata import LONGITUDE_EDGES, LONGITUDE_STEP, MU_EDGES, MU_STEP
 from munit_jax.metrics.structure import BANDS, EDGES
-from munit_jax.report.measurement import Assessment
-from munit_jax.report.results import per_frame, pooled
+from munit_jax.report.measurement import FrameSums
+from munit_jax.report.results import per_frame, plain, pooled
 from munit_jax.sun.constants import DAY
-from munit_jax.sun.disk import DiskGeometry, on_disk
 
-REALISATIONS = 4  # of a frame in a picture
-SPREAD_RANGE = (0.5, 100.0)  # gauss
+GAP = 5 * DAY  # seconds: a line does not bridge more
 COLORS = {
     "model": "#c0392b",
     "model_mean": "#e59866",
@@ -41,69 +36,9 @@ LABELS = {
 }
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A frame to be drawn.
-
-    Attributes:
-        label: its time, and why it is shown.
-        euv: in DN/s, one channel.
-        true: in gauss.
-        realisations: in gauss.
-        geometry: of the frame.
-    """
-
-    label: str
-    euv: Float[np.ndarray, "h w"]
-    true: Float[np.ndarray, "h w"]
-    realisations: Float[np.ndarray, "n h w"]
-    geometry: DiskGeometry
-
-
-def frames_figure(pictures: Sequence[Picture], channel: str) -> Figure:
-    """Draw a row a frame: input, truth, mean and spread of realisations, four of them, and the error in log scale."""
-    shown = min(REALISATIONS, len(pictures[0].realisations))
-    columns = 5 + shown
-    figure = Figure(figsize=(1.9 * columns, 2.05 * len(pictures) + 0.9), layout="compressed")
-    grid = figure.subplots(len(pictures), columns, squeeze=False)
-    drawn: dict[str, Any] = {}
-    for row, picture in zip(grid, pictures, strict=True):
-        disk = on_disk(picture.geometry)
-        mean, spread = picture.realisations.mean(axis=0), picture.realisations.std(axis=0)
-        draw_euv(row[0], picture.euv, channel)
-        for axes, field in zip(row[1:-2], (picture.true, mean, *picture.realisations), strict=False):
-            drawn["field"] = draw_hmi(axes, np.where(disk, field, np.nan))
-        row[-2].set(xticks=[], yticks=[])
-        drawn["spread"] = row[-2].imshow(
-            np.where(disk, spread, np.nan),
-            origin="lower",
-            cmap="viridis",
-            norm=LogNorm(*SPREAD_RANGE),
-            interpolation="nearest",
-        )
-        drawn["error"] = draw_difference(row[-1], np.where(disk, mean, np.nan), picture.true)
-        row[0].set_ylabel(picture.label, fontsize=8)
-        for axes in row:
-            axes.set_facecolor(OFF_DISK)
-            draw_grid(axes, picture.geometry)
-    realisations = [f"realisation {k + 1}" for k in range(shown)]
-    names = [f"EUV {int(channel)} Å", "true", "mean", *realisations, "spread", "|mean - true|"]
-    for axes, name in zip(grid[0], names, strict=True):
-        axes.set_title(name, fontsize=9)
-    for name, axes, label, aspect in (
-        ("field", grid[:, 1:-2], "line-of-sight field (G)", 70),
-        ("spread", grid[:, -2:-1], "G", 10),
-        ("error", grid[:, -1:], "G", 10),
-    ):
-        bar = figure.colorbar(drawn[name], ax=list(axes.flat), location="bottom", fraction=0.05, aspect=aspect)
-        bar.set_label(label, fontsize=8)
-        bar.ax.tick_params(labelsize=7)
-    return figure
-
-
-def scatter_figure(assessment: Assessment) -> Figure:
+def scatter_figure(frame_sums: FrameSums) -> Figure:
     """Draw how often a true field (across) goes with a generated one (up); signed, and as |B|."""
-    counts = assessment.ensemble["joint"].sum(axis=0)
+    counts = frame_sums.ensemble["joint"].sum(axis=0)
     edges = JOINT_EDGES
     middle = len(edges) // 2
     folded = counts + counts[::-1]
@@ -136,21 +71,21 @@ def _reach(density: Float[np.ndarray, "k k"], bounds: Float[np.ndarray, " edges"
     return float(np.abs(bounds[:-1][filled]).max(initial=100.0) * 1.2)
 
 
-def time_figure(assessment: Assessment) -> Figure:
+def time_figure(frame_sums: FrameSums) -> Figure:
     """Draw the scores of every frame against time and against activity."""
-    dates = [datetime.fromtimestamp(int(time), UTC) for time in assessment.times]
-    activity = true_unsigned_flux(assessment)
+    dates = frame_sums.times.astype("datetime64[s]")
+    gaps = np.flatnonzero(np.diff(frame_sums.times) > GAP) + 1
+    activity = frame_sums.true_unsigned_flux
     columns = ("model", "zero", "persistence", "euv_proxy")
-    values = {column: per_frame(assessment, column) for column in columns}
+    values = {column: per_frame(frame_sums, column) for column in columns}
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     grid = figure.subplots(3, 2, sharey="row", width_ratios=(2, 1))
     for row, name in zip(grid, ("rmse", "abs_correlation", "correlation"), strict=True):
         for column in columns:
             if np.isfinite(values[column][name]).any():
-                row[0].plot(
-                    _with_gaps(dates), _gapped(values[column][name], dates), ".-", ms=3, lw=0.7, c=COLORS[column]
-                )
-                row[1].plot(activity / 1e22, values[column][name], ".", ms=4, c=COLORS[column], label=_plain(column))
+                with_gaps = np.insert(dates, gaps, dates[gaps]), np.insert(values[column][name], gaps, np.nan)
+                row[0].plot(*with_gaps, ".-", ms=3, lw=0.7, c=COLORS[column])
+                row[1].plot(activity / 1e22, values[column][name], ".", ms=4, c=COLORS[column], label=plain(column))
         row[0].set_ylabel(LABELS[name])
         for axes in row:
             axes.grid(alpha=0.3)
@@ -158,26 +93,6 @@ def time_figure(assessment: Assessment) -> Figure:
     grid[-1, 0].tick_params(axis="x", rotation=30)
     grid[-1, 1].set_xlabel("true total unsigned flux (10²² Mx)")
     return figure
-
-
-def true_unsigned_flux(assessment: Assessment) -> Float[np.ndarray, " frame"]:
-    """Return the true total unsigned flux through the scored disk of each frame in maxwell."""
-    return assessment.of("model")["flux_moments"][:, 0, 0, 2]
-
-
-GAP = 5 * DAY  # seconds: a line does not bridge more
-
-
-def _with_gaps(dates: Sequence[datetime]) -> list[datetime]:
-    return [date for k, date in enumerate(dates) for date in ([date, date] if _gap_after(dates, k) else [date])]
-
-
-def _gapped(values: Float[np.ndarray, " frame"], dates: Sequence[datetime]) -> list[float]:
-    return [v for k, value in enumerate(values) for v in ([value, np.nan] if _gap_after(dates, k) else [value])]
-
-
-def _gap_after(dates: Sequence[datetime], k: int) -> bool:
-    return k + 1 < len(dates) and (dates[k + 1] - dates[k]).total_seconds() > GAP
 
 
 def place_figure(metrics: Mapping[str, Any]) -> Figure:
@@ -192,9 +107,9 @@ def place_figure(metrics: Mapping[str, Any]) -> Figure:
     for row, name in zip(grid, BY_PLACE, strict=True):
         for axes, (parts, places) in zip(row, sides, strict=True):
             for column in columns:
-                values = [np.nan if (v := metrics[name][part].get(column)) is None else v for part in parts]
+                values = np.array([metrics[name][part].get(column) for part in parts], float)  # NaN for None
                 if np.isfinite(values).any():
-                    axes.plot(places, values, ".-", c=COLORS[column], label=_plain(column))
+                    axes.plot(places, values, ".-", c=COLORS[column], label=plain(column))
             axes.grid(alpha=0.3)
         row[0].set_ylabel(LABELS[name])
     grid[0, 1].legend(fontsize=7, ncols=2)
@@ -204,21 +119,21 @@ def place_figure(metrics: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def structure_figure(assessment: Assessment, metrics: Mapping[str, Any]) -> Figure:
+def structure_figure(frame_sums: FrameSums, metrics: Mapping[str, Any]) -> Figure:
     """Draw power and coherence at the wavelengths, and the distributions of the field."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     power, coherence, distribution = figure.subplots(1, 3)
     names = [band.replace("_to_", "-").replace("_px", " px").replace("over_", "> ") for band in BANDS]
     for axes, name, label in ((power, "power_ratio", "power / true power"), (coherence, "coherence", "coherence")):
         for column in ("model", "model_mean", "persistence", "shuffled"):
-            values = [np.nan if (v := metrics[name][band][column]) is None else v for band in BANDS]
-            axes.plot(names, values, "o-", ms=3, c=COLORS[column], label=_plain(column))
+            values = np.array([metrics[name][band][column] for band in BANDS], float)  # NaN for None
+            axes.plot(names, values, "o-", ms=3, c=COLORS[column], label=plain(column))
         axes.axhline(1, c="k", lw=0.5)
         axes.set(ylabel=label, xlabel="wavelength")
         axes.tick_params(axis="x", rotation=30)
         axes.grid(alpha=0.3)
     power.legend(fontsize=7)
-    sums = pooled(assessment.of("model"))
+    sums = pooled(frame_sums.of("model"))
     middles = (EDGES[1:] + EDGES[:-1]) / 2
     for name, label, color in (("true_histogram", "true", "k"), ("histogram", "model", COLORS["model"])):
         density = sums[name] / sums[name].sum() / np.diff(EDGES)
@@ -260,10 +175,6 @@ def ensemble_figure(ensemble: Mapping[str, Any]) -> Figure:
     for axes in (reliability, ranks, coverage):
         axes.grid(alpha=0.3)
     return figure
-
-
-def _plain(column: str) -> str:
-    return column.replace("_", " ")
 
 
 def worst(scores: Float[np.ndarray, " frame"], count: int) -> Int[np.ndarray, " worst"]:

@@ -1,16 +1,19 @@
-"""The report of an evaluation: what the figures are, what they say in words, and what they do not."""
+"""The HTML report of an evaluation: conclusions, scores, pictures, limits."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib.figure import Figure
+
+from munit_jax.figures import FrameImages, frames_figure
 from munit_jax.metrics.baselines import MOST_TRAINING_FRAMES
 from munit_jax.metrics.definitions import METRICS, PARTS
 from munit_jax.report import html, pictures
+from munit_jax.report.held_out import COLUMNS
 from munit_jax.report.html import Cell, Section
-from munit_jax.report.measurement import COLUMNS, Assessment
-from munit_jax.report.pictures import Picture
-from munit_jax.report.results import RIVALS, number_text
+from munit_jax.report.measurement import FrameSums
+from munit_jax.report.results import RIVALS, number_text, plain
 from munit_jax.sun.constants import SYNODIC_DAYS
 
 BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_ratio", "polarity_50", "ppe10")
@@ -20,22 +23,22 @@ LIMITS = (
     "Polarity: EUV emission does not depend on the sign of the field. Signs of a realisation are a guess, whatever the "
     "correlation of |B|; a strong field of the wrong sign is twice as wrong as none.",
     "Persistence and the shuffled date are real magnetograms, which the far side has not; the EUV proxy is what the "
-    "EUV image tells of |B| without any network.",
+    "EUV image says of |B| without any network.",
     "An empty magnetogram has a high SSIM and PSNR, and a low RMSE: most of the disk is quiet. Look at the difference "
     "to the zero column, not at the figure.",
-    "active_regions and quiet_sun are told by the true field of the pixel itself: fields there look too weak and too "
+    "active_regions and quiet_sun are chosen by the true field of the pixel itself: fields there look too weak and too "
     "strong respectively, even in a calibrated ensemble.",
-    "Intervals are for other dates of the same kind of data, resampled in blocks of half a rotation; they do not tell "
-    "how the run would do in another cycle, or if it were trained again.",
-    "A pixel score does not tell what the corona would look like; --corona does.",
+    "Intervals are for other dates of the same kind of data, resampled in blocks of half a rotation, not for "
+    "another cycle or another training.",
+    "Pixel scores say little about the corona; --corona measures it.",
 )
 
 
 def report(
     metrics: Mapping[str, Any],
-    assessment: Assessment,
+    frame_sums: FrameSums,
     findings: Sequence[str],
-    shown: Mapping[str, Sequence[Picture]],
+    shown: Mapping[str, Sequence[FrameImages]],
     config: Mapping[str, Any],
     more: Sequence[Section] = (),
 ) -> str:
@@ -43,7 +46,7 @@ def report(
 
     Args:
         metrics: as metrics.json holds them.
-        assessment: the sums that they follow from.
+        frame_sums: from which they follow.
         findings: see `results.findings`.
         shown: frames to draw, by the title of their group.
         config: of the run.
@@ -54,9 +57,9 @@ def report(
         f"{run['frames']} frames of the {run['split']} split of {run['dataset']}, {run['first']} to {run['last']}; "
         f"{run['samples']} realisations each; step {run['step']}, the moving average of the generators."
     )
-    frames = "".join(
-        html.picture(pictures.frames_figure(group, channel), title) for title, group in shown.items() if group
-    )
+    groups = {title: frames_figure(group, channel) for title, group in shown.items() if group}
+    scatter = "Pixels of all frames and realisations; equal on the line."
+    scales = "Power over the true power, coherence with the true field, and the distribution of the field."
     return html.page(
         f"How wrong is {run['name']} on the disk?",
         introduction,
@@ -64,34 +67,25 @@ def report(
             Section("In words", html.bullets([*findings, *metrics["ensemble"]["verdict"]])),
             Section("Scores", _scores(metrics)),
             Section("By part of the disk", _strata(metrics)),
-            Section("Frames", frames),
-            Section(
-                "Generated against true",
-                html.picture(
-                    pictures.scatter_figure(assessment), "Pixels of all frames and realisations; equal on the line."
-                ),
-            ),
-            Section(
-                "Time and activity",
-                html.picture(pictures.time_figure(assessment), "Scores of each frame, beside baselines."),
-            ),
-            Section(
+            Section("Frames", "".join(html.picture(figure, title) for title, figure in groups.items())),
+            _picture("Generated against true", pictures.scatter_figure(frame_sums), scatter),
+            _picture("Time and activity", pictures.time_figure(frame_sums), "Scores of each frame, with baselines."),
+            _picture(
                 "From the centre to the limb, from east to west",
-                html.picture(pictures.place_figure(metrics), "Scores of all frames by the place of the pixel."),
+                pictures.place_figure(metrics),
+                "Scores of all frames by the place of the pixel.",
             ),
-            Section(
-                "Scales and strengths",
-                html.picture(
-                    pictures.structure_figure(assessment, metrics),
-                    "Power over the true power, coherence with the true field, and the distribution of the field.",
-                ),
-            ),
+            _picture("Scales and strengths", pictures.structure_figure(frame_sums, metrics), scales),
             Section("Realisations", _ensemble(metrics)),
             *more,
             Section("Limits", html.bullets([*LIMITS, _leakage(run)])),
             Section("Run and data", _run(run, config)),
         ],
     )
+
+
+def _picture(title: str, figure: Figure, caption: str) -> Section:
+    return Section(title, html.picture(figure, caption))
 
 
 def _leakage(run: Mapping[str, Any]) -> str:
@@ -105,10 +99,10 @@ def _leakage(run: Mapping[str, Any]) -> str:
 
 def _scores(metrics: Mapping[str, Any]) -> str:
     columns = [*COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
-    names = {column: _plain(column) for column in columns} | {
+    names = {column: plain(column) for column in columns} | {
         "compared": metrics["run"].get("compared_with", {}).get("name", "")
     }
-    beside = ["spread", "interval", *(["difference", "its interval"] if "compared" in columns else [])]
+    more = ["spread", "interval", *(["difference", "its interval"] if "compared" in columns else [])]
     rows = []
     for name, metric in METRICS.items():
         for part in PARTS[metric.over] if metric.over == "bands" else ("disk",):
@@ -131,7 +125,7 @@ def _scores(metrics: Mapping[str, Any]) -> str:
         "score among the realisations. interval: 95 % for other dates. Bold: the best of the model and of what can be "
         "known without a magnetogram (zero, mean, shuffled, EUV proxy); red: the model is behind. Dashes: not defined."
     )
-    head = ["score", *(names[column] for column in columns), *beside, "meaning"]
+    head = ["score", *(names[column] for column in columns), *more, "meaning"]
     return f'<p class="note">{html.escape(note)}</p>' + html.table(head, rows)
 
 
@@ -150,13 +144,13 @@ def _strata(metrics: Mapping[str, Any]) -> str:
     columns = ("model", *RIVALS, "persistence")
     rows = [
         [
-            Cell(f"{_title(name)}, {_plain(part)}"),
+            Cell(f"{_title(name)}, {plain(part)}"),
             *(Cell(number_text(metrics[name][part][column])) for column in columns),
         ]
         for name in BY_STRATUM
         for part in STRATA_SHOWN
     ]
-    return html.table(["score", *map(_plain, columns)], rows)
+    return html.table(["score", *map(plain, columns)], rows)
 
 
 def _ensemble(metrics: Mapping[str, Any]) -> str:
@@ -201,7 +195,7 @@ def _run(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         named |= (
             {f"{name}, {key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
         )
-    rows = [[Cell(_plain(name)), Cell(_text(value), "text")] for name, value in named.items()]
+    rows = [[Cell(plain(name)), Cell(_text(value), "text")] for name, value in named.items()]
     note = f"Baselines were learnt on at most {MOST_TRAINING_FRAMES} frames of the training split."
     return (
         html.table(["", ""], rows)
@@ -212,11 +206,7 @@ def _run(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 def _title(name: str, part: str = "disk") -> str:
     unit = f" ({METRICS[name].unit})" if METRICS[name].unit else ""
-    return _plain(name) + unit + ("" if part == "disk" else f", {_plain(part)}")
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+    return plain(name) + unit + ("" if part == "disk" else f", {plain(part)}")
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The figures of an evaluation: metrics.json and frames.csv, out of the sums over frames."""
+"""The scores of an evaluation from the sums over frames: metrics.json, frames.csv and the conclusions."""
 
 import csv
 import io
@@ -13,7 +13,8 @@ from munit_jax.metrics.bootstrap import blocks_of, intervals, paired_intervals
 from munit_jax.metrics.definitions import METRICS, PARTS, scores
 from munit_jax.metrics.disk import polarity_agreement, polarity_disagreement
 from munit_jax.metrics.ensemble import SIGNED_ABOVE, ensemble_scores
-from munit_jax.report.measurement import COLUMNS, Assessment
+from munit_jax.report.held_out import COLUMNS
+from munit_jax.report.measurement import FrameSums
 
 # What a frame's row has of every column; of the model it has everything.
 OF_EVERY_COLUMN = ("rmse", "correlation", "abs_correlation", "unsigned_flux_bias", "polarity_50")
@@ -23,7 +24,7 @@ OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defin
 SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
 SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
 
-RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that stand to the model in `findings`
+RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that `findings` compares the model with
 
 # Headlines, with what they are called in a sentence.
 HEADLINES = {
@@ -37,44 +38,44 @@ HEADLINES = {
 
 
 def metrics_json(
-    assessment: Assessment, about: Mapping[str, Any], seed: int, compared: Assessment | None = None
+    sums: FrameSums, about: Mapping[str, Any], seed: int, compared: FrameSums | None = None
 ) -> dict[str, Any]:
     """Return what metrics.json holds: {metric: {part: {column: value}}}, `ensemble` and `run`.
 
-    Beside the columns stand, for the model, `spread`, the standard deviation of the score among the realisations, each
-    pooled over the frames, and `interval`, 95 % by resampling blocks of time. A second run adds `compared`,
+    The model has `spread` too, the standard deviation of the score among the realisations, each pooled over the frames,
+    and `interval`, 95 % by resampling blocks of time. A second run adds `compared`,
     `difference` (the model less the other) and `difference_interval`. What is not defined is None.
 
     Args:
-        assessment: of the run.
+        sums: of the run.
         about: the run, for `run`.
         seed: of the resampling.
         compared: of another run on the same frames.
     """
-    blocks = blocks_of(assessment.times)
-    model = assessment.of("model")
-    columns = {column: scores(pooled(assessment.of(column))) for column in COLUMNS}
+    blocks = blocks_of(sums.times)
+    model = sums.of("model")
+    columns = {column: scores(pooled(sums.of(column))) for column in COLUMNS}
     spread = {name: _deviation(x) for name, x in scores({k: x.sum(axis=0) for k, x in model.items()}).items()}
     spread["crps"][:] = np.nan  # it is of all realisations
-    beside: dict[str, dict[str, Any]] = {"spread": spread, "interval": intervals(model, blocks, seed)}
+    more: dict[str, dict[str, Any]] = {"spread": spread, "interval": intervals(model, blocks, seed)}
     if compared is not None:
         other = compared.of("model")
         columns["compared"] = scores(pooled(other))
         with np.errstate(invalid="ignore"):  # two perfect PSNR are both infinite
-            beside["difference"] = {name: columns["model"][name] - columns["compared"][name] for name in METRICS}
-        beside["difference_interval"] = paired_intervals(model, other, blocks, seed)
+            more["difference"] = {name: columns["model"][name] - columns["compared"][name] for name in METRICS}
+        more["difference_interval"] = paired_intervals(model, other, blocks, seed)
     result: dict[str, Any] = {
         name: {
-            part: {column: of[name][k] for column, of in (columns | beside).items()}
+            part: {column: of[name][k] for column, of in (columns | more).items()}
             for k, part in enumerate(PARTS[metric.over])
         }
         for name, metric in METRICS.items()
     }
-    result["ensemble"] = ensemble_of(assessment)
+    result["ensemble"] = ensemble_of(sums)
     result["run"] = {
         **about,
-        "frames": len(assessment.times),
-        "frames_with_persistence": int(assessment.available[:, COLUMNS.index("persistence") - 1].sum()),
+        "frames": len(sums.times),
+        "frames_with_persistence": int(sums.available[:, COLUMNS.index("persistence") - 1].sum()),
         "blocks_of_time": int(blocks.max()) + 1,
     }
     return without_nan(result)
@@ -85,18 +86,17 @@ def pooled(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: x.sum(axis=(0, 1)) for name, x in sums.items()}
 
 
-def ensemble_of(assessment: Assessment) -> dict[str, Any]:
+def ensemble_of(sums: FrameSums) -> dict[str, Any]:
     """Return the scores of the realisations as an ensemble."""
-    sums = {name: x.sum(axis=0) for name, x in assessment.ensemble.items()}
-    model = assessment.of("model")
+    model = sums.of("model")
     right, wrong = (share(model, SIGNED_ABOVE)[:, :, 0] for share in (polarity_agreement, polarity_disagreement))
-    own = polarity_agreement(pooled(assessment.of("model_own_style")), SIGNED_ABOVE)[0]
-    return ensemble_scores(sums, right, wrong, float(own))
+    own = polarity_agreement(pooled(sums.of("model_own_style")), SIGNED_ABOVE)[0]
+    return ensemble_scores({name: x.sum(axis=0) for name, x in sums.ensemble.items()}, right, wrong, float(own))
 
 
-def per_frame(assessment: Assessment, column: str) -> dict[str, np.ndarray]:
+def per_frame(sums: FrameSums, column: str) -> dict[str, np.ndarray]:
     """Return the scores of every frame over the scored disk, and by bands under names like power_ratio_2_to_4_px."""
-    of_frames = scores({name: x.sum(axis=1) for name, x in assessment.of(column).items()})
+    of_frames = scores({name: x.sum(axis=1) for name, x in sums.of(column).items()})
     result = {}
     for name, values in of_frames.items():
         if name in OVER_FRAMES:
@@ -108,15 +108,14 @@ def per_frame(assessment: Assessment, column: str) -> dict[str, np.ndarray]:
     return result
 
 
-def frames_csv(assessment: Assessment) -> str:
+def frames_csv(sums: FrameSums) -> str:
     """Return what frames.csv holds: a line a frame: time, true unsigned flux and scores; empty where not defined."""
-    flux = assessment.of("model")["flux_moments"][:, 0, 0, 2]
     table: dict[str, Sequence[Any]] = {
-        "time": [format_time(time) for time in assessment.times],
-        "true_unsigned_flux_mx": [f"{value:.6g}" for value in flux],
+        "time": [format_time(time) for time in sums.times],
+        "true_unsigned_flux_mx": [f"{value:.6g}" for value in sums.true_unsigned_flux],
     }
     for column in COLUMNS:
-        for name, values in per_frame(assessment, column).items():
+        for name, values in per_frame(sums, column).items():
             if column == "model" or name in OF_EVERY_COLUMN:
                 table[f"{column}_{name}"] = [f"{value:.6g}" if np.isfinite(value) else "" for value in values]
     text = io.StringIO()
@@ -126,13 +125,13 @@ def frames_csv(assessment: Assessment) -> str:
     return text.getvalue()
 
 
-def findings(assessment: Assessment, metrics: Mapping[str, Any], seed: int) -> list[str]:
-    """Say in words how the model stands to the best of the baselines in the main scores.
+def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str]:
+    """Return sentences that compare the model with the best of the baselines in the main scores.
 
-    Persistence stands apart: it needs the magnetogram of a day before, which the far side has not.
+    Persistence comes apart: it needs the magnetogram of a day before, which the far side has not.
     """
-    model, blocks = assessment.of("model"), blocks_of(assessment.times)
-    differences = {rival: paired_intervals(model, assessment.of(rival), blocks, seed) for rival in RIVALS}
+    model, blocks = sums.of("model"), blocks_of(sums.times)
+    differences = {rival: paired_intervals(model, sums.of(rival), blocks, seed) for rival in RIVALS}
     sentences = []
     for name, called in HEADLINES.items():
         metric, row = METRICS[name], metrics[name]["disk"]
@@ -175,6 +174,11 @@ def _deviation(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation over the realisations, NaN where a score is not defined for one of them."""
     finite = np.isfinite(values).all(axis=0)
     return np.where(finite, np.where(finite, values, 0.0).std(axis=0), np.nan)
+
+
+def plain(name: str) -> str:
+    """Return the name of a score, a column or a part as text."""
+    return name.replace("_", " ")
 
 
 def number_text(value: float | None) -> str:

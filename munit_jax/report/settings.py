@@ -1,10 +1,35 @@
-"""What is evaluated, checked before any work is done."""
+"""The settings of an evaluation, validated before any work is done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from munit_jax.errors import ConfigError
-from munit_jax.report.corona_frames import CoronaSettings
+from munit_jax.pfss.harmonics import Grid, Transform, make_transform
+from munit_jax.pfss.model import ModelSettings
+
+
+@dataclass(frozen=True)
+class CoronaSettings:
+    """How coronae are compared.
+
+    Attributes:
+        frames: at most, evenly spaced; 0 for all.
+        samples: realisations whose whole corona is modelled; the open flux is that of all.
+        rows: of the maps, half as many as columns.
+        lmax: highest degree of the harmonics.
+        model: see `ModelSettings`.
+    """
+
+    frames: int = 10
+    samples: int = 4
+    rows: int = 180
+    lmax: int = 60
+    model: ModelSettings = field(default_factory=ModelSettings)
+
+    @property
+    def transform(self) -> Transform:
+        """The tables of the maps; raises as `make_transform`."""
+        return make_transform(Grid(self.rows, 2 * self.rows), self.lmax)
 
 
 @dataclass(frozen=True)
@@ -22,7 +47,7 @@ class Settings:
         background: files of synoptic maps; see `backgrounds.open_background`.
 
     Raises:
-        ConfigError: a value that cannot be.
+        ConfigError: a value that is out of range.
     """
 
     split: str = "test"

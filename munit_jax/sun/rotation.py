@@ -15,39 +15,35 @@ from munit_jax.sun.disk import (
 )
 
 CARRINGTON_RATE = 360 / CARRINGTON_DAYS  # degrees a day, sidereal
-SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field tells too little of the radial one
+SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field hardly depends on the radial one
 
 
 def rotation_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day."""
+    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day.
+
+    Source: Snodgrass 1983, see `constants.SNODGRASS`.
+    """
     sine2 = np.sin(np.deg2rad(latitude)) ** 2
     return ROTATION[0] + ROTATION[1] * sine2 + ROTATION[2] * sine2**2 - CARRINGTON_RATE
 
 
 def rotated(
-    field: Float[np.ndarray, "h w"], then: DiskGeometry, now: DiskGeometry, days: float
-) -> Float[np.ndarray, "h2 w2"]:
-    """Return a magnetogram as it would look `days` later if the surface did nothing but rotate.
-
-    The field is taken as radial: along the line of sight it changes with mu. It is 0 off the disk and where the surface
-    was hidden, or nearer to the limb than mu = 0.1, before.
-
-    Args:
-        field: along the line of sight, gauss.
-        then, now: from where it was seen, and is to be.
-        days: between the two; negative to turn back.
-    """
-    return rotated_and_seen(field, then, now, days)[0]
-
-
-def rotated_and_seen(
     field: Float[np.ndarray, "h w"],
     then: DiskGeometry,
     now: DiskGeometry,
     days: float,
     least_mu: float = SMALLEST_MU,
 ) -> tuple[Float[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"]]:
-    """Return a magnetogram as `rotated` does, and where its surface was seen before, with at least a certain mu."""
+    """Return a magnetogram as it would look `days` later if the surface only rotated, and where it was seen before.
+
+    The field is taken as radial: along the line of sight it changes with mu. It is 0 where it was not seen.
+
+    Args:
+        field: along the line of sight, gauss.
+        then, now: from where it was seen, and is to be.
+        days: between the two; negative to turn back.
+        least_mu: nearer to the limb the surface does not count as seen.
+    """
     on_disk = radius_from_centre(now) < 1
     latitude, longitude = (np.where(on_disk, x, 0.0) for x in heliographic(now))
     x, y, visible = heliographic_to_pixel(then, latitude, longitude - rotation_rate(latitude) * days)

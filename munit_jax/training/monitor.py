@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from munit_jax.data.datasets import Frames, Watch, format_time, spaced
+from munit_jax.data.datasets import Frames, Watch, format_time, geometry_of, spaced
 from munit_jax.data.pipeline import archive_of, context_of_scored
 from munit_jax.networks.munit import DOMAINS, Params
 from munit_jax.training.held_out import (
@@ -63,7 +63,7 @@ class Monitor:
 
     def picture(self, generators: Params, path: Path, step: int) -> None:
         """Save a picture of a few frames and their realisations."""
-        from munit_jax.figures import sample_figure  # matplotlib takes a second: not before the first step
+        from munit_jax.figures import FrameImages, frames_figure  # matplotlib takes a second: not before the first step
 
         rows = []
         for i in self.watch(spaced(len(self.watched), SAMPLE_FRAMES)):
@@ -71,16 +71,12 @@ class Monitor:
             spread = self.run.style_spread
             styles = frame_styles(self.translator.architecture, self.run.seed, i, SAMPLE_REALISATIONS, spread)
             generated = translate_frame(self.translator, generators, frame, styles, self.context(frame))
-            rows.append(
-                {
-                    "euv": frame["euv"][..., 0],
-                    "true": frame["magnetogram"][..., 0] if self.data.paired else None,
-                    "generated": np.asarray(generated),
-                    "label": format_time(frame["time"])[:16],
-                }
-            )
+            true = frame["magnetogram"][..., 0] if self.data.paired else None
+            label, geometry = format_time(frame["time"])[:16], geometry_of(frame)
+            rows.append(FrameImages(label, frame["euv"][..., 0], true, np.asarray(generated), geometry))
         title = f"{self.watched.name}, {self.watched.split} split, step {step}"
-        sample_figure(path, rows, self.data.channels[0], title, SAMPLE_REALISATIONS)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frames_figure(rows, self.data.channels[0], title).savefig(path, dpi=110)
 
     @property
     def _has_truth(self) -> bool:

@@ -124,7 +124,7 @@ def test_persistence_is_the_field_turned_along(train):
     )
     then = sdoml_geometry(SIZE, 0.0, 100.0)
     later = sdoml_geometry(SIZE, 0.0, float(now["l0"]))
-    expected = rotated(before["magnetogram"][..., 0], then, later, 1.0)
+    expected = rotated(before["magnetogram"][..., 0], then, later, 1.0)[0]
     np.testing.assert_allclose(persistence(before, now), expected, atol=1e-3)
 
 

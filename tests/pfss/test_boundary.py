@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from munit_jax.pfss.boundary import (
+    boundary_maps,
     check_finite,
     combine,
-    disk_boundary,
     insert,
     meridian_weight,
     radial_patch,
@@ -203,15 +203,18 @@ def test_one_realisation_of_a_view_goes_with_several_of_another():
 
 def test_boundaries_of_a_batch_are_linear_and_differentiable(transform):
     geometry = sdoml_geometry(48)
-    sampling = sample_disk(geometry, GRID)
     background = jnp.asarray(on_map(), jnp.float32)
+
+    def boundaries(images, insertion):
+        return boundary_maps(transform, *radial_views(GRID, [geometry], [images]), background, insertion)
+
     images = jnp.asarray(np.random.default_rng(0).normal(0, 50, (2, 48, 48)), jnp.float32)
-    fields, monopoles = disk_boundary(transform, sampling, images, background, "flux_matched")
+    fields, monopoles = boundaries(images, "flux_matched")
     assert fields.shape == (2, 90, 180)
     assert monopoles == pytest.approx([20.0 + float(mean_over_sphere(transform, background)) - 20.0] * 2, rel=1e-4)
 
     def at(image):
-        return disk_boundary(transform, sampling, image[None], background)[0][0, 45, 1]
+        return boundaries(image[None], "as_is")[0][0, 45, 1]
 
     gradient = jax.grad(at)(images[0])
     shift = images[1] - images[0]

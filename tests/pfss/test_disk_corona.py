@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from munit_jax.losses import source_surface_error
-from munit_jax.pfss.boundary import disk_boundary, sample_disk
+from munit_jax.pfss.boundary import boundary_maps, radial_views
 from munit_jax.pfss.disk_corona import DiskCorona, disk_corona
 from munit_jax.pfss.field import source_surface
 from munit_jax.pfss.harmonics import Grid, make_transform
@@ -52,7 +52,7 @@ def test_it_is_what_the_whole_chain_makes_of_the_disk_on_a_finer_grid(corona):
     transform = make_transform(grid, 60)
     images = jnp.asarray(magnetograms())
     nothing = jnp.zeros((180, 360))
-    boundaries, _ = disk_boundary(transform, sample_disk(sdoml_geometry(SIZE), grid), images, nothing)
+    boundaries, _ = boundary_maps(transform, *radial_views(grid, [sdoml_geometry(SIZE)], [images]), nothing)
     fine = np.asarray(jax.vmap(lambda b: source_surface(transform, b))(boundaries))
     coarse = np.asarray(corona.surface(images))
     rows = len(coarse[0])

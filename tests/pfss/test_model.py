@@ -4,7 +4,7 @@ import pytest
 
 from munit_jax.pfss.boundary import without_monopole
 from munit_jax.pfss.harmonics import Grid, make_transform, mean_over_sphere
-from munit_jax.pfss.model import ModelSettings, model_corona, model_coronae, wind_at_sheet_end
+from munit_jax.pfss.model import ModelSettings, model_corona, wind_at_sheet_end
 from munit_jax.pfss.remesh import grid_cells, remesh
 from munit_jax.pfss.synoptic_maps import read_synoptic
 from tfds_sdoml.synthetic_sun.field import radial_field
@@ -49,8 +49,6 @@ def test_polarity_of_the_dipole(dipole, transform):
     assert (polarity[latitude > 41] == 1).all()  # down to 49 degrees of colatitude
     assert (polarity[latitude < -41] == -1).all()
     assert (polarity[np.abs(latitude) < 39] == 0).all()
-    south = np.argmin(np.abs(latitude + 19.5))
-    assert (np.asarray(dipole.end_latitude)[south] > 0).all()  # closed, from the south to the north
 
 
 def test_wind_of_the_dipole(dipole, transform, cell):
@@ -105,17 +103,14 @@ def test_a_real_map_passes_the_self_check(shared, whole):
 
 @pytest.mark.slow
 @pytest.mark.optimized
-def test_an_ensemble_is_its_members_and_compiled_once():
+def test_an_ensemble_is_compiled_once():
     transform = make_transform(Grid(18, 36), 8)
     boundaries = np.random.default_rng(0).normal(size=(3, 18, 36))
     boundaries = jnp.asarray(boundaries - boundaries.mean(axis=(1, 2), keepdims=True), jnp.float32)
     settings = ModelSettings(rss=2.0, seed_radius=1.05)
-    many = model_coronae(transform, boundaries, settings)
     before = model_corona._cache_size()
-    for k, boundary in enumerate(boundaries):
-        one = model_corona(transform, boundary, settings)
-        for name, values in zip(many._fields, many, strict=True):
-            np.testing.assert_allclose(values[k], getattr(one, name), rtol=1e-4, atol=1e-4, err_msg=name)
+    for boundary in boundaries:
+        model_corona(transform, boundary, settings)
     assert model_corona._cache_size() == before + 1
 
 

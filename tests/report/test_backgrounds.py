@@ -61,7 +61,7 @@ def test_the_name_tells_the_content_of_a_file(tmp_path):
 def test_one_map_needs_no_time_but_several_do(tmp_path):
     dated, undated = write(tmp_path / "a.fits", 1.0, "2011-01-01T00:00:00"), write(tmp_path / "b.fits", 2.0, None)
     assert open_background([undated], GRID, REAL).of(frame("2011-01-01")).max() > 1
-    with pytest.raises(DataError, match=r"b.fits does not tell its time, so it cannot be told which of 2 backgrounds"):
+    with pytest.raises(DataError, match=r"b.fits has no time, so the nearest of 2 backgrounds is unknown: give maps"):
         open_background([dated, undated], GRID, REAL)
 
 

@@ -13,12 +13,13 @@ from munit_jax.report import corona_frames
 from munit_jax.report.backgrounds import Background
 from munit_jax.report.corona_frames import (
     COLUMNS,
-    CoronaSettings,
+    CoronaInputs,
     corona_json,
     frame_boundaries,
     measure_coronae,
 )
-from munit_jax.report.parts import Parts
+from munit_jax.report.partial_sums import PartialSums
+from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import mu, on_disk, sdoml_geometry
 
 pytestmark = pytest.mark.optimized
@@ -66,6 +67,10 @@ def frame(seed: int) -> dict[str, np.ndarray]:
     }
 
 
+def inputs(frames: Any, translate) -> CoronaInputs:
+    return CoronaInputs(frames, translate, None, SETTINGS, BACKGROUND)
+
+
 @pytest.fixture(scope="module")
 def frames():
     return Frames(frame(seed) for seed in range(2))
@@ -73,8 +78,8 @@ def frames():
 
 @pytest.fixture(scope="module")
 def measured(frames, tmp_path_factory):
-    parts = Parts(tmp_path_factory.mktemp("parts"), {})
-    return measure_coronae(frames, [0, 1], [1, 0], frames.translate, None, BACKGROUND, SETTINGS, parts)
+    partial_sums = PartialSums(tmp_path_factory.mktemp("partial"), {})
+    return measure_coronae(inputs(frames, frames.translate), [0, 1], [1, 0], partial_sums)
 
 
 def test_every_column_has_every_score(measured):
@@ -152,12 +157,12 @@ def test_a_frame_is_translated_with_its_own_place_and_time(frames, tmp_path, mon
         return frames.translate(euv, geometry, time, past, gap_days)
 
     monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
-    measure_coronae(turned, [1, 0], [0, 1], translate, None, BACKGROUND, SETTINGS, Parts(tmp_path, {}))
+    measure_coronae(inputs(turned, translate), [1, 0], [0, 1], PartialSums(tmp_path, {}))
     assert asked == [(1, 5.0, 30.0, SIZE, 86400), (0, 0.0, 90.0, SIZE, 0)]
 
 
 def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
-    parts = Parts(tmp_path, {})
+    partial_sums = PartialSums(tmp_path, {})
     asked = []
 
     def translate(euv, geometry, time, past, gap_days):
@@ -168,8 +173,8 @@ def test_a_stopped_measurement_goes_on(frames, tmp_path, monkeypatch):
 
     monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
     with pytest.raises(KeyboardInterrupt):
-        measure_coronae(frames, [0, 1], [1, 0], translate, None, BACKGROUND, SETTINGS, parts)
-    measure_coronae(frames, [0, 1], [1, 0], translate, None, BACKGROUND, SETTINGS, parts)
+        measure_coronae(inputs(frames, translate), [0, 1], [1, 0], partial_sums)
+    measure_coronae(inputs(frames, translate), [0, 1], [1, 0], partial_sums)
     assert asked == [0, 1, 1], "the first frame is not done again"
 
 

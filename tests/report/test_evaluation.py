@@ -15,11 +15,10 @@ from munit_jax.errors import ConfigError, DataError, WorkdirError
 from munit_jax.metrics.corona import SCORES
 from munit_jax.metrics.definitions import METRICS, PARTS
 from munit_jax.report import evaluation, far_side
-from munit_jax.report.corona_frames import CoronaSettings
 from munit_jax.report.evaluation import days_to_training, evaluate
-from munit_jax.report.measurement import COLUMNS
+from munit_jax.report.held_out import COLUMNS, open_held_out
 from munit_jax.report.report import _leakage
-from munit_jax.report.settings import Settings
+from munit_jax.report.settings import CoronaSettings, Settings
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.trained_run import TrainedRun, open_run
 from tests.instruments.suns import conditioned_run
@@ -124,7 +123,7 @@ def test_the_report_stands_alone_and_has_all_sections(evaluated):
     assert "polarity" in page
 
 
-def test_nothing_is_left_of_the_parts(evaluated):
+def test_no_partial_sums_are_left(evaluated):
     assert {path.name for path in evaluated.iterdir()} == {"metrics.json", "frames.csv", "report.html"}
 
 
@@ -137,7 +136,7 @@ def test_days_to_the_nearest_training_frame(evaluated):
     assert f"The nearest frame of the training is {run['days_to_training']:g} days away. Most" in page
 
 
-def test_frames_that_are_near_to_the_training_are_told_to_be():
+def test_frames_that_are_near_to_the_training_are_reported():
     assert "less than a rotation: the scores are flattered" in _leakage({"days_to_training": 1.0})
 
 
@@ -154,23 +153,25 @@ def with_data(run: TrainedRun, **changes) -> TrainedRun:
 
 def test_realisations_have_the_context_of_their_image():
     """As `translate` with the context of the place and the time makes them; seen from elsewhere they differ."""
-    told, settings = conditioned_run(("hale_latitude", "mu")), Settings(samples=3, seed=2)
+    conditioned, settings = conditioned_run(("hale_latitude", "mu")), Settings(samples=3, seed=2)
     euv = np.random.default_rng(0).uniform(0, 500, (16, 16, 1)).astype(np.float32)
-    realisations = evaluation._realisations(told, settings)
+    realisations = evaluation._realisations(conditioned, settings)
     geometry, time = sdoml_geometry(16, 7.0), int(datetime(2012, 11, 20, tzinfo=UTC).timestamp())
     made = realisations(euv, geometry, time, None, 0.0)
-    context = context_of(told.planes, geometry, float(time))
+    context = context_of(conditioned.planes, geometry, float(time))
     assert context is not None
-    expected = told.translate(euv[None], told.random_styles(2, 3), context[None])[0, ..., 0]
+    expected = conditioned.translate(euv[None], conditioned.random_styles(2, 3), context[None])[0, ..., 0]
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-3)
     assert np.abs(made - realisations(euv, sdoml_geometry(16, -7.0), time, None, 0.0)).max() > 1
 
 
-def test_frames_are_held_with_the_planes_of_the_run(run):
-    assert "context" not in evaluation._held(run, Settings(samples=2, limit=2))[0]
-    held = evaluation._held(with_data(run, context=("mu", "hale_latitude")), Settings(samples=2, limit=2))
-    for k, i in enumerate(held.numbers):
-        np.testing.assert_array_equal(held[k]["context"], frame_context(("mu", "hale_latitude"), held.frames[i]))
+def test_held_out_frames_have_the_planes_of_the_run(run):
+    assert "context" not in open_held_out(run, Settings(samples=2, limit=2))[0]
+    held_out = open_held_out(with_data(run, context=("mu", "hale_latitude")), Settings(samples=2, limit=2))
+    for k, i in enumerate(held_out.numbers):
+        np.testing.assert_array_equal(
+            held_out[k]["context"], frame_context(("mu", "hale_latitude"), held_out.frames[i])
+        )
 
 
 @pytest.mark.parametrize(
@@ -204,20 +205,20 @@ def test_runs_on_other_data_are_not_compared(run, trained, tmp_path):
     other = with_data(open_run(trained, "latest"), euv="sdoml/other", magnetogram="sdoml/other")
     with pytest.raises(DataError, match="trained_on_171 was trained on sdoml/other, the other run on sdoml/small"):
         evaluate(run, SETTINGS, tmp_path / "out", other)
-    assert not (tmp_path / "out").exists(), "it is told before any work"
+    assert not (tmp_path / "out").exists(), "it is refused before any work"
 
 
 def test_everything_that_sums_depend_on_is_their_identity(run, trained):
-    """A part that was kept is taken again only where nothing has changed."""
+    """Partial sums are taken again only where nothing has changed."""
     settings = Settings(samples=2)
-    held = evaluation._held(run, settings)
-    same = evaluation._identity(run, held, settings)
-    assert evaluation._identity(open_run(trained, "latest"), evaluation._held(run, settings), settings) == same
+    held_out = open_held_out(run, settings)
+    same = evaluation._identity(run, held_out, settings)
+    assert evaluation._identity(open_run(trained, "latest"), open_held_out(run, settings), settings) == same
     changed = [
-        evaluation._identity(run, held, Settings(samples=3)),
-        evaluation._identity(run, held, Settings(samples=2, seed=1)),
-        evaluation._identity(open_run(trained, "1"), held, settings),
-        evaluation._identity(run, evaluation._held(run, Settings(samples=2, split="validation")), settings),
+        evaluation._identity(run, held_out, Settings(samples=3)),
+        evaluation._identity(run, held_out, Settings(samples=2, seed=1)),
+        evaluation._identity(open_run(trained, "1"), held_out, settings),
+        evaluation._identity(run, open_held_out(run, Settings(samples=2, split="validation")), settings),
     ]
     digests = {json.dumps(one, sort_keys=True) for one in (same, *changed)}
     assert len(digests) == 5

@@ -9,10 +9,9 @@ import pytest
 from munit_jax.metrics.corona import SCORES
 from munit_jax.pfss.harmonics import mean_over_sphere
 from munit_jax.report import far_side
-from munit_jax.report.corona_frames import CoronaSettings
 from munit_jax.report.far_side import (
     COLUMNS,
-    Sun,
+    SyntheticSun,
     assembled,
     boundaries,
     far_side_json,
@@ -20,14 +19,15 @@ from munit_jax.report.far_side import (
     true_boundary,
     with_last_rotation,
 )
-from munit_jax.report.parts import Parts
+from munit_jax.report.partial_sums import PartialSums
+from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import heliographic, mu, on_disk
 from tfds_sdoml.synthetic_sun.observation import observe, sample_map
 
 pytestmark = pytest.mark.optimized
 
 TIME = int(datetime(2012, 11, 20, tzinfo=UTC).timestamp())
-SUN = Sun(0, 64, ("0193",))
+SUN = SyntheticSun(0, 64, ("0193",))
 SETTINGS = CoronaSettings(samples=2, rows=18, lmax=8)
 TRANSFORM = SETTINGS.transform
 
@@ -124,7 +124,7 @@ def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
 
 @pytest.mark.slow
 def test_the_corona_of_true_views_is_near_the_true_one_and_the_wrong_sign_is_seen(perfect, tmp_path):
-    measured = measure_far_side(SUN, [TIME], perfect, SETTINGS, Parts(tmp_path, {}))
+    measured = measure_far_side(SUN, [TIME], perfect, SETTINGS, PartialSums(tmp_path, {}))
     result = far_side_json(measured)
     assert set(result) == {*SCORES, "dates", "self_check", "self_checks_passed"}
     assert all(set(result[name]) == set(COLUMNS) for name in SCORES)

@@ -11,8 +11,9 @@ import pytest
 from munit_jax.data.pipeline import frame_context
 from munit_jax.metrics.baselines import learn_climate
 from munit_jax.report import measurement
-from munit_jax.report.measurement import COLUMNS, SINGLES, Held, assess, look, make_measure, translate_with_own_style
-from munit_jax.report.parts import Parts
+from munit_jax.report.held_out import COLUMNS, SINGLES, HeldOutFrames, read_dates
+from munit_jax.report.measurement import make_measure, measure_frames, translate_with_own_style
+from munit_jax.report.partial_sums import PartialSums
 from munit_jax.report.results import ensemble_of, metrics_json
 from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import sdoml_geometry
@@ -61,23 +62,24 @@ def compiled() -> dict:
 
 @pytest.fixture
 def evaluate(run, tmp_path, compiled):
-    """Return the function that assesses the run on frames."""
+    """Return the function that measures the run on frames."""
     climate = learn_climate(made_frames(), run.normalizations["euv"])
 
-    def assessed(frames, devices=1, together=1, numbers=range(COUNT), folder="parts", measure=None):
+    def measured(frames, devices=1, batch=1, numbers=range(COUNT), folder="partial", measure=None):
         if measure is None:
             if devices not in compiled:
                 styles = run.random_styles(0, 4)
                 compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
             measure = compiled[devices]
-        held = Held(frames, look(frames), climate, run.normalizations["euv"], list(numbers))
-        return assess(measure, held, together, Parts(tmp_path / folder, {"devices": devices}), "run")
+        held_out = HeldOutFrames(frames, read_dates(frames), climate, run.normalizations["euv"], list(numbers))
+        partial_sums = PartialSums(tmp_path / folder, {"devices": devices})
+        return measure_frames(measure, held_out, batch, partial_sums, "run")
 
-    return assessed
+    return measured
 
 
-def figures(assessment) -> dict:
-    return metrics_json(assessment, {}, 0)
+def figures(frame_sums) -> dict:
+    return metrics_json(frame_sums, {}, 0)
 
 
 def flat(tree, path=()):
@@ -100,13 +102,13 @@ def assert_same(one: dict, other: dict, leave=()):
 
 def test_batches_do_not_matter(evaluate):
     one = figures(evaluate(made_frames(), folder="a"))
-    assert_same(one, figures(evaluate(made_frames(), together=4, folder="b")))
+    assert_same(one, figures(evaluate(made_frames(), batch=4, folder="b")))
 
 
 @pytest.mark.slow
 def test_devices_do_not_matter(evaluate):
     one = figures(evaluate(made_frames(), folder="a"))
-    assert_same(one, figures(evaluate(made_frames(), devices=4, together=4, folder="b")))
+    assert_same(one, figures(evaluate(made_frames(), devices=4, batch=4, folder="b")))
 
 
 def test_the_order_of_the_frames_does_not_matter(evaluate):
@@ -130,26 +132,27 @@ def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate
 
 def test_each_frame_is_measured_with_its_own_context(tmp_path):
     """Summed up by hand over translations with the context of each frame, which is seen in another place each time."""
-    told = conditioned_run(("mu",))
+    conditioned = conditioned_run(("mu",))
     frames: Any = made_frames()
     for k, frame in enumerate(frames):
         frame["centre"] = np.array([7.5 - k / 2, 7.5 + k / 3], np.float32)
-    styles, climate = told.random_styles(0, 2), learn_climate(frames, told.normalizations["euv"])
-    held = Held(
-        frames, look(frames), climate, told.normalizations["euv"], range(COUNT), lambda f: frame_context(told.planes, f)
+    styles, climate = conditioned.random_styles(0, 2), learn_climate(frames, conditioned.normalizations["euv"])
+    euv = conditioned.normalizations["euv"]
+    held_out = HeldOutFrames(
+        frames, read_dates(frames), climate, euv, range(COUNT), lambda f: frame_context(conditioned.planes, f)
     )
-    measure = make_measure(told, styles, jax.local_devices()[:1], 3)
-    assessment = assess(measure, held, 4, Parts(tmp_path, {}), "run")
+    measure = make_measure(conditioned, styles, jax.local_devices()[:1], 3)
+    frame_sums = measure_frames(measure, held_out, 4, PartialSums(tmp_path, {}), "run")
 
     def translated(frame, seen_in):
-        context = frame_context(told.planes, seen_in)
+        context = frame_context(conditioned.planes, seen_in)
         assert context is not None
-        return np.asarray(told.translate(frame["euv"][None], styles, context[None]))[0, ..., 0]
+        return np.asarray(conditioned.translate(frame["euv"][None], styles, context[None]))[0, ..., 0]
 
     for k, frame in enumerate(frames):
         errors = np.abs(translated(frame, frame) - frame["magnetogram"][..., 0])
-        expected = errors[:, held[k]["places"][0]].sum(axis=1)
-        np.testing.assert_allclose(assessment.model["absolute_error"][k, :, 0], expected, rtol=1e-4)
+        expected = errors[:, held_out[k]["places"][0]].sum(axis=1)
+        np.testing.assert_allclose(frame_sums.model["absolute_error"][k, :, 0], expected, rtol=1e-4)
     assert np.abs(translated(frames[0], frames[5]) - translated(frames[0], frames[0])).max() > 1
 
 
@@ -187,78 +190,78 @@ def test_a_run_that_cannot_tell_the_style_of_an_image_has_no_field_of_that_style
 
 
 def test_the_first_frame_has_no_day_before(evaluate):
-    assessment = evaluate(made_frames())
+    frame_sums = evaluate(made_frames())
     persistence = SINGLES.index("persistence")
-    assert assessment.available[:, persistence].tolist() == [False, *[True] * (COUNT - 1)]
-    assert figures(assessment)["run"]["frames_with_persistence"] == COUNT - 1
-    pixels = assessment.of("persistence")["moments"][:, 0, 0, 0, 0]
+    assert frame_sums.available[:, persistence].tolist() == [False, *[True] * (COUNT - 1)]
+    assert figures(frame_sums)["run"]["frames_with_persistence"] == COUNT - 1
+    pixels = frame_sums.of("persistence")["moments"][:, 0, 0, 0, 0]
     assert pixels[0] == 0
     assert (pixels[1:] > 0).all()
 
 
-def test_parts_are_whole_batches(evaluate, monkeypatch):
-    """Of six frames in batches of four, parts of two would leave half of each batch empty."""
-    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_PART", 2)
-    parts = []
+def test_files_are_whole_batches(evaluate, monkeypatch):
+    """Of six frames in batches of four, files of two would leave half of each batch empty."""
+    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_FILE", 2)
+    files = []
     real = measurement._measured
 
-    def noted(measure, held, numbers, together):
-        parts.append(list(numbers))
-        return real(measure, held, numbers, together)
+    def noted(measure, frames, numbers, *more):
+        files.append(list(numbers))
+        return real(measure, frames, numbers, *more)
 
     monkeypatch.setattr(measurement, "_measured", noted)
-    evaluate(made_frames(), together=4)
-    assert parts == [[0, 1, 2, 3], [4, 5]]
+    evaluate(made_frames(), batch=4)
+    assert files == [[0, 1, 2, 3], [4, 5]]
 
 
-def test_dates_tell_frames_apart():
+def test_dates_distinguish_frames():
     frames = made_frames()
-    assert look(frames).sha256 == look(frames).sha256
+    assert read_dates(frames).sha256 == read_dates(frames).sha256
     other = made_frames()
     other[3]["magnetogram"] = other[3]["magnetogram"] + 1
     later = made_frames()
     later[0]["time"] = later[0]["time"] + 1
-    assert len({look(f).sha256 for f in (frames, other, later)}) == 3
+    assert len({read_dates(f).sha256 for f in (frames, other, later)}) == 3
 
 
 def test_a_stopped_evaluation_goes_on(evaluate, monkeypatch):
-    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_PART", 2)
+    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_FILE", 2)
     measured = []
     real = measurement._measured
 
-    def until_the_second_part(measure, held, numbers, together):
+    def until_the_second_file(measure, frames, numbers, *more):
         if len(measured) == 1:
             raise KeyboardInterrupt
         measured.append(list(numbers))
-        return real(measure, held, numbers, together)
+        return real(measure, frames, numbers, *more)
 
-    monkeypatch.setattr(measurement, "_measured", until_the_second_part)
+    monkeypatch.setattr(measurement, "_measured", until_the_second_file)
     with pytest.raises(KeyboardInterrupt):
         evaluate(made_frames())
 
-    def noted(measure, held, numbers, together):
+    def noted(measure, frames, numbers, *more):
         measured.append(list(numbers))
-        return real(measure, held, numbers, together)
+        return real(measure, frames, numbers, *more)
 
     monkeypatch.setattr(measurement, "_measured", noted)
     resumed = figures(evaluate(made_frames()))
-    assert measured == [[0, 1], [2, 3], [4, 5]], "the first part is not done again"
+    assert measured == [[0, 1], [2, 3], [4, 5]], "the first file is not measured again"
     assert_same(resumed, figures(evaluate(made_frames(), folder="whole")))
 
 
-def test_parts_of_another_evaluation_are_not_taken(tmp_path):
-    one, other = Parts(tmp_path, {"seed": 0}), Parts(tmp_path, {"seed": 1})
-    one.keep(0, [{"a": {"b": np.arange(3)}}, {"a": {"b": np.arange(3)}}])
+def test_sums_of_another_evaluation_are_not_taken(tmp_path):
+    one, other = PartialSums(tmp_path, {"seed": 0}), PartialSums(tmp_path, {"seed": 1})
+    one.save(0, [{"a": {"b": np.arange(3)}}, {"a": {"b": np.arange(3)}}])
     assert 0 in one
     assert 0 not in other
     assert 1 not in one
-    np.testing.assert_array_equal(one.joined(1)["a"]["b"], [[0, 1, 2], [0, 1, 2]])
+    np.testing.assert_array_equal(one.load(1)["a"]["b"], [[0, 1, 2], [0, 1, 2]])
 
 
 def test_crps_is_of_all_realisations_and_the_error_of_a_single_field(evaluate):
-    assessment = evaluate(made_frames())
-    result = figures(assessment)
-    assert result["crps"]["disk"]["model"] == pytest.approx(ensemble_of(assessment)["crps"])
+    frame_sums = evaluate(made_frames())
+    result = figures(frame_sums)
+    assert result["crps"]["disk"]["model"] == pytest.approx(ensemble_of(frame_sums)["crps"])
     for column in COLUMNS[1:]:
         assert result["crps"]["disk"][column] == result["mae"]["disk"][column]
     assert result["crps"]["disk"]["model"] <= result["mae"]["disk"]["model"]
