@@ -23,10 +23,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """
 
     name = "sdoml"
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {  # noqa: RUF012 (the base class's name and type)
         "1.0.0": "SDOML v1 files and the synthetic Sun.",
         "1.1.0": "Checks, float16, statistics; SDOML v2, FITS and 256-pixel files.",
+        "1.2.0": "The synthetic Sun turns by Snodgrass's law; fingerprints.",
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Put SDOML v1 files (AIAYYYYMMDD_HHMM_0193.npz, HMIYYYYMMDD_HHMM_bz.npz) anywhere below the folder that is "

@@ -1,5 +1,6 @@
 """Units as headers spell them, read by astropy."""
 
+import math
 import re
 import warnings
 
@@ -43,9 +44,10 @@ def _per(name: str, card: str, unit: str, expected: str) -> float:
         FrameError: a unit of something else, or none.
     """
     found, wanted = unit_of(name) if name else None, u.Unit(unit)
-    if found is None or not found.is_equivalent(wanted):
+    per = float(found.to(wanted)) if found is not None and found.is_equivalent(wanted) else 0.0  # pyright: ignore[reportArgumentType]
+    if not 0 < per < math.inf:
         raise FrameError("unit", f"{card} = '{name}', expected {expected}")
-    return float(found.to(wanted))  # pyright: ignore[reportArgumentType]
+    return per
 
 
 def gauss_per(name: str, card: str = "BUNIT") -> float:

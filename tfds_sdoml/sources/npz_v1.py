@@ -6,6 +6,7 @@ the members of tar files, without unpacking.
 
 import io
 import os
+import re
 import tarfile
 from collections import defaultdict
 from functools import cached_property
@@ -18,6 +19,7 @@ from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.sdoml import FILE_NAME, SIZE, file_name, read_image, time_in_name
 from tfds_sdoml.sources.interface import Listing, Rejection
 
+NEARLY = re.compile(r"(AIA|HMI)\d{6,8}_\d{4,6}_\w+\.npz", re.IGNORECASE)
 TAR, COMPRESSED_TAR = ".tar", (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -98,6 +100,8 @@ class NpzV1:
                             places[series].append(f"{place}!{member}")
                     except (OSError, tarfile.TarError) as error:
                         other[place] = f"the archive cannot be read to its end: {error}"
+                elif NEARLY.fullmatch(name):
+                    other[place] = f"its name is not quite that of SDOML's files, {file_name('0193')}"
                 elif name.endswith(COMPRESSED_TAR):
                     other[place] = "a compressed archive cannot be read in any order: unpack it"
         return dict(places), other

@@ -155,3 +155,14 @@ def test_a_source_travels_without_its_lists(tmp_path):
     travelled = pickle.dumps(source)
     assert len(travelled) < 500
     assert len(pickle.loads(travelled).listing("0193").times) == 60
+
+
+@pytest.mark.parametrize(
+    "name", ["aia20110101_0000_0193.npz", "AIA20110101_000600_0193.npz", "AIA20110101_0000_193.npz"]
+)
+def test_files_whose_names_are_nearly_right_are_listed(tmp_path, name):
+    for one in ("AIA20110101_0000_0193.npz", name):
+        (tmp_path / one).write_bytes(b"")
+    (row,) = NpzV1(tmp_path).listing("0193").rejected
+    assert (row.place, row.reason) == (name, "unreadable")
+    assert row.detail == "its name is not quite that of SDOML's files, AIAYYYYMMDD_HHMM_0193.npz"
