@@ -27,6 +27,8 @@ TINY = Architecture(
     discriminator_spectral_norm=True,
 )
 
+singular_value = jax.jit(largest_singular_value)
+
 
 @pytest.fixture(scope="module")
 def discriminators():
@@ -47,22 +49,22 @@ def spectrum(kernel) -> np.ndarray:
 def test_largest_singular_value_of_random_matrices(shape):
     for seed in range(3):
         matrix = normal(*shape, seed=seed)
-        value, true = float(largest_singular_value(jnp.asarray(matrix))), spectrum(matrix)[0]
+        value, true = float(singular_value(jnp.asarray(matrix))), spectrum(matrix)[0]
         assert 0.994 * true < value < 1.00001 * true
 
 
 @pytest.mark.parametrize("rank", [1, 2, 5])
 def test_largest_singular_value_of_low_rank_matrices(rank):
     matrix = normal(64, rank) @ normal(rank, 32, seed=1)
-    assert largest_singular_value(jnp.asarray(matrix)) == pytest.approx(spectrum(matrix)[0], rel=1e-4)
+    assert singular_value(jnp.asarray(matrix)) == pytest.approx(spectrum(matrix)[0], rel=1e-4)
     matrix[:, 1:] = 0.0
-    assert largest_singular_value(jnp.asarray(matrix)) == pytest.approx(np.linalg.norm(matrix), rel=1e-5)
+    assert singular_value(jnp.asarray(matrix)) == pytest.approx(np.linalg.norm(matrix), rel=1e-5)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
 def test_normalised_kernels_have_norm_1_and_biases_stay(discriminators, factor):
-    params = jax.tree.map(lambda x: factor * (x + 0.01), discriminators["euv"])
-    normalized = spectrally_normalized(params)
+    params = jax.tree.map(lambda x: factor * (np.asarray(x) + np.float32(0.01)), discriminators["euv"])
+    normalized = jax.device_get(jax.jit(spectrally_normalized)(params))
     assert jax.tree.structure(normalized) == jax.tree.structure(params)
     for (path, before), after in zip(
         jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(normalized), strict=True
@@ -78,16 +80,17 @@ def test_gradient_of_the_singular_value_is_u_v():
     matrix = normal(48, 8)
     u, _, vt = np.linalg.svd(matrix, full_matrices=False)
     np.testing.assert_allclose(
-        jax.grad(largest_singular_value)(jnp.asarray(matrix)), np.outer(u[:, 0], vt[0]), atol=1e-4
+        jax.jit(jax.grad(largest_singular_value))(jnp.asarray(matrix)), np.outer(u[:, 0], vt[0]), atol=1e-4
     )
     np.testing.assert_allclose(
-        jax.grad(largest_singular_value)(jnp.asarray(matrix.T)), np.outer(vt[0], u[:, 0]), atol=1e-4
+        jax.jit(jax.grad(largest_singular_value))(jnp.asarray(matrix.T)), np.outer(vt[0], u[:, 0]), atol=1e-4
     )
 
 
 def test_gradient_of_the_normalised_kernel_against_finite_differences():
     kernel, direction, weight = normal(2, 2, 3, 5), normal(2, 2, 3, 5, seed=1), normal(2, 2, 3, 5, seed=2)
 
+    @jax.jit
     def loss(kernel):
         return (spectrally_normalized({"kernel": kernel})["kernel"] * weight).sum()
 
@@ -95,7 +98,7 @@ def test_gradient_of_the_normalised_kernel_against_finite_differences():
         kernel, direction, weight = (jnp.asarray(x, jnp.float64) for x in (kernel, direction, weight))
         step = 1e-5
         expected = (loss(kernel + step * direction) - loss(kernel - step * direction)) / (2 * step)
-        gradient = jax.grad(loss)(kernel)
+        gradient = jax.jit(jax.grad(loss))(kernel)
         assert (gradient * direction).sum() == pytest.approx(float(expected), rel=1e-5)
         # The scale of the kernel takes no part: its gradient has no component along it.
         assert abs((gradient * kernel).sum()) < 1e-9 * np.linalg.norm(gradient) * np.linalg.norm(kernel)
@@ -116,12 +119,13 @@ def test_discriminators_do_not_see_the_scale_of_a_kernel(discriminators, dtype):
     architecture = dataclasses.replace(TINY, dtype=dtype)
     # A power of 2 leaves the digits as they are, in bfloat16 too.
     scaled = jax.tree_util.tree_map_with_path(lambda path, x: 64 * x if path[-1].key == "kernel" else x, discriminators)
-    one, other = (munit.discriminate(architecture, params, "euv", image) for params in (discriminators, scaled))
+    discriminate = jax.jit(munit.discriminate, static_argnums=(0, 2))
+    one, other = (discriminate(architecture, params, "euv", image) for params in (discriminators, scaled))
     for a, b in zip(one, other, strict=True):
         assert a.dtype == jnp.float32
         np.testing.assert_allclose(a, b, rtol=1e-5)
     plain = dataclasses.replace(architecture, discriminator_spectral_norm=False)
-    for a, b in zip(one, munit.discriminate(plain, discriminators, "euv", image), strict=True):
+    for a, b in zip(one, discriminate(plain, discriminators, "euv", image), strict=True):
         assert np.abs(a - b).max() > 1e-3, "the switch does something"
 
 

@@ -286,7 +286,7 @@ def test_without_a_validation_split_no_checkpoint_is_the_best(small_sun, tmp_pat
             () if split == "validation" else Frames(self.data.euv, split, self.domains, self.data.channels, None)
         ),
     )
-    summary = train_and_evaluate(tiny_config(**ONE_TERM, steps=1), tmp_path)
+    summary = train_and_evaluate(tiny_config(steps=1), tmp_path)
     assert summary is not None
     assert summary["held_out"]["fair_crps"] > 0, "the test split is scored at the end"
     assert [set(line) for line in lines(tmp_path, "scores")] == [{"step", "rms", "spread"}]

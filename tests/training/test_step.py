@@ -67,7 +67,8 @@ def test_metrics_hold_every_term_by_its_name(taken):
 def test_norms_are_those_of_all_parameters(taken):
     state, _, metrics = taken
     for side, params in (("generator", state.generators), ("discriminator", state.discriminators)):
-        np.testing.assert_allclose(metrics[f"{side}_parameter_norm"], optax.tree.norm(params), rtol=1e-5)
+        squares = [np.square(x).sum() for x in jax.tree.leaves(params)]
+        np.testing.assert_allclose(metrics[f"{side}_parameter_norm"], np.sqrt(np.sum(squares)), rtol=1e-5)
 
 
 def test_step_is_the_discriminators_update_then_the_generators_seeing_it(recipe, images, taken):
@@ -93,12 +94,13 @@ def test_step_is_the_discriminators_update_then_the_generators_seeing_it(recipe,
             made = generate(a, objective, p, images, styles)
             return generator_objective(a, objective, new_discriminators, images, styles, made)[0]
 
-        return new_discriminators, jax.grad(total)(generators)
+        clip = optax.clip_by_global_norm(recipe.optimizer.clip_norm)
+        clipped, _ = clip.update(jax.grad(total)(generators), optax.EmptyState())
+        return new_discriminators, clipped
 
-    discriminators, gradient = plain(state.generators, state.discriminators)
+    discriminators, clipped = jax.device_get(plain(state.generators, state.discriminators))
     close(after.discriminators, discriminators, 1e-5)
     # b1 = 0.5: after one step the first moment is half the (clipped and decayed) gradient.
-    clipped, _ = optax.clip_by_global_norm(recipe.optimizer.clip_norm).update(gradient, optax.EmptyState())
     decayed = jax.tree.map(lambda g, p: g + recipe.optimizer.weight_decay * p, clipped, state.generators)
     close(jax.tree.map(lambda m: 2 * m, adam(after.generator_optimizer).mu), decayed, 1e-4)
     # Adam's first step from that moment alone: nothing else moves the generators.
@@ -283,7 +285,7 @@ def test_optimizers_begin_as_optax_has_it(recipe):
         (state.generator_optimizer, optimizers.generators, state.generators),
         (state.discriminator_optimizer, optimizers.discriminators, state.discriminators),
     ):
-        close(begun, optimizer.init(params), 0)
+        close(begun, jax.jit(optimizer.init)(params), 0)
 
 
 def test_first_adam_step_by_hand():
