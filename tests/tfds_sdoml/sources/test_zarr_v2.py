@@ -12,6 +12,7 @@ import pytest
 from munit_jax.instruments.errors import FrameError
 from tests.tfds_sdoml.sources.zarr_store import aia_attributes, hmi_attributes, write_store
 from tfds_sdoml.sources import zarr_v2
+from tfds_sdoml.sources.zarr_stores import file_system
 from tfds_sdoml.sources.zarr_v2 import ZarrV2
 
 START = datetime(2011, 3, 1, tzinfo=UTC)
@@ -201,7 +202,7 @@ def test_the_bucket_is_read_without_a_login(monkeypatch):
         return None, url
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", url_to_fs)
-    zarr_v2.file_system("s3://bucket/sdomlv2.zarr")
+    file_system("s3://bucket/sdomlv2.zarr")
     assert asked == [("s3://bucket/sdomlv2.zarr", {"anon": True})]
 
 
