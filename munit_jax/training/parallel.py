@@ -54,18 +54,13 @@ def compile_step(step: jax.stages.Wrapped, state: TrainState, batch: Batch) -> S
 
 def replicate(state: TrainState, devices: Sequence[Device]) -> TrainState:
     """Put a copy of the state on every device, laid out as the parallel step returns it (so it is traced once)."""
-    sharding = replicated_sharding(devices)
+    sharding = NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
     return jax.tree.map(lambda x: jax.device_put(np.asarray(x), sharding), state)
 
 
 def local_copy(tree: Any) -> Any:
     """Return a replicated tree as this host's first device holds it, for work in which others have no part."""
     return jax.tree.map(lambda x: x.addressable_data(0), tree)
-
-
-def replicated_sharding(devices: Sequence[Device]) -> NamedSharding:
-    """Return the layout of an array of which every device holds a copy."""
-    return NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
 
 
 def split_batch(

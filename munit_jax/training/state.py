@@ -94,8 +94,3 @@ def init_state(architecture: Architecture, optimizers: Optimizers, seed: int) ->
 def _at_rest(optimizer: optax.GradientTransformation, params: Params) -> optax.OptState:
     """Return `optimizer.init(params)`, which is zeros for Adam, without compiling a program for each shape of them."""
     return jax.tree.map(lambda x: jnp.asarray(np.zeros(x.shape, x.dtype)), jax.eval_shape(optimizer.init, params))
-
-
-def with_generators(state: TrainState, generators: Params) -> TrainState:
-    """Return a state that has not taken a step yet with other generators, and the moving average begun from them."""
-    return state.replace(generators=generators, ema=generators)
