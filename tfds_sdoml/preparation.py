@@ -7,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,7 +57,7 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
         builder.info.set_splits(tfds.core.SplitDict(split_infos(reports)))
         builder.info.write_to_directory(partial)
         # From here on nothing is written, so that a full disk leaves the shards as the next build expects them.
-        name_shards(jobs, reports)
+        name_shards(builder.info.splits, jobs, reports)
         for job in jobs:
             job.report_file.unlink()
         partial.rename(builder.data_path)
@@ -156,14 +155,12 @@ def split_infos(reports: Sequence[Report]) -> list[tfds.core.SplitInfo]:
     return infos
 
 
-def name_shards(jobs: Sequence[Job], reports: Sequence[Report]) -> None:
+def name_shards(splits: tfds.core.SplitDict, jobs: Sequence[Job], reports: Sequence[Report]) -> None:
     """Give the shards that have examples the names of TFDS."""
-    made = [job for job, report in zip(jobs, reports, strict=True) if report.examples]
-    counts, numbers = Counter(job.split for job in made), Counter()
-    for job in made:
-        name = f"sdoml-{job.split}.array_record-{numbers[job.split]:05d}-of-{counts[job.split]:05d}"
-        job.record_file.rename(job.record_file.with_name(name))
-        numbers[job.split] += 1
+    for split, info in splits.items():
+        made = [job for job, report in zip(jobs, reports, strict=True) if job.split == split and report.examples]
+        for job, path in zip(made, info.filepaths, strict=True):
+            job.record_file.rename(job.record_file.with_name(path.name))
 
 
 def describe(

@@ -41,10 +41,7 @@ def blocked(
     twins in another split. A frame nearer than `guard_days` to a test or validation month is in neither of them nor in
     train: it is in `guard`, and so is a validation frame that near to a test month.
 
-    Args:
-        times: seconds since 1970-01-01 UTC, in any order.
-        test_months, validation_months: calendar months, 1 to 12.
-        guard_days: the gap in days.
+    The times are seconds since 1970-01-01 UTC, in any order.
 
     Raises:
         ValueError: a month outside 1..12, or one in both lists, or a negative gap.
@@ -74,19 +71,13 @@ def poster(
 ) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return masks for `train` and `test` (and `unused`): the poster's shuffle of the frames of 2010 to 2012.
 
-    It leaks: neighbouring frames fall on both sides. Use it to compare with the poster only.
-
-    Args:
-        times: seconds since 1970-01-01 UTC, in any order; the split follows the times, not their order in the list.
-        seed: of the shuffle.
-        train, test: number of frames.
+    It leaks: neighbouring frames fall on both sides. Use it to compare with the poster only. The times are seconds
+    since 1970-01-01 UTC, each once; the split follows them, not their order in the list.
 
     Raises:
-        ValueError: fewer frames of those years than `train` + `test`, or a time that comes twice.
+        ValueError: fewer frames of those years than `train` + `test`.
     """
     seconds = np.asarray(times, dtype=np.int64)
-    if len(np.unique(seconds)) != len(seconds):
-        raise ValueError("the times have duplicates: keep one frame a time")
     start = datetime(POSTER_YEARS[0], 1, 1, tzinfo=UTC).timestamp()
     end = datetime(POSTER_YEARS[1] + 1, 1, 1, tzinfo=UTC).timestamp()
     order = np.argsort(seconds)

@@ -94,14 +94,9 @@ def this_host() -> Host:
 def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
     """Join the other processes of the run; to be called before anything else of JAX.
 
-    Args:
-        coordinator: host:port of the first process; None to ask the environment, as for the others: SLURM, Open MPI
-            and Kubernetes are known to JAX. Under SLURM and Open MPI a process has one device, that of its local rank.
-        processes: how many there are.
-        process: which of them this is, from 0.
-
-    Raises:
-        ValueError, RuntimeError: see `jax.distributed.initialize`.
+    Args and errors are those of `jax.distributed.initialize`: host:port of the first process, how many there are, and
+    which of them this is, from 0. What is None is asked of SLURM, Open MPI or Kubernetes; under the first two a process
+    has one device, that of its local rank.
     """
     jax.distributed.initialize(
         coordinator,

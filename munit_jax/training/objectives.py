@@ -151,16 +151,10 @@ def generate(
     contexts: Contexts | None = None,
     second: StyleCode | None = None,
 ) -> Generated:
-    """Run the generators on images of both domains, as far as the terms of the objective need it.
+    """Run the generators on images of both domains, in [-1, 1], as far as the terms of the objective need it.
 
-    Args:
-        a: sizes of the networks.
-        objective: the weights of the terms.
-        generators: parameters.
-        images: by domain, in [-1, 1].
-        styles: drawn, by domain.
-        contexts: of the images, where the architecture has planes.
-        second: second styles of magnetograms, where `objective.needs_second`.
+    The styles are drawn; `second` are second ones of magnetograms, where `objective.needs_second`; `contexts` those of
+    the images, where the architecture has planes.
     """
     o, context = objective, contexts or dict.fromkeys(DOMAINS)
     style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if o.encodes_style}

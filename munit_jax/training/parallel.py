@@ -72,11 +72,7 @@ def split_batch(
 ) -> Batch:
     """Split a host's part of a global batch, arrays (b, h, w, c), into equal shares: (devices, b / devices, h, w, c).
 
-    Args:
-        images: by domain; of the global batch every `hosts`-th example, from `host` on.
-        devices: of this host.
-        host, hosts: which of how many hosts this is.
-        contexts: of the images, where there are.
+    It has every `hosts`-th example of the global batch, from `host` on.
 
     Raises:
         ValueError: the batch does not divide by the number of devices.

@@ -16,13 +16,10 @@ class Stopped(Exception):  # noqa: N818 (no error: it was asked for)
 
 
 class StopRequest:
-    """A context manager that knows whether the process was asked to stop.
+    """A context manager that knows whether the process was asked to stop; another Ctrl-C interrupts at once.
 
-    Another Ctrl-C interrupts at once, for a user who does not want to wait.
-
-    Several hosts must stop at the same step, whichever of them was asked. They have JAX's protocol for it (see
-    `jax.experimental.multihost_utils.reached_preemption_sync_point`), which listens to SIGTERM by itself: Ctrl-C is
-    handed to it.
+    Several hosts must stop at the same step, whichever of them was asked. JAX's protocol for it,
+    `jax.experimental.multihost_utils.reached_preemption_sync_point`, listens to SIGTERM: Ctrl-C is handed to it.
     """
 
     signal_name: str | None = None

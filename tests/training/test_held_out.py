@@ -21,7 +21,7 @@ from munit_jax.training.held_out import (
     translate_frame,
 )
 from munit_jax.translator import Translator
-from tests.training.conftest import TINY
+from tests.architectures import TINY
 
 NORMALIZATIONS = {
     "euv": Normalization("asinh", False, (50.0,), (9000.0,)),

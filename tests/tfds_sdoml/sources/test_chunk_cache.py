@@ -59,7 +59,7 @@ def test_threads_wait_for_each_other():
     assert array.decoded == [7]
 
 
-def test_a_failure_is_told_and_not_kept():
+def test_a_failure_is_raised_and_not_kept():
     cache, array = ChunkCache(1000), Frames(failures=1)
     with pytest.raises(OSError, match="no such chunk"):
         cache.get(array, 1)
