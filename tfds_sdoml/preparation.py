@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,7 @@ REJECTED_FILE = "rejected.csv"
 def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_options: Any = None) -> None:
     """Build a dataset that is not there yet; one that was stopped goes on with the shards that it had finished.
 
-    Args:
-        builder: of the dataset.
-        location: see `open_source`.
-        beam_options: Apache Beam's pipeline options; None for this process alone.
-
-    Raises:
-        OSError, ValueError: see `find_frames`, `only_build`, `make_shard`, `describe`.
+    The location is `open_source`'s; without Apache Beam's pipeline options this process builds alone.
     """
     config: Any = builder.builder_config
     source, plan = find_frames(config, location)
@@ -65,21 +59,14 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
 
 @contextmanager
 def only_build(folder: Path) -> Iterator[None]:
-    """Keep a second build out of a dataset's folder; a process that died holds nothing.
-
-    Raises:
-        ValueError: another build is at work.
-    """
+    """Keep a second build out of a dataset's folder with a ValueError; a process that died holds nothing."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(folder / ".lock", timeout=0))
+        except Timeout:
+            raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
         yield
-    finally:
-        lock.release()
 
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:

@@ -122,11 +122,7 @@ class Checkpoints:
         return True
 
     def wait(self) -> None:
-        """Wait until everything is written.
-
-        Raises:
-            WorkdirError: it could not be written.
-        """
+        """Wait until everything is written; raise WorkdirError if it could not be."""
         self._guard(self._latest.wait_until_finished)
 
     def __enter__(self) -> "Checkpoints":
@@ -206,11 +202,12 @@ class LoadedGenerators(NamedTuple):
 def load_generators(workdir: Path, which: str | int, abstract: Params) -> LoadedGenerators:
     """Return the generators of a run for inference; the run's folder is only read.
 
+    They come on the first device, whatever they were trained on.
+
     Args:
         workdir: the run's folder.
         which: `best` by the validation score, or where a run has none, the latest; `latest`; or a step.
-        abstract: shapes and dtypes of the generators' parameters, of the config's architecture. They come on the first
-            device, whatever they were trained on.
+        abstract: shapes and dtypes of the generators' parameters.
 
     Raises:
         WorkdirError: there is no such checkpoint, or it cannot be read.

@@ -138,7 +138,6 @@ class Training:
 
         Raises:
             Stopped: the process was asked to; the newest checkpoint has all that was done.
-            TrainingError, WorkdirError: see `train_and_evaluate`.
         """
         first = int(state.step)
         due = first and self._evaluated(first) and self.writer.scores.last.get("step") != first
@@ -214,11 +213,7 @@ class Training:
         self.writer.write_scores(step, scores)
 
     def _report(self, pending: Pending, bar: tqdm) -> None:
-        """Log a step.
-
-        Raises:
-            TrainingError: it is one too many in a row with non-finite numbers.
-        """
+        """Log a step; raise TrainingError if it is one too many in a row with non-finite numbers."""
         scalars = {name: float(value) for name, value in jax.device_get(pending.metrics).items()}
         speed = self.images_per_second()
         if speed is not None:

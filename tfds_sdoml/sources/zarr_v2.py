@@ -73,7 +73,7 @@ class ZarrV2:
         try:
             array = self._array(path)
             number, within = divmod(int(index), array.chunks[0])
-            return self._cache.get(array, number)[within].copy()
+            return self._cache.get(path, array, number)[within].copy()
         except Exception as error:  # of many kinds: codecs and file systems have their own
             raise FrameError("unreadable", str(error) or type(error).__name__) from error
 
@@ -130,11 +130,11 @@ class ChunkCache:
 
     def __init__(self, budget: int):
         self._budget, self._lock = budget, Lock()
-        self._chunks: dict[tuple[int, int], Chunk] = {}  # the one that was used last is the last
+        self._chunks: dict[tuple[str, int], Chunk] = {}  # the one that was used last is the last
 
-    def get(self, array: Any, number: int) -> Float[np.ndarray, "frame size size"]:
-        """Return the chunk of a number; what its decoding raises is raised and not kept."""
-        key = id(array), number
+    def get(self, path: str, array: Any, number: int) -> Float[np.ndarray, "frame size size"]:
+        """Return a chunk of the array of a path; what its decoding raises is raised and not kept."""
+        key = path, number
         with self._lock:
             chunk = self._chunks[key] = self._chunks.pop(key, None) or Chunk()
         values = chunk.values(array, number)

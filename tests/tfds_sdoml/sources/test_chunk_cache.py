@@ -29,21 +29,21 @@ class Frames:
 def test_a_chunk_is_decoded_once():
     cache, array = ChunkCache(1000), Frames()
     for number in (1, 2, 3, 1, 2, 3, 2):
-        assert (cache.get(array, number) == number).all()
+        assert (cache.get("2011/193A", array, number) == number).all()
     assert array.decoded == [1, 2, 3]
 
 
 def test_the_chunk_that_was_not_used_for_longest_goes():
     cache, array = ChunkCache(170), Frames()
     for number in (1, 2, 1, 3, 1, 2):
-        cache.get(array, number)
+        cache.get("2011/193A", array, number)
     assert array.decoded == [1, 2, 3, 2]
 
 
 def test_a_chunk_beyond_the_budget_is_kept_until_the_next():
     cache, array = ChunkCache(10), Frames()
     for number in (1, 1, 2, 1):
-        cache.get(array, number)
+        cache.get("2011/193A", array, number)
     assert array.decoded == [1, 2, 1]
 
 
@@ -52,7 +52,7 @@ def test_threads_wait_for_each_other():
 
     def want(_):
         gate.wait()
-        return cache.get(array, 7)
+        return cache.get("2011/193A", array, 7)
 
     with ThreadPoolExecutor(4) as pool:
         assert len(list(pool.map(want, range(4)))) == 4
@@ -62,5 +62,5 @@ def test_threads_wait_for_each_other():
 def test_a_failure_is_raised_and_not_kept():
     cache, array = ChunkCache(1000), Frames(failures=1)
     with pytest.raises(OSError, match="no such chunk"):
-        cache.get(array, 1)
-    assert (cache.get(array, 1) == 1).all()
+        cache.get("2011/193A", array, 1)
+    assert (cache.get("2011/193A", array, 1) == 1).all()
