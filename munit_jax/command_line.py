@@ -1,7 +1,4 @@
-"""How every command starts and ends, and the flags of several of them.
-
-A user's mistake is one line and exit code 2, never a traceback.
-"""
+"""How every command starts and ends, and the flags of several of them."""
 
 import glob
 import inspect

@@ -1,8 +1,4 @@
-"""Planes of context that condition the decoders: place on the Sun, phase of the cycle, the field last seen there.
-
-All follow from the time and the geometry of an image of any instrument; `last_seen` needs earlier magnetograms too.
-Off the disk they are 0.
-"""
+"""Conditioning planes: place on the Sun, phase of the cycle, the field last seen there; 0 off the disk."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""MUNIT as pure functions of its parameters (Huang et al. 2018): encode, decode, translate, discriminate.
-
-The generators' parameters are one tree, {"euv": {"content", "style", "decoder"}, "magnetogram": {...}}; the
-discriminators' a tree with the same two keys. A domain is named by its key.
-"""
+"""MUNIT as pure functions of its parameters (Huang et al. 2018): encode, decode, translate, discriminate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +22,8 @@ Domain = Literal["euv", "magnetogram"]
 DOMAINS: tuple[Domain, Domain] = ("euv", "magnetogram")
 OTHER: Mapping[Domain, Domain] = {"euv": "magnetogram", "magnetogram": "euv"}
 
-Params = Any  # a tree of arrays
+# A tree of arrays, {"euv": {"content", "style", "decoder"}, "magnetogram": {...}} for the generators.
+Params = Any
 ContentCode = Float[Array, "b hc wc k"]
 StyleCode = Float[Array, "b s"]
 

@@ -1,9 +1,4 @@
-"""3 x 3 convolutions by minimal filtering (Winograd; Lavin and Gray 2016, arXiv 1509.09308): F(4 x 4, 3 x 3).
-
-Tiles of 6 x 6 pixels and the kernel are transformed so that 36 products give the 4 x 4 pixels of an output tile, not
-144, as matrix products. On CPUs that is at least twice as fast; GPU libraries choose such algorithms themselves.
-Round-off is some ten times that of the plain sums, 1e-5 of the largest value in float32.
-"""
+"""3 x 3 convolutions by minimal filtering (Winograd; Lavin and Gray 2016, arXiv 1509.09308): F(4 x 4, 3 x 3)."""
 
 from collections.abc import Sequence
 
@@ -35,7 +30,10 @@ KERNEL_2D = np.kron(KERNEL, KERNEL)
 def winograd(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c o"]) -> Float[Array, "b h2 w2 o"]:
     """Return the 3 x 3 convolution of an image that is padded already, as `convolve` with stride 1.
 
-    The backward pass transforms the image again: its tiles overlap, so keeping them would take 2.25 times its memory.
+    Tiles of 6 x 6 pixels and the kernel are transformed so that 36 products give the 4 x 4 pixels of an output tile,
+    not 144. On CPUs that is at least twice as fast; GPU libraries choose such algorithms themselves. Round-off is some
+    ten times that of the plain sums, 1e-5 of the largest value in float32. The backward pass transforms the image
+    again: its tiles overlap, so keeping them would take 2.25 times its memory.
     """
     height, width = x.shape[1] - 2, x.shape[2] - 2
     tiles = _transform_input(_whole_tiles(x, 2))

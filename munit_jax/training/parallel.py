@@ -1,8 +1,4 @@
-"""Data parallelism over the devices of all hosts, in the one file that names pmap.
-
-The state is replicated by annotation, not stacked; a batch is split along its first axis, one share a device. `devices`
-are always those of all hosts.
-"""
+"""Data parallelism over the devices of all hosts, in the one file that names pmap."""
 
 import logging
 import time
@@ -53,7 +49,7 @@ def compile_step(step: jax.stages.Wrapped, state: TrainState, batch: Batch) -> S
 
 
 def replicate(state: TrainState, devices: Sequence[Device]) -> TrainState:
-    """Put a copy of the state on every device, laid out as the parallel step returns it (so it is traced once)."""
+    """Put a copy of the state on every device of all hosts, laid out as the parallel step returns it: not stacked."""
     sharding = NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
     return jax.tree.map(lambda x: jax.device_put(np.asarray(x), sharding), state)
 

@@ -1,8 +1,4 @@
-"""When the frames of an SDOML v2 array were taken, kept from one build to the next.
-
-The attributes that say so are hundreds of megabytes of JSON an array, often behind a network; a few hundred kilobytes
-of them are needed.
-"""
+"""When the frames of an SDOML v2 array were taken, kept from one build to the next."""
 
 import hashlib
 import json
@@ -32,7 +28,7 @@ class Entry(NamedTuple):
 
 
 def kept_index(folder: Path | None, array: ArrayPlace) -> list[Entry]:
-    """Return the frames of an array, as they are kept if its attributes have not changed since.
+    """Return the frames of an array, as they are kept if its attributes, hundreds of megabytes, have not changed since.
 
     Args:
         folder: where they are kept; None for nowhere. One that cannot be written costs time, not the build.
@@ -66,7 +62,10 @@ def kept_index(folder: Path | None, array: ArrayPlace) -> list[Entry]:
 
 
 def index_of(array: ArrayPlace) -> list[Entry]:
-    """Return the frames of an array by its attributes."""
+    """Return the frames of an array by its attributes, lists with an entry a frame, not in the order of time.
+
+    They are keywords of FITS headers. Some lists are shorter than the array, and some entries are NaN.
+    """
     attributes = array.read_json(".zattrs")
     lists = {key: value for key in KEYWORDS if isinstance(value := attributes.get(key), list)}
     del attributes  # hundreds of megabytes

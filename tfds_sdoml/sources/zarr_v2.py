@@ -1,8 +1,4 @@
-"""SDOML v2: zarr stores (format 2) with a group for each year and an array for each series.
-
-An array holds the frames of a year, not in the order of time; every attribute of it is a list with an entry a frame,
-the keywords of the FITS header it came from. Some lists are shorter than the array, and some entries are NaN.
-"""
+"""SDOML v2: zarr stores (format 2) with a group for each year and an array for each series."""
 
 from datetime import UTC, datetime
 from functools import cached_property
