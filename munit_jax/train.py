@@ -76,12 +76,11 @@ def train(source: Mapping[str, Any], workdir: Path) -> dict[str, Any] | None:
     import jax
 
     from munit_jax.config import parse
-    from munit_jax.training.hosts import this_host
+    from munit_jax.training import hosts
     from munit_jax.training.loop import train_and_evaluate
 
-    host = this_host()
-    with host.ends_alone():
-        with host.first_alone("config"):  # it may have to make the synthetic Sun
+    with hosts.ends_alone():
+        with hosts.first_alone("config"):  # it may have to make the synthetic Sun
             config = parse(source, jax.device_count(), jax.devices()[0].platform)
         return train_and_evaluate(config, workdir)
 

@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 
 from munit_jax.errors import WorkdirError
 from munit_jax.networks.munit import Params
-from munit_jax.training.hosts import ALONE, Host
+from munit_jax.training import hosts
 from munit_jax.training.state import TrainState
 
 logger = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ class Checkpoints:
     method is called by all of them, at the same step.
     """
 
-    def __init__(self, workdir: Path, config: Mapping[str, Any], host: Host = ALONE):
+    def __init__(self, workdir: Path, config: Mapping[str, Any]):
         """Open the folders; what a save that was killed has left behind is removed."""
-        self._workdir, self._config, self._host = workdir, dict(config), host
+        self._workdir, self._config = workdir, dict(config)
         self._latest = _manager(workdir / "checkpoints", KEEP, ("state", "config", "checksum"))
         self._best = _manager(workdir / "best", 1, ("generators", "config", "checksum", "score"))
 
@@ -148,7 +148,7 @@ class Checkpoints:
             raise  # of what the processes do in common, or of the device: not of the disk
         except Exception as error:  # orbax and tensorstore raise errors of many kinds for damaged files
             reason = reason_of(error)
-        agreed = self._host.all_say(not reason)
+        agreed = hosts.all_say(not reason)
         if restored is None or not agreed:
             return reason or "another process cannot read it"
         return restored["state"]
@@ -160,13 +160,13 @@ class Checkpoints:
             logger.warning(
                 "checkpoint %d cannot be read (%s): put into %s, going back to step %d", step, reason, folder, good
             )
-            if self._host.writes:
+            if hosts.writes():
                 folder.mkdir(exist_ok=True)
                 names = chain([f"step_{step}"], (f"step_{step}.{number}" for number in count(1)))
                 target = next(folder / name for name in names if not (folder / name).exists())
                 (self._workdir / "checkpoints" / f"step_{step}").rename(target)
         if failures:
-            self._host.wait("put aside")
+            hosts.wait("put aside")
             self._latest.reload()
 
     def _score(self, step: int) -> float:

@@ -12,6 +12,8 @@ import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2, summary_pb2
 
+from munit_jax.training.hosts import writes
+
 events: Any = event_pb2  # generated: without static types
 summaries: Any = summary_pb2
 
@@ -21,11 +23,11 @@ LINE = re.compile(rb'\{"step": (\d+)[,}].*\n')  # a whole line as it is written 
 class JsonLines:
     """Appends to a file of lines of JSON, a line a step."""
 
-    def __init__(self, path: Path, first_step: int, writes: bool):
+    def __init__(self, path: Path, first_step: int):
         """Go on behind `first_step` steps: what an interrupted run wrote of later ones is taken back."""
         self.last, end = _last_up_to(path, first_step)  # the newest line, with its step
-        self.file = (path if writes else Path(os.devnull)).open("a")
-        if writes:
+        self.file = (path if writes() else Path(os.devnull)).open("a")
+        if writes():
             self.file.truncate(end)
 
     def add(self, step: int, scalars: Mapping[str, float]) -> None:
@@ -54,12 +56,12 @@ class ScalarWriter:
     is written here and now: in a thread, as is usual, a full disk would go unseen until the run hangs.
     """
 
-    def __init__(self, workdir: Path, first_step: int, writes: bool = True):
+    def __init__(self, workdir: Path, first_step: int):
         """Go on behind `first_step` steps; the processes of a run that leave writing to the first do not write."""
-        self.metrics = JsonLines(workdir / "metrics.jsonl", first_step, writes)
-        self.scores = JsonLines(workdir / "scores.jsonl", first_step, writes)
+        self.metrics = JsonLines(workdir / "metrics.jsonl", first_step)
+        self.scores = JsonLines(workdir / "scores.jsonl", first_step)
         self._tensorboard = None
-        if writes:
+        if writes():
             (workdir / "tensorboard").mkdir(exist_ok=True)
             self._tensorboard = EventsWriter(str(workdir / "tensorboard" / "events"))
             begin = events.SessionLog(status=events.SessionLog.START)  # later steps of earlier files do not count

@@ -16,10 +16,10 @@ from munit_jax.data.datasets import describe_images, format_time
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import ConfigError, TrainingError
 from munit_jax.files import write_json
+from munit_jax.training import hosts
 from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
 from munit_jax.training.health import Health
 from munit_jax.training.held_out import BEST_BY, Monitor
-from munit_jax.training.hosts import Host, this_host
 from munit_jax.training.logs import ScalarWriter
 from munit_jax.training.parallel import (
     Device,
@@ -57,20 +57,20 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
             a disk that fills up when that happens.
         TrainingError: the numbers went wrong for good.
     """
-    host, devices, recipe = this_host(), jax.devices(), config.recipe
+    devices, recipe = jax.devices(), config.recipe
     local = len(jax.local_devices())
-    if local * host.count != len(devices):
+    if local * jax.process_count() != len(devices):
         raise ConfigError(f"every process needs the same number of devices, this has {local} of {len(devices)}")
-    stop = StopRequest(host.count)
-    with host.first_alone("data"):  # it may have to make the synthetic Sun
+    stop = StopRequest()
+    with hosts.first_alone("data"):  # it may have to make the synthetic Sun
         monitor = Monitor(config, stop.until_asked)
     if not config.data.crop:
         check_image_size(recipe.architecture, monitor.size, f"image size of {config.data.euv}")
-    with claimed(workdir, config.source, host.writes), full_disk_explained(workdir), stop:
+    with claimed(workdir, config.source, hosts.writes()), full_disk_explained(workdir), stop:
         random = init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.run.seed)
         state = replicate(random, devices)
         check_space(workdir, bytes_kept(state) + BYTES_LOGGED * config.run.steps)
-        with Checkpoints(workdir, config.source, host) as checkpoints:
+        with Checkpoints(workdir, config.source) as checkpoints:
             if restored := checkpoints.restore(state):
                 state = restored
             elif start_from := config.run.start_from:
@@ -80,12 +80,12 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
             images = describe_images(config.data.euv, config.data.magnetogram, config.data.data_dir)
             if first:
                 check_datasets(workdir, images)
-            if host.writes:
+            if hosts.writes():
                 write_json(workdir / "config.json", config.source)
                 write_json(workdir / "images.json", images)
                 _log_start(state, workdir)
-            with ScalarWriter(workdir, first, host.writes) as writer:
-                training = Training(config, workdir, host, devices, checkpoints, monitor, writer, stop)
+            with ScalarWriter(workdir, first) as writer:
+                training = Training(config, workdir, devices, checkpoints, monitor, writer, stop)
                 try:
                     stop.begin(first)
                     return training.run(state)
@@ -123,7 +123,6 @@ class Training:
 
     config: RunConfig
     workdir: Path
-    host: Host
     devices: Sequence[Device]
     checkpoints: Checkpoints
     monitor: Monitor
@@ -141,12 +140,12 @@ class Training:
         """
         first = int(state.step)
         due = first and self._evaluated(first) and self.writer.scores.last.get("step") != first
-        if self.host.agree(bool(due)):
+        if hosts.agree(bool(due)):
             self._evaluate(state, first)  # the run was stopped before it was done
         state = self._take_steps(state, first)
         self.checkpoints.wait()
-        summary = self._summary(state) if self.host.writes else None
-        self.host.wait("summary")
+        summary = self._summary(state) if hosts.writes() else None
+        hosts.wait("summary")
         return summary
 
     def images_per_second(self) -> float | None:
@@ -161,13 +160,14 @@ class Training:
         config, settings = self.config, self.config.run
         if first >= settings.steps:
             return state
-        host, seed = self.host, settings.seed
-        examples = training_batches(config.data, settings.batch_size, seed, host.index, host.count, first)
+        host, seed = (jax.process_index(), jax.process_count()), settings.seed
+        examples = training_batches(config.data, settings.batch_size, seed, *host, first)
         one = next(examples)
         take_step = compile_step(make_parallel_step(config.recipe, seed, self.devices), state, self._share(one))
         self.stop.check()
         pending: Pending | None = None
-        with tqdm(total=settings.steps, initial=first, unit="step", dynamic_ncols=True, disable=not host.writes) as bar:
+        quiet = not hosts.writes()
+        with tqdm(total=settings.steps, initial=first, unit="step", dynamic_ncols=True, disable=quiet) as bar:
             for step, example in zip(range(first + 1, settings.steps + 1), chain([one], examples), strict=False):
                 start = time.perf_counter()
                 state, metrics = take_step(state, to_devices(self._share(example), self.devices))
@@ -196,18 +196,18 @@ class Training:
         return state
 
     def _share(self, example: Mapping[str, Any]) -> Batch:
-        host, contexts = self.host, example.get("contexts")
-        return split_batch(example["images"], jax.local_device_count(), host.index, host.count, contexts)
+        host = jax.process_index(), jax.process_count()
+        return split_batch(example["images"], jax.local_device_count(), *host, example.get("contexts"))
 
     def _evaluate(self, state: TrainState, step: int) -> None:
         scores: dict[str, float] = {}
-        if self.host.writes:
+        if hosts.writes():
             ema = local_copy(state.ema)
             self.monitor.picture(ema, self.workdir / "samples" / f"step_{step:07d}.png", step)
             scores = {name: value for name, value in self.monitor.validation_scores(ema).items() if value is not None}
             self.health.watch_scores(step, scores)
         best_by = self.config.run.best_by
-        score = self.host.agree(scores.get(best_by, np.nan))
+        score = hosts.agree(scores.get(best_by, np.nan))
         if np.isfinite(score):
             self.checkpoints.keep_if_best(step, state.ema, score, BEST_BY[best_by])
         self.writer.write_scores(step, scores)
@@ -221,7 +221,7 @@ class Training:
         self.writer.write(pending.step, scalars)
         if in_a_row := int(scalars["skipped_in_a_row"]):
             self._report_skipped(pending, scalars, in_a_row)
-        elif self.host.writes:
+        elif hosts.writes():
             self.health.watch_step(pending.step, scalars)
         totals = {side[0].upper(): scalars.get(f"{side}_total") for side in ("generator", "discriminator")}
         described = " ".join(f"{side} {total:.3f}" for side, total in totals.items() if total is not None)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from types import FrameType
 
+import jax
 from jax.experimental import multihost_utils
 
 SAME_REQUEST = 1.0  # seconds: launchers pass a signal on that the process has received itself
@@ -25,8 +26,8 @@ class StopRequest:
     signal_name: str | None = None
     _asked: float = 0.0
 
-    def __init__(self, hosts: int = 1):
-        self._alone = hosts == 1
+    def __init__(self):
+        self._alone = jax.process_count() == 1
 
     def begin(self, first: int) -> None:
         """Begin behind `first` steps; for several hosts together.

@@ -1,7 +1,9 @@
 """SDOML v2: zarr stores (format 2) with a group for each year and an array for each series."""
 
+import math
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any
@@ -67,15 +69,21 @@ class ZarrV2:
         """Return one image; see `Source`. v2 is in DN/s, the mean over pixels, and in gauss."""
         path, _, index = place.rpartition("/")
         try:
-            array = self._array(path)
-            number, within = divmod(int(index), array.chunks[0])
-            return self._cache.get(path, array, number)[within].copy()
+            number, within = divmod(int(index), self._array(path).chunks[0])
+            with self._lock:
+                chunk = self._chunk(path, number)
+            return chunk.values()[within].copy()
         except Exception as error:  # of many kinds: codecs and file systems have their own
             raise FrameError("unreadable", str(error) or type(error).__name__) from error
 
     @cached_property
-    def _cache(self) -> "ChunkCache":
-        return ChunkCache(CACHE_BYTES)
+    def _lock(self) -> Any:
+        return Lock()
+
+    @cached_property
+    def _chunk(self) -> Callable[[str, int], "Chunk"]:
+        most = CACHE_BYTES // (np.dtype(np.float32).itemsize * math.prod(self.arrays[0].read_json(".zarray")["chunks"]))
+        return lru_cache(max(1, most))(lambda path, number: Chunk(self._array(path), number))
 
     @cached_property
     def _opened(self) -> dict[str, Any]:
@@ -117,45 +125,18 @@ class ZarrV2:
         return used
 
 
-class ChunkCache:
-    """The decoded chunks that were used last. Two threads that want the same chunk decode it once.
-
-    Args:
-        budget: bytes that are kept at most, but for the chunk that was used last.
-    """
-
-    def __init__(self, budget: int):
-        self._budget, self._lock = budget, Lock()
-        self._chunks: dict[tuple[str, int], Chunk] = {}  # the one that was used last is the last
-
-    def get(self, path: str, array: Any, number: int) -> Float[np.ndarray, "frame size size"]:
-        """Return a chunk of the array of a path; what its decoding raises is raised and not kept."""
-        key = path, number
-        with self._lock:
-            chunk = self._chunks[key] = self._chunks.pop(key, None) or Chunk()
-        values = chunk.values(array, number)
-        with self._lock:
-            used = sum(chunk.bytes for chunk in self._chunks.values())
-            for oldest in list(self._chunks)[:-1]:
-                if used <= self._budget:
-                    break
-                used -= self._chunks.pop(oldest).bytes
-        return values
-
-
 class Chunk:
-    """A chunk that is decoded by the first thread that wants it, while others wait."""
+    """A chunk of an array, decoded by the first thread that wants it while the others wait."""
 
-    bytes = 0
-
-    def __init__(self):
+    def __init__(self, array: Any, number: int):
+        self._array, self._number = array, number
         self._lock, self._values = Lock(), None
 
-    def values(self, array: Any, number: int) -> Float[np.ndarray, "frame size size"]:
-        """Return the frames of the chunk, float32."""
+    def values(self) -> Float[np.ndarray, "frame size size"]:
+        """Return its frames, float32; what decoding raises is raised and not kept."""
         with self._lock:
             if self._values is None:
-                first, length = number * array.chunks[0], array.chunks[0]
-                self._values = np.asarray(array[first : first + length], np.float32)
-                self.bytes = self._values.nbytes
+                length = self._array.chunks[0]
+                first = self._number * length
+                self._values = np.asarray(self._array[first : first + length], np.float32)
             return self._values
