@@ -57,9 +57,7 @@ class NpzV1:
                 named.append(place)
             except ValueError as error:
                 rejected.append(Rejection(series, None, place, "no time", str(error)))
-        rejected += [
-            Rejection(series, None, place, "unreadable", detail) for place, detail in other.items() if series in places
-        ]
+        rejected += [Rejection(series, None, place, "unreadable", detail) for place, detail in other.items()]
         return Listing(np.array(times, np.int64), named, rejected)
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
