@@ -28,8 +28,9 @@ import numpy as np
 
 from munit_jax.data.augment import random_crop
 from munit_jax.data.datasets import Frames
+from munit_jax.instruments.sdoml import BINNING
 from tfds_sdoml.build import build
-from tfds_sdoml.sources.npz_v1 import BINNING, NpzV1
+from tfds_sdoml.sources.npz_v1 import NpzV1
 from tfds_sdoml.synthetic_sun.observation import observe
 
 SIZE, CROP = 512, 256

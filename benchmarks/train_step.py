@@ -28,7 +28,6 @@ import jax.numpy as jnp
 import numpy as np
 from children import Answer, Child, cost, peak_rss_mib, serve
 from flops import flops_of_realisations, flops_per_step
-from munit_jax.training.compilation import return_freed_memory
 
 from munit_jax.networks.blocks import Recompute
 from munit_jax.networks.convolution import Algorithm
@@ -66,7 +65,6 @@ def compiled(function: jax.stages.Wrapped, *arguments: object) -> tuple[jax.stag
     program = lowered.compile()
     end = time.perf_counter()
     peak = peak_rss_mib()
-    return_freed_memory()  # as training does
     return program, {
         "trace_seconds": middle - begin,
         "compile_seconds": end - middle,

@@ -1,7 +1,4 @@
-"""How every command starts and ends, and the flags of several of them.
-
-A user's mistake is one line and exit code 2, never a traceback.
-"""
+"""How every command starts and ends, and the flags of several of them."""
 
 import glob
 import inspect
@@ -31,11 +28,9 @@ logger = logging.getLogger("munit_jax")
 
 
 def run(main: Callable[[Sequence[str]], None], flag_values: flags.FlagValues) -> NoReturn:
-    """Parse the command line, run `main`, and exit.
+    """Parse the command line, run `main`, which gets what is left of it, and exit.
 
-    Args:
-        main: the command; it reads the flags that its module defines and gets what is left of the command line.
-        flag_values: where those flags are defined. Each command has its own, so that one process can hold several.
+    Each command has its own `flag_values`, so that one process can hold several.
     """
     with _own_messages_shown():
         _guard(main, _parse_flags(sys.argv, flag_values, inspect.getmodule(main).__doc__ or ""))
@@ -153,9 +148,7 @@ def define_convolution(flag_values: flags.FlagValues) -> flags.FlagHolder[str]:
 def keep_compiled(folder: str | None) -> None:
     """Keep compiled programs in a folder, so that the next start of the same program need not compile them.
 
-    Args:
-        folder: `none` to keep nothing; None for JAX_COMPILATION_CACHE_DIR or, where that is not set, the user's cache
-            folder.
+    `none` keeps nothing; None is JAX_COMPILATION_CACHE_DIR or, where that is not set, the user's cache folder.
     """
     import jax
     from platformdirs import user_cache_path

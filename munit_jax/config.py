@@ -41,10 +41,7 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
     Every normalisation given by name (`dataset`, `fdl`, `iti`) is written out: a run keeps the numbers, since a
     checkpoint must not depend on a dataset that may be built again.
 
-    Args:
-        source: the config as a dictionary.
-        devices: over which a batch is split.
-        platform: of the devices (`cpu`, `gpu`), by which `convolution=auto` chooses.
+    The batch is split over the devices; `convolution=auto` chooses by their platform (`cpu`, `gpu`).
 
     Raises:
         ConfigError: the first value that cannot work, what was expected, what to do.
@@ -74,11 +71,8 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
     if any(getattr(objective, name) for name in IN_GAUSS):
         objective = dataclasses.replace(objective, field=data.normalization["magnetogram"])
     for domain, normalization in data.normalization.items():
-        tree["data"]["normalization"][domain] = {
-            "kind": normalization.kind,
-            "scale": list(normalization.scale),
-            "limit": list(normalization.limit),
-        }
+        scale, limit = list(normalization.scale), list(normalization.limit)
+        tree["data"]["normalization"][domain] = {"kind": normalization.kind, "scale": scale, "limit": limit}
     return RunConfig(run, data, Recipe(architecture, objective, optimizer, fresh_styles_for_d), tree)
 
 

@@ -71,34 +71,25 @@ def main(_: Sequence[str]) -> None:
 
 
 def train(source: Mapping[str, Any], workdir: Path) -> dict[str, Any] | None:
-    """Train as a config says; see `munit_jax.training.loop.train_and_evaluate`.
-
-    Args:
-        source: the config as a dictionary.
-        workdir: the run's folder.
-
-    Raises:
-        ConfigError: see `munit_jax.config.parse`.
-    """
+    """Train as a config, a dictionary, says; see `config.parse` and `training.loop.train_and_evaluate`."""
     # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
     import jax
 
     from munit_jax.config import parse
-    from munit_jax.training.hosts import this_host
+    from munit_jax.training import hosts
     from munit_jax.training.loop import train_and_evaluate
 
-    host = this_host()
-    with host.ends_alone():
-        with host.first_alone("config"):  # it may have to make the synthetic Sun
+    with hosts.ends_alone():
+        with hosts.first_alone("config"):  # it may have to make the synthetic Sun
             config = parse(source, jax.device_count(), jax.devices()[0].platform)
         return train_and_evaluate(config, workdir)
 
 
 def _join_other_processes() -> None:
-    from munit_jax.training import hosts
+    from munit_jax.training.hosts import join
 
     try:
-        hosts.join(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+        join(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"cannot join the other processes: {error}; give --coordinator_address=HOST:PORT --num_processes=N "

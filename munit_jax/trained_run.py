@@ -37,11 +37,8 @@ class TrainedRun:
         name: of the run's folder.
         step: of the checkpoint.
         size: width and height of the images to translate, in pixels.
-        config: of the training.
-        translator: networks and scaling.
         generators: the moving average of the generators' parameters.
-        parameters_sha256, config_sha256: checksums.
-        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.pipeline.describe_images`.
+        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.datasets.describe_images`.
     """
 
     name: str
@@ -87,13 +84,10 @@ class TrainedRun:
     def context(
         self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0
     ) -> Float[np.ndarray, "h w k"] | None:
-        """Return the conditioning planes of an image, None if the decoders take none; raises as `context_of`.
+        """Return the conditioning planes of an image at `time` (seconds since 1970), None if the decoders take none.
 
-        Args:
-            geometry: of the image; where the Sun is in it must be as in `geometry`.
-            time: seconds since 1970.
-            past: earlier magnetograms, None for none.
-            gap_days: between the image and the latest of them that may be used.
+        Where the Sun is in the image must be as in the run's geometry. The latest of the earlier magnetograms that may
+        be used is `gap_days` before the image. Raises as `context_of`.
         """
         earlier = None if past is None else Earlier(past, gap_days, self.normalizations["magnetogram"])
         return context_of(self.planes, geometry, time, earlier)
@@ -183,9 +177,6 @@ def load_pretrained(name: str = "aia193") -> TrainedRun:
         >>> run = munit_jax.load_pretrained()
         Traceback (most recent call last):
         munit_jax.errors.WorkdirError: no weights come with munit_jax 0.1.0: train a run ...
-
-    Args:
-        name: of the weights.
 
     Raises:
         WorkdirError: there are none of that name.

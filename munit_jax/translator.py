@@ -31,9 +31,7 @@ class Translator:
         >>> translator.translate(generators, jax.numpy.ones((1, 16, 16, 1)), styles).shape
         (1, 4, 16, 16, 1)
 
-    Attributes:
-        architecture: sizes of the networks and how they are computed.
-        euv, magnetogram: scaling of the images, between DN/s or gauss and [-1, 1].
+    The scalings are between DN/s or gauss and [-1, 1].
     """
 
     architecture: Architecture
@@ -59,13 +57,10 @@ class Translator:
         Args:
             generators: parameters of both domains' generators.
             images: of the source domain, in DN/s (`euv`) or gauss (`magnetogram`).
-            styles: of the target domain.
+            styles: of the target domain, whose images are returned in gauss or DN/s.
             contexts: conditioning planes of the images, where the networks take them.
             source: the domain the images come from.
             a_pass: realisations of an image that are decoded in one pass; memory grows with it.
-
-        Returns:
-            Images of the target domain, in gauss or DN/s.
         """
 
         def one(image: Float[Array, "h w c"], context: Float[Array, "h w k"] | None) -> Float[Array, "n h w c2"]:

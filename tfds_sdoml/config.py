@@ -19,7 +19,7 @@ NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf2
 FUSED_CHANNELS = ("0171", "0193", "0304")  # of the dataset of several channels that has a name
 SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_sun/emission.py`
 FULL_SIZE_CHANNELS = ("0171", "0193", "0304")  # that have datasets at the poster's 1024 pixels
-UNSTORED = ("name", "description", "version", "release_notes", "supported_versions", "tags")  # of the base class
+UNSTORED = [field.name for field in fields(tfds.core.BuilderConfig)]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -137,9 +137,7 @@ def synthetic_config(size: int, every_days: int) -> SdomlConfig:
 def sdoml_config(channels: tuple[str, ...], field: tuple[str, ...], size: int = 512) -> SdomlConfig:
     """Return the configuration of channels and of the field at the same time, from SDOML's files.
 
-    Args:
-        channels, field: as `SdomlConfig` has them.
-        size: other sizes than SDOML's 512 are made from FITS files.
+    Other sizes than SDOML's 512 are made from FITS files.
     """
     parts = ["aia" + "_".join(channels)] if channels else []
     if field:

@@ -21,10 +21,11 @@ from tfds_sdoml.sources.synthetic_sun import SyntheticSun
 from tfds_sdoml.synthetic_sun.field import TRUTH_COLUMNS, TRUTH_ROWS
 from tfds_sdoml.synthetic_sun.observation import binned
 
+SCALARS = ("solar_radius", "b0", "l0", "distance")  # of the geometry
+
 
 def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
     """Return what an example holds; see README.md."""
-    scalar = tfds.features.Tensor(shape=(), dtype=np.float32)
 
     def array(shape: tuple[int, ...], dtype: str) -> tfds.features.Tensor:
         # Raw bytes are five times faster than the default.
@@ -32,12 +33,10 @@ def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
 
     items: dict[str, Any] = {
         "time": tfds.features.Tensor(shape=(), dtype=np.int64),
-        "solar_radius": scalar,
         "centre": tfds.features.Tensor(shape=(2,), dtype=np.float32),
-        "b0": scalar,
-        "l0": scalar,
-        "distance": scalar,
     }
+    for name in SCALARS:
+        items[name] = tfds.features.Tensor(shape=(), dtype=np.float32)
     for name, series in (("euv", config.channels), ("magnetogram", config.field)):
         if series:
             items[name] = array((config.size, config.size, len(series)), config.dtype)
@@ -103,14 +102,8 @@ def example_of(config: SdomlConfig, time: int, images: list[np.ndarray]) -> tupl
     The geometry is SDOML's, as seen from the Earth.
     """
     geometry = sdoml_geometry(config.size, *earth_view(time))
-    example: dict[str, Any] = {
-        "time": np.int64(time),
-        "solar_radius": np.float32(geometry.solar_radius),
-        "centre": np.array(geometry.centre, np.float32),
-        "b0": np.float32(geometry.b0),
-        "l0": np.float32(geometry.l0),
-        "distance": np.float32(geometry.distance),
-    }
+    example: dict[str, Any] = {"time": np.int64(time), "centre": np.array(geometry.centre, np.float32)}
+    example |= {name: np.float32(getattr(geometry, name)) for name in SCALARS}
     largest, clipped = float(np.finfo(config.dtype).max), 0
     components = len(config.field)
     for name, of_domain in (("magnetogram", images[:components]), ("euv", images[components:])):

@@ -7,10 +7,9 @@ import logging
 import multiprocessing
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,13 +36,7 @@ REJECTED_FILE = "rejected.csv"
 def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_options: Any = None) -> None:
     """Build a dataset that is not there yet; one that was stopped goes on with the shards that it had finished.
 
-    Args:
-        builder: of the dataset.
-        location: see `open_source`.
-        beam_options: Apache Beam's pipeline options; None for this process alone.
-
-    Raises:
-        OSError, ValueError: see `find_frames`, `only_build`, `make_shard`, `describe`.
+    The location is `open_source`'s; without Apache Beam's pipeline options this process builds alone.
     """
     config: Any = builder.builder_config
     source, plan = find_frames(config, location)
@@ -58,7 +51,7 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
         builder.info.set_splits(tfds.core.SplitDict(split_infos(reports)))
         builder.info.write_to_directory(partial)
         # From here on nothing is written, so that a full disk leaves the shards as the next build expects them.
-        name_shards(jobs, reports)
+        name_shards(builder.info.splits, jobs, reports)
         for job in jobs:
             job.report_file.unlink()
         partial.rename(builder.data_path)
@@ -66,21 +59,14 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
 
 @contextmanager
 def only_build(folder: Path) -> Iterator[None]:
-    """Keep a second build out of a dataset's folder; a process that died holds nothing.
-
-    Raises:
-        ValueError: another build is at work.
-    """
+    """Keep a second build out of a dataset's folder with a ValueError; a process that died holds nothing."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(folder / ".lock", timeout=0))
+        except Timeout:
+            raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
         yield
-    finally:
-        lock.release()
 
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:
@@ -156,14 +142,12 @@ def split_infos(reports: Sequence[Report]) -> list[tfds.core.SplitInfo]:
     return infos
 
 
-def name_shards(jobs: Sequence[Job], reports: Sequence[Report]) -> None:
+def name_shards(splits: tfds.core.SplitDict, jobs: Sequence[Job], reports: Sequence[Report]) -> None:
     """Give the shards that have examples the names of TFDS."""
-    made = [job for job, report in zip(jobs, reports, strict=True) if report.examples]
-    counts, numbers = Counter(job.split for job in made), Counter()
-    for job in made:
-        name = f"sdoml-{job.split}.array_record-{numbers[job.split]:05d}-of-{counts[job.split]:05d}"
-        job.record_file.rename(job.record_file.with_name(name))
-        numbers[job.split] += 1
+    for split, info in splits.items():
+        made = [job for job, report in zip(jobs, reports, strict=True) if job.split == split and report.examples]
+        for job, path in zip(made, info.filepaths, strict=True):
+            job.record_file.rename(job.record_file.with_name(path.name))
 
 
 def describe(

@@ -140,12 +140,10 @@ def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> 
 
 def finished_report(job: Job) -> Report | None:
     """Return the report of a shard that is there already, else None."""
-    try:
-        report = Report.from_json(job.report_file.read_text())
-    except FileNotFoundError:
+    if not job.report_file.is_file():
         return None
-    present = not report.examples or job.record_file.is_file()
-    return report if present else None
+    report = Report.from_json(job.report_file.read_text())
+    return report if job.record_file.is_file() or not report.examples else None
 
 
 def make_shard(
@@ -153,10 +151,7 @@ def make_shard(
 ) -> Report:
     """Read, check and write a shard, unless it is there; then write its report.
 
-    Args:
-        job: the shard.
-        pool: reads several frames at a time.
-        advance: is called with the number of frames that have been dealt with.
+    The pool reads several frames at a time; `advance` is called with the number of frames that are done.
 
     Raises:
         OSError: the shard cannot be written.

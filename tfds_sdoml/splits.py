@@ -1,31 +1,26 @@
 """Splits of a time series into train, validation and test: pure functions of the list of times."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from jaxtyping import Bool, Int
 
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 
-POSTER_YEARS = (2010, 2012)
+POSTER_YEARS = (2010, 2011, 2012)
 POSTER_TRAIN, POSTER_TEST = 12_000, 3_945
 
 
 def distance_to_months(times: Int[np.ndarray, "frame"], months: tuple[int, ...]) -> Int[np.ndarray, "frame"]:
     """Return the seconds between each time and the nearest stretch of the given calendar months; 0 inside one."""
     nearest = np.full(len(times), np.iinfo(np.int64).max)
-    if len(times) == 0 or not months:
+    if len(times) == 0:
         return nearest
-    years = range(
-        datetime.fromtimestamp(int(min(times)), UTC).year - 1, datetime.fromtimestamp(int(max(times)), UTC).year + 2
-    )
-    for year in years:
-        for month in months:
-            start = datetime(year, month, 1, tzinfo=UTC)
-            end = (start + timedelta(days=31)).replace(day=1)
-            before, after = int(start.timestamp()) - times, times - (int(end.timestamp()) - 1)
-            nearest = np.minimum(nearest, np.maximum(np.maximum(before, after), 0))
+    first, last = (time.astype("datetime64[s]").astype("datetime64[M]") for time in (np.min(times), np.max(times)))
+    calendar = np.arange(first - 12, last + 13)
+    starts = calendar[np.isin(calendar.astype(int) % 12 + 1, months)]
+    for start, end in zip(*(x.astype("datetime64[s]").astype(np.int64) for x in (starts, starts + 1)), strict=True):
+        nearest = np.minimum(nearest, np.maximum(np.maximum(start - times, times - (end - 1)), 0))
     return nearest
 
 
@@ -41,10 +36,7 @@ def blocked(
     twins in another split. A frame nearer than `guard_days` to a test or validation month is in neither of them nor in
     train: it is in `guard`, and so is a validation frame that near to a test month.
 
-    Args:
-        times: seconds since 1970-01-01 UTC, in any order.
-        test_months, validation_months: calendar months, 1 to 12.
-        guard_days: the gap in days.
+    The times are seconds since 1970-01-01 UTC, in any order.
 
     Raises:
         ValueError: a month outside 1..12, or one in both lists, or a negative gap.
@@ -74,23 +66,17 @@ def poster(
 ) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return masks for `train` and `test` (and `unused`): the poster's shuffle of the frames of 2010 to 2012.
 
-    It leaks: neighbouring frames fall on both sides. Use it to compare with the poster only.
-
-    Args:
-        times: seconds since 1970-01-01 UTC, in any order; the split follows the times, not their order in the list.
-        seed: of the shuffle.
-        train, test: number of frames.
+    It leaks: neighbouring frames fall on both sides. Use it to compare with the poster only. The times are seconds
+    since 1970-01-01 UTC, each once; the split follows them, not their order in the list.
 
     Raises:
-        ValueError: fewer frames of those years than `train` + `test`, or a time that comes twice.
+        ValueError: fewer frames of those years than `train` + `test`.
     """
     seconds = np.asarray(times, dtype=np.int64)
-    if len(np.unique(seconds)) != len(seconds):
-        raise ValueError("the times have duplicates: keep one frame a time")
-    start = datetime(POSTER_YEARS[0], 1, 1, tzinfo=UTC).timestamp()
-    end = datetime(POSTER_YEARS[1] + 1, 1, 1, tzinfo=UTC).timestamp()
     order = np.argsort(seconds)
-    within = order[(seconds[order] >= start) & (seconds[order] < end)]
+    within = order[
+        np.isin(seconds[order].astype("datetime64[s]").astype("datetime64[Y]").astype(int) + 1970, POSTER_YEARS)
+    ]
     if len(within) < train + test:
         raise ValueError(f"the poster's split needs {train} + {test} frames in 2010-2012, got {len(within)}")
     shuffled = np.random.default_rng(seed).permutation(within)

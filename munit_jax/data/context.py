@@ -1,8 +1,4 @@
-"""Planes of context that condition the decoders: place on the Sun, phase of the cycle, the field last seen there.
-
-All follow from the time and the geometry of an image of any instrument; `last_seen` needs earlier magnetograms too.
-Off the disk they are 0.
-"""
+"""Conditioning planes: place on the Sun, phase of the cycle, the field last seen there; 0 off the disk."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,74 +28,55 @@ Past = Callable[[float], Magnetogram | None]
 
 @dataclass(frozen=True)
 class Earlier:
-    """The source of the plane `last_seen`.
-
-    Attributes:
-        past: the earlier magnetograms.
-        gap_days: between an image and the latest magnetogram that may be used.
-        scaling: of magnetograms.
-    """
+    """The source of `last_seen`: earlier magnetograms, and the days between an image and the latest one it may use."""
 
     past: Past
     gap_days: float
     scaling: Normalization
 
 
-@dataclass(frozen=True)
-class Planes:
-    """The planes of one name.
-
-    Attributes:
-        values: from the geometry and the time of an image (seconds since 1970); None for `last_seen`.
-        signs: of each plane, its factor under a reversal of the field (the next cycle, or the Sun mirrored at the
-            equator).
-    """
-
-    values: Callable[[DiskGeometry, float], Float[np.ndarray, "h w"] | float] | None
-    signs: tuple[float, ...] = (1.0,)
-
-
 def _hale_latitude(geometry: DiskGeometry, time: float) -> Float[np.ndarray, "h w"]:
     return hale_sign(time) * np.sin(np.deg2rad(heliographic(geometry)[0]))
 
 
-# hale_latitude: sine of the latitude times the cycle's Hale sign: positive in the hemisphere whose following polarity
-# is positive. mu: cosine of the angle to the vertical. cycle_phase: 0 at a cycle's minimum, 1 at the next. last_seen:
-# the field last seen from the Earth, scaled as the magnetograms; its age in rotations; 1 where it was seen, else 0.
-PLANES: Mapping[str, Planes] = {
-    "hale_latitude": Planes(_hale_latitude, (-1.0,)),
-    "mu": Planes(lambda geometry, _: mu(geometry)),
-    "cycle_phase": Planes(lambda _, time: cycle_and_phase(time)[1]),
-    LAST_SEEN: Planes(None, (-1.0, 1.0, 1.0)),
+# Planes by name, from the geometry and the time of an image (seconds since 1970). hale_latitude: sine of the latitude
+# times the cycle's Hale sign: positive in the hemisphere whose following polarity is positive. mu: cosine of the angle
+# to the vertical. cycle_phase: 0 at a cycle's minimum, 1 at the next.
+VALUES: Mapping[str, Callable[[DiskGeometry, float], Float[np.ndarray, "h w"] | float]] = {
+    "hale_latitude": _hale_latitude,
+    "mu": lambda geometry, _: mu(geometry),
+    "cycle_phase": lambda _, time: cycle_and_phase(time)[1],
+}
+# The factor of each plane under a reversal of the field (the next cycle, or the Sun mirrored at the equator). The three
+# of last_seen: the field last seen from the Earth, scaled as the magnetograms; its age in rotations; 1 where it was
+# seen, else 0.
+SIGNS: Mapping[str, tuple[float, ...]] = {
+    "hale_latitude": (-1.0,),
+    "mu": (1.0,),
+    "cycle_phase": (1.0,),
+    LAST_SEEN: (-1.0, 1.0, 1.0),
 }
 
 
 def check_planes(names: Sequence[str]) -> None:
     """Raise ConfigError for an unknown or repeated plane."""
-    if unknown := sorted(set(names) - set(PLANES)):
-        raise ConfigError(f"data.context has no plane {', '.join(unknown)}: choose of {', '.join(PLANES)}")
+    if unknown := sorted(set(names) - set(SIGNS)):
+        raise ConfigError(f"data.context has no plane {', '.join(unknown)}: choose of {', '.join(SIGNS)}")
     if len(set(names)) < len(names):
         raise ConfigError(f"data.context={tuple(names)} has a plane twice")
 
 
 def context_signs(names: Sequence[str]) -> Float[np.ndarray, " k"]:
     """Return the factor of each plane under a reversal of the field."""
-    return np.array([sign for name in names for sign in PLANES[name].signs], np.float32)
+    return np.array([sign for name in names for sign in SIGNS[name]], np.float32)
 
 
 def context_of(
-    names: Sequence[str],
-    geometry: DiskGeometry,
-    time: float,
-    earlier: Earlier | None = None,
+    names: Sequence[str], geometry: DiskGeometry, time: float, earlier: Earlier | None = None
 ) -> Float[np.ndarray, "h w k"] | None:
-    """Return the planes of an image, None for no names.
+    """Return the planes of an image at `time` (seconds since 1970), None for no names.
 
-    Args:
-        names: of PLANES.
-        geometry: of the image.
-        time: seconds since 1970.
-        earlier: for `last_seen`; None if no earlier magnetogram is known, which leaves its planes 0.
+    The planes of `last_seen` are 0 where no earlier magnetogram is known.
 
     Raises:
         ValueError: a time whose cycle is not known.
@@ -109,11 +86,10 @@ def context_of(
     disk = on_disk(geometry)
     planes = []
     for name in names:
-        values = PLANES[name].values
-        if values is not None:
-            planes.append(np.where(disk, values(geometry, time), 0.0))
+        if name in VALUES:
+            planes.append(np.where(disk, VALUES[name](geometry, time), 0.0))
         elif earlier is None:
-            planes += [np.zeros(disk.shape)] * len(PLANES[name].signs)
+            planes += [np.zeros(disk.shape)] * len(SIGNS[name])
         else:
             field, age, known = last_seen(earlier.past, geometry, time, earlier.gap_days)
             scaled = np.asarray(normalize(earlier.scaling, field[..., None]))[..., 0]
@@ -139,13 +115,9 @@ def past_from(times: Sequence[float], read: Callable[[int], Magnetogram]) -> Pas
 def last_seen(
     past: Past, geometry: DiskGeometry, time: float, gap_days: float
 ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """Return the latest known field of each pixel, rotated to the time of an image.
+    """Return the latest known field of each pixel, rotated to the time of an image (seconds since 1970).
 
-    Args:
-        past: the earlier magnetograms.
-        geometry: of the image.
-        time: of the image, seconds since 1970.
-        gap_days: between the image and the latest magnetogram that may be used. For a far side it is 0.
+    The latest magnetogram that may be used is `gap_days` before the image; for a far side that is 0.
 
     Returns:
         The field in gauss along the line of sight, its age in days, and whether it was seen at all.

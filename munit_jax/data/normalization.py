@@ -120,7 +120,7 @@ def preset(
         name: `dataset`, `fdl` or `iti`.
         domain: `euv` or `magnetogram`.
         channels: the series of the images, such as ("0171", "0193") or ("bz",).
-        statistics: percentiles of each series, as the dataset stores them; read for `dataset` only.
+        statistics: percentiles of each series; read for `dataset` only.
 
     Raises:
         ConfigError: an unknown name, a channel that it has no number for, or a dataset without statistics.

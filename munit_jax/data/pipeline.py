@@ -38,7 +38,7 @@ class DataSettings:
     channels: the EUV channels to use, in this order, as the dataset names them (0193).
     crop: side of the random square in pixels, 0 for the whole image.
     data_dir: the datasets' folder, None for TFDS's default (~/tensorflow_datasets or TFDS_DATA_DIR).
-    context: planes of context of each image; see `munit_jax.data.context`.
+    context: names of conditioning planes, see `munit_jax.data.context`.
     reversal: whether the field of half of the examples is reversed, as in the next cycle.
     """
 
@@ -91,22 +91,14 @@ def training_batches(
 
     A batch is {"images": {domain: (b, h, w, c) float32 in [-1, 1]}, "time": {domain: (b,) seconds since 1970}}, and
     with planes of context "contexts": {domain: (b, h, w, k)}, those of the domain's image.
-    The same seed gives the same examples, whatever the devices, threads and hosts.
+    The same seed gives the same order, crops and flips, whatever the devices, threads and hosts.
 
-    Args:
-        settings: of the data.
-        batch_size: of the global batch.
-        seed: of the order, the crops and the flips.
-        host, hosts: which of how many hosts this is. It gets every `hosts`-th example of the global batch, from
-            `host` on, and reads no others; b is then batch_size / hosts.
-        first: the number of the first batch, counted from 0: a run that goes on after n steps begins with batch n.
+    A host gets every `hosts`-th example of the global batch, from `host` on, and reads no others: b is
+    batch_size / hosts. A run that goes on after n steps begins with batch n, its `first`.
 
     Raises:
-        DataError, ConfigError: see `open_dataset`, `Frames` and `random_crop`; a batch that does not divide by the
-            hosts.
+        DataError, ConfigError: datasets that are not there, do not fit the settings or have no pairs.
     """
-    if batch_size % hosts:
-        raise ConfigError(f"batch_size={batch_size} does not divide by {hosts} hosts: use a multiple of {hosts}")
     if settings.paired:
         if settings.euv != settings.magnetogram:
             raise ConfigError(

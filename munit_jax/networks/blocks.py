@@ -1,8 +1,4 @@
-"""The layers of the encoders, the decoder and the discriminator, on NHWC images.
-
-Convolutions run in `dtype`; the statistics of norms in float32 at least: a mean over 512 x 512 bfloat16 values loses
-its digits.
-"""
+"""The layers of the encoders, the decoder and the discriminator, on NHWC images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,8 +56,9 @@ def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
 def _centred(x: Float[Array, "b h w c"], axes: tuple[int, ...]) -> tuple[Float[Array, "b h w c"], Array]:
     """Return x without its mean over the axes, and its (biased) variance.
 
-    The variance does not depend on the mean to first order, so its gradient through the mean, a sum that is zero but
-    for round-off, is left out.
+    In float32 at least: a mean over 512 x 512 bfloat16 values loses its digits. The variance does not
+    depend on the mean to first order, so its gradient through the mean, a sum that is zero but for round-off, is left
+    out.
     """
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean = checkpoint_name(y.mean(axes, keepdims=True), STATISTICS)

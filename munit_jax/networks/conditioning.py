@@ -1,8 +1,4 @@
-"""Condition a decoder on planes of context, such as the place on the Sun of each pixel.
-
-A convolution covers a patch, which does not determine the hemisphere, and so not Hale's law. Only the decoders are
-conditioned: a content encoder with the planes could match codes without the image.
-"""
+"""Condition a decoder on planes of context, such as the place on the Sun of each pixel."""
 
 import flax.linen as nn
 from jaxtyping import Array, Float
@@ -13,7 +9,10 @@ Context = Float[Array, "b h w planes"]
 
 
 class ContextEncoder(nn.Module):
-    """Planes to features at every resolution that a decoder passes through, the finest first."""
+    """Planes to features at every resolution that a decoder passes through, the finest first.
+
+    Only the decoders are conditioned: a content encoder with the planes could match codes without the image.
+    """
 
     width: int
     downsamplings: int

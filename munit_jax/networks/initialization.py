@@ -1,8 +1,4 @@
-"""The networks' initial weights (Huang et al. 2018, section 5.1), drawn by numpy.
-
-A seed gives the same weights on every kind of device, and 46 million numbers in a second; the same draws written in JAX
-take longer to compile than anything else before the first step.
-"""
+"""The networks' initial weights (Huang et al. 2018, section 5.1), drawn by numpy."""
 
 import hashlib
 import math
@@ -20,6 +16,7 @@ DISCRIMINATOR_DEVIATION = 0.02
 def draw_parameters(shapes: Any, side: Side, seed: int, dtype: str = "float32") -> Any:
     """Return a tree of arrays of `dtype`, drawn in float32, for a tree of shapes (leaves with `.shape`).
 
+    By numpy: JAX's draws take longer to compile than anything else before the first step.
     Kernels of generators are Kaiming normal, N(0, 2 / fan in) for ReLU; those of discriminators N(0, 0.02^2). Layer
     norm's gamma is U(0, 1); biases and beta are 0. Each parameter has a random stream of its own, see
     `parameter_stream`: a layer more or less does not change the others.

@@ -1,8 +1,4 @@
-"""MUNIT as pure functions of its parameters (Huang et al. 2018): encode, decode, translate, discriminate.
-
-The generators' parameters are one tree, {"euv": {"content", "style", "decoder"}, "magnetogram": {...}}; the
-discriminators' a tree with the same two keys. A domain is named by its key.
-"""
+"""MUNIT as pure functions of its parameters (Huang et al. 2018): encode, decode, translate, discriminate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +22,8 @@ Domain = Literal["euv", "magnetogram"]
 DOMAINS: tuple[Domain, Domain] = ("euv", "magnetogram")
 OTHER: Mapping[Domain, Domain] = {"euv": "magnetogram", "magnetogram": "euv"}
 
-Params = Any  # a tree of arrays
+# A tree of arrays, {"euv": {"content", "style", "decoder"}, "magnetogram": {...}} for the generators.
+Params = Any
 ContentCode = Float[Array, "b hc wc k"]
 StyleCode = Float[Array, "b s"]
 
@@ -83,16 +80,14 @@ class Architecture:
         return max(discriminator, style, 2 * self.size_divisor)
 
 
-def _content_encoder(a: Architecture) -> ContentEncoder:
-    return ContentEncoder(a.width, a.downsamplings, a.residual_blocks, a.arithmetic)
-
-
-def _style_encoder(a: Architecture) -> StyleEncoder:
-    return StyleEncoder(a.width, a.style_size, arithmetic=a.arithmetic)
-
-
-def _decoder(a: Architecture, domain: Domain) -> Decoder:
-    return Decoder(a.channels(domain), a.downsamplings, a.residual_blocks, a.mlp_width, a.width, a.arithmetic)
+def _networks(a: Architecture, domain: Domain) -> dict[str, nn.Module]:
+    """Return the encoders and the decoder of a domain."""
+    channels, arithmetic = a.channels(domain), a.arithmetic
+    return {
+        "content": ContentEncoder(a.width, a.downsamplings, a.residual_blocks, arithmetic),
+        "style": StyleEncoder(a.width, a.style_size, arithmetic=arithmetic),
+        "decoder": Decoder(channels, a.downsamplings, a.residual_blocks, a.mlp_width, a.width, arithmetic),
+    }
 
 
 def _discriminator(a: Architecture) -> MultiScaleDiscriminator:
@@ -107,34 +102,27 @@ def init_generators(architecture: Architecture, seed: int) -> Params:
 
 def init_discriminators(architecture: Architecture, seed: int) -> Params:
     """Draw the parameters of both domains' discriminators, in `parameter_dtype`."""
-    return draw_parameters(_discriminator_shapes(architecture), "discriminators", seed, architecture.parameter_dtype)
+    a = architecture
+    shapes = {x: _shapes(_discriminator(a), _of(1, a.smallest_size, a.smallest_size, a.channels(x))) for x in DOMAINS}
+    return draw_parameters(shapes, "discriminators", seed, a.parameter_dtype)
 
 
 def generator_shapes(architecture: Architecture) -> Params:
     """Return the shapes of what `init_generators` draws, float32."""
-    a = architecture
-    size = a.smallest_size
+    a, size = architecture, architecture.smallest_size
     code_size = size // a.size_divisor
-    content = jax.ShapeDtypeStruct((1, code_size, code_size, a.width * a.size_divisor), jnp.float32)
-    style = jax.ShapeDtypeStruct((1, a.style_size), jnp.float32)
-    context = jax.ShapeDtypeStruct((1, size, size, a.context_planes), jnp.float32) if a.context_planes else None
+    codes = _of(1, code_size, code_size, a.width * a.size_divisor), _of(1, a.style_size)
+    context = _of(1, size, size, a.context_planes) if a.context_planes else None
     shapes = {}
     for domain in DOMAINS:
-        image = jax.ShapeDtypeStruct((1, size, size, a.channels(domain)), jnp.float32)
-        shapes[domain] = {
-            "content": _shapes(_content_encoder(a), image),
-            "style": _shapes(_style_encoder(a), image),
-            "decoder": _shapes(_decoder(a, domain), content, style, context),
-        }
+        image = _of(1, size, size, a.channels(domain))
+        inputs = {"content": (image,), "style": (image,), "decoder": (*codes, context)}
+        shapes[domain] = {name: _shapes(network, *inputs[name]) for name, network in _networks(a, domain).items()}
     return shapes
 
 
-def _discriminator_shapes(a: Architecture) -> Params:
-    def shapes(domain: Domain) -> Params:
-        image = jax.ShapeDtypeStruct((1, a.smallest_size, a.smallest_size, a.channels(domain)), jnp.float32)
-        return _shapes(_discriminator(a), image)
-
-    return {domain: shapes(domain) for domain in DOMAINS}
+def _of(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
 def _shapes(network: nn.Module, *inputs: jax.ShapeDtypeStruct | None) -> Params:
@@ -149,25 +137,28 @@ def _init(network: nn.Module, *inputs: Array | None) -> Params:
 def encode_content(
     architecture: Architecture, generators: Params, domain: Domain, image: Float[Array, "b h w c"]
 ) -> ContentCode:
-    """Return the content code C_x of images of a domain, 1 / 2**downsamplings of their size.
-
-    Raises:
-        ValueError: the image's channels or size do not fit the architecture.
-    """
-    _check_image(architecture, domain, image)
-    return _apply(_content_encoder(architecture), generators[domain]["content"], image)
+    """Return the content code C_x of images of a domain, 1 / 2**downsamplings of their size."""
+    return _encode(architecture, generators, domain, "content", image)
 
 
 def encode_style(
     architecture: Architecture, generators: Params, domain: Domain, image: Float[Array, "b h w c"]
 ) -> StyleCode:
-    """Return the style code S_x of images of a domain.
+    """Return the style code S_x of images of a domain."""
+    return _encode(architecture, generators, domain, "style", image)
 
-    Raises:
-        ValueError: the image's channels or size do not fit the architecture.
-    """
-    _check_image(architecture, domain, image)
-    return _apply(_style_encoder(architecture), generators[domain]["style"], image)
+
+def _encode(a: Architecture, generators: Params, domain: Domain, code: str, image: Float[Array, "b h w c"]) -> Array:
+    """Return a code of images; raises ValueError if their channels or size do not fit the architecture."""
+    channels, divisor = a.channels(domain), a.size_divisor
+    if image.ndim != 4 or image.shape[-1] != channels:
+        raise ValueError(f"{domain} images must have shape (batch, height, width, {channels}), got {image.shape}")
+    if image.shape[1] % divisor or image.shape[2] % divisor:
+        raise ValueError(
+            f"height and width must be multiples of {divisor} ({a.downsamplings} downsamplings), "
+            f"got {image.shape[1]} x {image.shape[2]}"
+        )
+    return _apply(_networks(a, domain)[code], generators[domain][code], image)
 
 
 def decode(
@@ -188,7 +179,8 @@ def decode(
     planes = 0 if context is None else context.shape[-1]
     if planes != architecture.context_planes:
         raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
-    return _apply(_decoder(architecture, domain), generators[domain]["decoder"], content, style, context)
+    decoder = _networks(architecture, domain)["decoder"]
+    return _apply(decoder, generators[domain]["decoder"], content, style, context)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
@@ -204,11 +196,7 @@ def translate(
     style: StyleCode,
     context: Context | None = None,
 ) -> Float[Array, "b h w c2"]:
-    """Translate images of the domain `source`: D_x(C_y, S_x), their content with a style of the other domain.
-
-    Raises:
-        ValueError: see `encode_content` and `decode`.
-    """
+    """Translate images of the domain `source`: D_x(C_y, S_x), their content with a style of the other domain."""
     content = encode_content(architecture, generators, source, image)
     return decode(architecture, generators, OTHER[source], content, style, context)
 
@@ -222,16 +210,9 @@ def realisations(
     at_once: int = 1,
     context: Float[Array, "1 h w k"] | None = None,
 ) -> Float[Array, "n h w c2"]:
-    """Translate one image with many styles: its content is encoded once and decoded with each.
+    """Translate one image, in [-1, 1], with many styles: its content is encoded once and decoded with each.
 
-    Args:
-        architecture: sizes of the networks.
-        generators: parameters of both domains' generators.
-        source: the domain the image comes from.
-        image: in [-1, 1].
-        styles: style codes of the target domain.
-        at_once: styles in one pass of the decoder; memory grows with it, and small images fill a device only together.
-        context: of the image, where the architecture has one.
+    The decoder takes `at_once` styles in a pass: memory grows with it, and small images fill a device only together.
     """
     content = encode_content(architecture, generators, source, image)
 
@@ -257,14 +238,3 @@ def _apply(network: Any, params: Params, *inputs: Array | None) -> Any:
         return network.apply({"params": params}, *inputs)
 
     return network_function(apply, network.arithmetic.recompute)(params, *inputs)
-
-
-def _check_image(architecture: Architecture, domain: Domain, image: Array) -> None:
-    channels, divisor = architecture.channels(domain), architecture.size_divisor
-    if image.ndim != 4 or image.shape[-1] != channels:
-        raise ValueError(f"{domain} images must have shape (batch, height, width, {channels}), got {image.shape}")
-    if image.shape[1] % divisor or image.shape[2] % divisor:
-        raise ValueError(
-            f"height and width must be multiples of {divisor} ({architecture.downsamplings} downsamplings), "
-            f"got {image.shape[1]} x {image.shape[2]}"
-        )

@@ -1,9 +1,4 @@
-"""3 x 3 convolutions by minimal filtering (Winograd; Lavin and Gray 2016, arXiv 1509.09308): F(4 x 4, 3 x 3).
-
-Tiles of 6 x 6 pixels and the kernel are transformed so that 36 products give the 4 x 4 pixels of an output tile, not
-144, as matrix products. On CPUs that is at least twice as fast; GPU libraries choose such algorithms themselves.
-Round-off is some ten times that of the plain sums, 1e-5 of the largest value in float32.
-"""
+"""3 x 3 convolutions by minimal filtering (Winograd; Lavin and Gray 2016, arXiv 1509.09308): F(4 x 4, 3 x 3)."""
 
 from collections.abc import Sequence
 
@@ -35,7 +30,10 @@ KERNEL_2D = np.kron(KERNEL, KERNEL)
 def winograd(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c o"]) -> Float[Array, "b h2 w2 o"]:
     """Return the 3 x 3 convolution of an image that is padded already, as `convolve` with stride 1.
 
-    The backward pass transforms the image again: its tiles overlap, so keeping them would take 2.25 times its memory.
+    Tiles of 6 x 6 pixels and the kernel are transformed so that 36 products give the 4 x 4 pixels of an output tile,
+    not 144. On CPUs that is at least twice as fast; GPU libraries choose such algorithms themselves. Round-off is some
+    ten times that of the plain sums, 1e-5 of the largest value in float32. The backward pass transforms the image
+    again: its tiles overlap, so keeping them would take 2.25 times its memory.
     """
     height, width = x.shape[1] - 2, x.shape[2] - 2
     tiles = _transform_input(_whole_tiles(x, 2))
@@ -51,14 +49,15 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 def _backward(saved: tuple[Array, Array], y: Array) -> tuple[Array, Array]:
     """The same steps transposed, in the opposite order; `y` is the cotangent."""
     x, kernel = saved
-    tiles = _as_matrices(_transform_input(_whole_tiles(x, 2)))
-    spread = _transpose_output(_whole_tiles(y, 0))
-    products = _as_matrices(spread)
-    kernels = jnp.einsum("ktc,kto->kco", tiles, products)
-    images = jnp.einsum("kto,kco->ktc", products, _transform_kernel(kernel)).reshape(*spread.shape[:-1], -1)
-    matrix = jnp.asarray(KERNEL_2D, kernel.dtype)
-    kernel_cotangent = (matrix.T @ kernels.reshape(IN**2, -1)).reshape(kernel.shape)
-    return _transpose_input(images)[:, : x.shape[1], : x.shape[2]], kernel_cotangent
+    image = _whole_tiles(x, 2)
+    tiles = _transform_input(image)
+    products = jax.ShapeDtypeStruct((*tiles.shape[:-1], y.shape[-1]), y.dtype)
+    (spread,) = jax.linear_transpose(_transform_output, products)(_whole_tiles(y, 0))
+    kernels = jnp.einsum("ktc,kto->kco", _as_matrices(tiles), _as_matrices(spread))
+    images = jnp.einsum("kto,kco->ktc", _as_matrices(spread), _transform_kernel(kernel))
+    (image_cotangent,) = jax.linear_transpose(_transform_input, image)(images.reshape(tiles.shape))
+    (kernel_cotangent,) = jax.linear_transpose(_transform_kernel, kernel)(kernels)
+    return image_cotangent[:, : x.shape[1], : x.shape[2]], kernel_cotangent
 
 
 winograd.defvjp(_forward, _backward)
@@ -89,39 +88,11 @@ def _transform_input(x: Float[Array, "b h w c"]) -> Float[Array, "6 6 b ty tx c"
     return x
 
 
-def _transpose_input(tiles: Float[Array, "6 6 b ty tx c"]) -> Float[Array, "b h w c"]:
-    """Add up what tiles say about each pixel; rows first."""
-    for axis in (1, 2):
-        parts = _combine(INPUT.T, list(tiles))
-        tiles = _overlap_add(parts, parts[0].ndim - 4 + axis)
-    return tiles
-
-
-def _overlap_add(parts: Sequence[Array], axis: int) -> Array:
-    """Lay pixel i of tile t at 4 t + i along the axis; of two tiles that meet there, the sum."""
-    own = jnp.stack(parts[:OUT], axis + 1)
-    over = jnp.stack(parts[OUT:], axis + 1)  # the first pixels of the next tile
-    ends = [(0, 0)] * own.ndim
-    ends[axis] = (0, 1)
-    own = jnp.pad(own, ends)
-    ends[axis], ends[axis + 1] = (1, 0), (0, 2 * OUT - IN)
-    both = own + jnp.pad(over, ends)
-    laid = both.reshape(*both.shape[:axis], -1, *both.shape[axis + 2 :])
-    return jax.lax.slice_in_dim(laid, 0, laid.shape[axis] - 2 * OUT + IN, axis=axis)
-
-
 def _transform_output(products: Float[Array, "6 6 b ty tx o"]) -> Float[Array, "b h w o"]:
     rows = jnp.stack(_combine(OUTPUT, list(products)), 3)  # (6, b, ty, 4, tx, o)
     pixels = jnp.stack(_combine(OUTPUT, list(rows)), 4)  # (b, ty, 4, tx, 4, o)
     b, ty, _, tx, _, o = pixels.shape
     return pixels.reshape(b, OUT * ty, OUT * tx, o)
-
-
-def _transpose_output(y: Float[Array, "b h w o"]) -> Float[Array, "6 6 b ty tx o"]:
-    b, h, w, o = y.shape
-    pixels = y.reshape(b, h // OUT, OUT, w // OUT, OUT, o)
-    columns = jnp.stack(_combine(OUTPUT.T, [pixels[:, :, :, :, q] for q in range(OUT)]))
-    return jnp.stack(_combine(OUTPUT.T, [columns[:, :, :, p] for p in range(OUT)]))
 
 
 def _combine(matrix: np.ndarray, parts: Sequence[Array]) -> list[Array]:

@@ -1,8 +1,4 @@
-"""Checkpoints of a run, in the one file that imports orbax.
-
-`checkpoints/` keeps the latest whole states (`TrainState`, config, checksum), from which a run resumes; `best/` the
-generators (their moving average) with the best validation score, for inference.
-"""
+"""Checkpoints of a run, in the one file that imports orbax."""
 
 import errno
 import hashlib
@@ -12,6 +8,7 @@ import os
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,7 +18,7 @@ import orbax.checkpoint as ocp
 
 from munit_jax.errors import WorkdirError
 from munit_jax.networks.munit import Params
-from munit_jax.training.hosts import ALONE, Host
+from munit_jax.training import hosts
 from munit_jax.training.state import TrainState
 
 logger = logging.getLogger(__name__)
@@ -30,22 +27,20 @@ KEEP = 3  # the latest checkpoints
 DAMAGED = "damaged"  # where checkpoints that cannot be read are put
 OTHER_NUMBERS = "its numbers are not those that were saved"
 
-json_save: Any = ocp.args.JsonSave  # orbax's dataclasses have no types for a static checker
-json_restore: Any = ocp.args.JsonRestore
-tree_save: Any = ocp.args.StandardSave
-tree_restore: Any = ocp.args.StandardRestore
-partial_restore: Any = ocp.args.PyTreeRestore
+args: Any = ocp.args  # orbax's dataclasses have no types for a static checker
 
 
 class Checkpoints:
     """The checkpoints in a run's folder; a context manager, since saving goes on in the background.
 
-    With several processes every method is called by all of them, at the same step.
+    `checkpoints/` keeps the latest whole states (`TrainState`, config, checksum), from which a run resumes; `best/` the
+    generators (their moving average) with the best validation score, for inference. With several processes every
+    method is called by all of them, at the same step.
     """
 
-    def __init__(self, workdir: Path, config: Mapping[str, Any], host: Host = ALONE):
+    def __init__(self, workdir: Path, config: Mapping[str, Any]):
         """Open the folders; what a save that was killed has left behind is removed."""
-        self._workdir, self._config, self._host = workdir, dict(config), host
+        self._workdir, self._config = workdir, dict(config)
         self._latest = _manager(workdir / "checkpoints", KEEP, ("state", "config", "checksum"))
         self._best = _manager(workdir / "best", 1, ("generators", "config", "checksum", "score"))
 
@@ -67,10 +62,10 @@ class Checkpoints:
         if self._latest.latest_step() == step:
             return
         self._check_space(_size(state))
-        items = ocp.args.Composite(
-            state=tree_save(state),
-            config=json_save(self._config),
-            checksum=json_save({"sha256": sha256(state), "ema_sha256": sha256(state.ema)}),
+        items = args.Composite(
+            state=args.StandardSave(state),
+            config=args.JsonSave(self._config),
+            checksum=args.JsonSave({"sha256": sha256(state), "ema_sha256": sha256(state.ema)}),
         )
         self._guard(lambda: self._latest.save(step, args=items))
 
@@ -112,11 +107,11 @@ class Checkpoints:
             gain = score - self._score(best)
             if best >= step or (gain if wanted == "highest" else -gain) <= 0:
                 return False
-        items = ocp.args.Composite(
-            generators=tree_save(ema),
-            config=json_save(self._config),
-            checksum=json_save({"ema_sha256": sha256(ema)}),
-            score=json_save({"score": score}),
+        items = args.Composite(
+            generators=args.StandardSave(ema),
+            config=args.JsonSave(self._config),
+            checksum=args.JsonSave({"ema_sha256": sha256(ema)}),
+            score=args.JsonSave({"score": score}),
         )
 
         def write() -> None:
@@ -127,11 +122,7 @@ class Checkpoints:
         return True
 
     def wait(self) -> None:
-        """Wait until everything is written.
-
-        Raises:
-            WorkdirError: it could not be written.
-        """
+        """Wait until everything is written; raise WorkdirError if it could not be."""
         self._guard(self._latest.wait_until_finished)
 
     def __enter__(self) -> "Checkpoints":
@@ -147,7 +138,7 @@ class Checkpoints:
 
     def _read(self, step: int, abstract: TrainState) -> TrainState | str:
         """Return a saved state, or the reason why it cannot be read; all processes the one or all the other."""
-        items = ocp.args.Composite(state=tree_restore(abstract), checksum=json_restore())
+        items = args.Composite(state=args.StandardRestore(abstract), checksum=args.JsonRestore())
         restored, reason = None, ""
         try:
             restored = self._latest.restore(step, args=items)
@@ -157,28 +148,29 @@ class Checkpoints:
             raise  # of what the processes do in common, or of the device: not of the disk
         except Exception as error:  # orbax and tensorstore raise errors of many kinds for damaged files
             reason = reason_of(error)
-        agreed = self._host.all_say(not reason)
+        agreed = hosts.all_say(not reason)
         if restored is None or not agreed:
             return reason or "another process cannot read it"
         return restored["state"]
 
     def _put_aside(self, failures: Mapping[int, str], good: int) -> None:
+        """Move checkpoints that cannot be read into `damaged/`, under names that are free there."""
+        folder = self._workdir / DAMAGED
         for step, reason in failures.items():
             logger.warning(
-                "checkpoint %d cannot be read (%s): put into %s, going back to step %d",
-                step,
-                reason,
-                self._workdir / DAMAGED,
-                good,
+                "checkpoint %d cannot be read (%s): put into %s, going back to step %d", step, reason, folder, good
             )
-            if self._host.writes:
-                _put_aside(self._workdir / "checkpoints" / f"step_{step}", self._workdir / DAMAGED)
+            if hosts.writes():
+                folder.mkdir(exist_ok=True)
+                names = chain([f"step_{step}"], (f"step_{step}.{number}" for number in count(1)))
+                target = next(folder / name for name in names if not (folder / name).exists())
+                (self._workdir / "checkpoints" / f"step_{step}").rename(target)
         if failures:
-            self._host.wait("put aside")
+            hosts.wait("put aside")
             self._latest.reload()
 
     def _score(self, step: int) -> float:
-        return self._best.restore(step, args=ocp.args.Composite(score=json_restore()))["score"]["score"]
+        return self._best.restore(step, args=args.Composite(score=args.JsonRestore()))["score"]["score"]
 
     def _check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self._workdir).free
@@ -210,11 +202,12 @@ class LoadedGenerators(NamedTuple):
 def load_generators(workdir: Path, which: str | int, abstract: Params) -> LoadedGenerators:
     """Return the generators of a run for inference; the run's folder is only read.
 
+    They come on the first device, whatever they were trained on.
+
     Args:
         workdir: the run's folder.
         which: `best` by the validation score, or where a run has none, the latest; `latest`; or a step.
-        abstract: shapes and dtypes of the generators' parameters, of the config's architecture. They come on the first
-            device, whatever they were trained on.
+        abstract: shapes and dtypes of the generators' parameters.
 
     Raises:
         WorkdirError: there is no such checkpoint, or it cannot be read.
@@ -237,7 +230,7 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
         if place.name == "best":
             generators = load_tree(folder / "generators", abstract)
         else:
-            generators = _load_part(folder / "state", {"ema": abstract})["ema"]
+            generators = load_tree(folder / "state", {"ema": abstract})["ema"]
         if sha256(generators) != json.loads((folder / "checksum" / "metadata").read_text())["ema_sha256"]:
             raise ValueError(OTHER_NUMBERS)
     except Exception as error:  # orbax and tensorstore raise errors of many kinds for damaged files
@@ -248,9 +241,14 @@ def load_generators(workdir: Path, which: str | int, abstract: Params) -> Loaded
 
 
 def load_tree(folder: Path, abstract: Any) -> Any:
-    """Return the tree of arrays in a folder, for given shapes and dtypes, on the first device."""
-    with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore(folder.absolute(), _on_one_device(abstract))
+    """Return the tree of arrays in a folder, or a part of it, for given shapes and dtypes, on the first device."""
+    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), abstract)
+    layout = ocp.checkpoint_utils.construct_restore_args(abstract)
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        return checkpointer.restore(
+            folder.absolute(), args=args.PyTreeRestore(abstract, restore_args=layout, partial_restore=True)
+        )
 
 
 def bytes_kept(state: TrainState) -> int:
@@ -271,21 +269,6 @@ def _manager(folder: Path, keep: int, items: tuple[str, ...]) -> ocp.CheckpointM
 
 def _size(tree: Any) -> int:
     return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
-
-
-def _on_one_device(abstract: Any) -> Any:
-    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), abstract)
-
-
-def _load_part(folder: Path, abstract: dict[str, Any]) -> dict[str, Any]:
-    """Return some of the fields of a saved state, on the first device."""
-    abstract = _on_one_device(abstract)
-    arguments = partial_restore(
-        abstract, restore_args=ocp.checkpoint_utils.construct_restore_args(abstract), partial_restore=True
-    )
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        return checkpointer.restore(folder.absolute(), args=arguments)
 
 
 def _steps(folder: Path) -> list[int]:
@@ -311,12 +294,3 @@ def reason_of(error: BaseException) -> str:
             return os.strerror(number)
     line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     return textwrap.shorten(line.partition(" [")[0], 200)  # the libraries put their whole settings into brackets
-
-
-def _put_aside(path: Path, folder: Path) -> None:
-    """Move a folder into another one, under a name that is free there."""
-    folder.mkdir(exist_ok=True)
-    target, number = folder / path.name, 1
-    while target.exists():
-        target, number = folder / f"{path.name}.{number}", number + 1
-    path.rename(target)

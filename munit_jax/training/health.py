@@ -1,4 +1,4 @@
-"""Signs that adversarial training has gone astray, told by name while there is time to stop it."""
+"""Detect discriminator and style collapse."""
 
 import logging
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Health:
     def watch_step(self, step: int, scalars: Mapping[str, float]) -> None:
         """Look at the scalars of a step that was applied, for a discriminator that teaches the generator nothing.
 
-        One that tells every patch rightly leaves no direction in which to get better; one that gives every patch the
+        One that is right about every patch leaves no direction in which to get better; one that gives every patch the
         same answer is right about exactly half of them.
         """
         self._steps += 1

@@ -1,6 +1,7 @@
-"""Scores of a generator on held-out frames while it trains and at its end, with baselines."""
+"""Held-out frames of a run: scores and pictures while it trains; test scores and baselines at its end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -8,16 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from munit_jax.data.datasets import Frames, Watch, geometry_of, spaced
+from munit_jax.data.datasets import Frames, Watch, format_time, geometry_of, spaced
 from munit_jax.data.normalization import Normalization
-from munit_jax.data.pipeline import FrameContext, no_context
+from munit_jax.data.pipeline import archive_of, context_of_scored
 from munit_jax.metrics import disk
 from munit_jax.metrics.baselines import learn_climate, without_others
 from munit_jax.metrics.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio
 from munit_jax.metrics.ensemble import pixel_crps
 from munit_jax.metrics.strata import SCORED_RADIUS
-from munit_jax.networks.munit import Architecture, Params, StyleCode, draw_style
+from munit_jax.networks.munit import DOMAINS, Architecture, Params, StyleCode, draw_style
 from munit_jax.sun.disk import on_disk
+from munit_jax.training.settings import RunConfig
 from munit_jax.training.step import style_keys
 from munit_jax.translator import Translator
 
@@ -31,14 +33,91 @@ BEST_BY: Mapping[str, Literal["lowest", "highest"]] = {
     "abs_correlation": "highest",
     "polarity_50": "highest",
 }
+PICTURED_FRAMES = 3
+PICTURED_REALISATIONS = 4
 
 Scores = dict[str, float | None]
+Frame = Mapping[str, np.ndarray]
+# A frame's number and the frame -> realisations of its magnetogram in gauss
+Realise = Callable[[int, Frame], Float[Any, "n h w"]]
+
+
+class Monitor:
+    """The held-out frames of a run.
+
+    The validation split is scored while the run trains and chooses the best checkpoint; the test split is read once,
+    at the end. Where a dataset has no validation split, training frames are drawn and watched for collapse, and no
+    checkpoint is the best.
+    """
+
+    def __init__(self, config: RunConfig, watch: Watch = iter):
+        self.run, self.data, self.watch = config.run, config.data, watch
+        self.translator = Translator(config.recipe.architecture, **config.data.normalization)
+        self.context = context_of_scored(self.data, archive_of(self.data))
+        self.domains = DOMAINS if self.data.paired else ("euv",)
+        self.test = self._frames("test")
+        self.watched = self._frames("validation") or self._frames("train")
+
+    @property
+    def size(self) -> int:
+        """Width and height of the frames in pixels."""
+        return self.watched.size
+
+    def validation_scores(self, generators: Params) -> Scores:
+        """Return the scores while the run trains; of frames that are not held-out, those that need no truth."""
+        limit = self.run.evaluation.limit_during_training
+        scores = score_generator(self._realise(generators), self.watched, limit, self.watch)
+        if self.watched.split == "validation":
+            return scores
+        return {name: scores[name] for name in WITHOUT_TRUTH}
+
+    def test_scores(self, generators: Params) -> Scores | None:
+        """Return the scores on the test split, None where it has no magnetograms."""
+        if not self._has_truth:
+            return None
+        return score_generator(self._realise(generators), self.test, self.run.evaluation.limit, self.watch)
+
+    def baselines(self) -> dict[str, Scores] | None:
+        """Return the scores of the baselines on the test split, None where it has no magnetograms."""
+        if not self._has_truth:
+            return None
+        euv = self.data.normalization["euv"]
+        return score_baselines(self._frames("train"), self.test, euv, self.run.evaluation.limit, self.watch)
+
+    def picture(self, generators: Params, path: Path, step: int) -> None:
+        """Save a picture of a few frames and their realisations."""
+        from munit_jax.figures import FrameImages, frames_figure  # matplotlib takes a second: not before the first step
+
+        rows, realise = [], self._realise(generators, PICTURED_REALISATIONS)
+        for i in self.watch(spaced(len(self.watched), PICTURED_FRAMES)):
+            frame = self.watched[i]
+            true = frame["magnetogram"][..., 0] if self.data.paired else None
+            label, geometry = format_time(frame["time"])[:16], geometry_of(frame)
+            rows.append(FrameImages(label, frame["euv"][..., 0], true, np.asarray(realise(i, frame)), geometry))
+        title = f"{self.watched.name}, {self.watched.split} split, step {step}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frames_figure(rows, self.data.channels[0], title).savefig(path, dpi=110)
+
+    @property
+    def _has_truth(self) -> bool:
+        return self.data.paired and len(self.test) > 0
+
+    def _frames(self, split: str) -> Frames:
+        return Frames(self.data.euv, split, self.domains, self.data.channels, self.data.data_dir)
+
+    def _realise(self, generators: Params, count: int | None = None) -> Realise:
+        """Return the function that draws `count` realisations of a frame, None for as many as are scored."""
+        run, count = self.run, count or self.run.evaluation.styles
+
+        def realise(number: int, frame: Frame) -> Float[Array, "n h w"]:
+            styles = frame_styles(self.translator.architecture, run.seed, number, count, run.style_spread)
+            return translate_frame(self.translator, generators, frame, styles, self.context(frame))
+
+        return realise
 
 
 def frame_styles(architecture: Architecture, seed: int, frame: int, count: int, spread: float = 1.0) -> StyleCode:
-    """Return the styles drawn for a held-out frame from N(0, `spread`^2 I): always the same for a seed, so that scores
-    compare.
-    """
+    """Draw styles for a held-out frame from N(0, `spread`^2 I), always the same for a seed, so that scores compare."""
     key = jax.random.fold_in(style_keys(jax.random.key(seed)).frames, frame)
     return draw_style(architecture, key, count, spread)
 
@@ -46,7 +125,7 @@ def frame_styles(architecture: Architecture, seed: int, frame: int, count: int, 
 def translate_frame(
     translator: Translator,
     generators: Params,
-    frame: Mapping[str, np.ndarray],
+    frame: Frame,
     styles: StyleCode,
     context: Float[np.ndarray, "h w k"] | None,
 ) -> Float[Array, "n h w"]:
@@ -55,33 +134,21 @@ def translate_frame(
     return translator.translate(generators, frame["euv"][None], styles, contexts, a_pass=len(styles))[0, ..., 0]
 
 
-def scored_mask(frame: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "h w"]:
+def scored_mask(frame: Frame) -> Bool[np.ndarray, "h w"]:
     """Return where a frame's disk is scored."""
     return on_disk(geometry_of(frame), SCORED_RADIUS)
 
 
-def score_generator(
-    translator: Translator,
-    generators: Params,
-    frames: Frames,
-    limit: int,
-    styles: int,
-    seed: int,
-    watch: Watch = iter,
-    context: FrameContext = no_context,
-    style_spread: float = 1.0,
-) -> Scores:
-    """Score single realisations on evenly spaced held-out frames.
+def score_generator(realise: Realise, frames: Frames, limit: int, watch: Watch = iter) -> Scores:
+    """Score single realisations on evenly spaced frames, `limit` at most, 0 for all.
 
-    Every one of `styles` realisations of every frame counts for itself (their mean would score higher but is no
-    realisation); `style_spread` is the standard deviation of the styles. `limit` frames at most, 0 for all. Frames
-    without a true magnetogram have `WITHOUT_TRUTH` only. `context` makes that of a frame.
+    Every realisation of every frame counts for itself (their mean would score higher but is no realisation). Frames
+    without a true magnetogram have `WITHOUT_TRUTH` only.
     """
     total, has_truth = None, True
     for i in watch(spaced(len(frames), limit)):
         frame = frames[i]
-        of_frame = frame_styles(translator.architecture, seed, i, styles, style_spread)
-        generated = translate_frame(translator, generators, frame, of_frame, context(frame))
+        generated = realise(i, frame)
         has_truth = "magnetogram" in frame
         true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
         total = _add(total, _frame_sums(generated, jnp.abs(generated), true, scored_mask(frame)))
@@ -92,13 +159,7 @@ def score_generator(
 def score_baselines(
     train: Frames, held_out: Frames, euv: Normalization, limit: int, watch: Watch = iter
 ) -> dict[str, Scores]:
-    """Score the baselines that need no other held-out frame on the same held-out frames; see `baselines`.
-
-    Args:
-        train, held_out: the splits, with both domains.
-        euv: scaling of the EUV images.
-        limit, watch: as for `score_generator`.
-    """
+    """Score the baselines that need no other held-out frame on the same frames; `euv` is the scaling of EUV images."""
     climate = learn_climate(train, euv, watch)
     totals: dict[str, Any] = {}
     for i in watch(spaced(len(held_out), limit)):

@@ -4,7 +4,6 @@ import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -21,87 +20,69 @@ SHUTDOWN_SECONDS = 300
 SIGNS_OF_DEATH = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "heartbeat")
 
 
-@dataclass(frozen=True)
-class Host:
-    """Which of how many processes this is; the first is the one that writes what one must write."""
+def writes() -> bool:
+    """Return whether this process, the first, is the one that writes what only one may write."""
+    return jax.process_index() == 0
 
-    index: int
-    count: int
 
-    @property
-    def writes(self) -> bool:
-        """Whether this process writes what only one may write."""
-        return self.index == 0
+@contextmanager
+def first_alone(what: str) -> Iterator[None]:
+    """Let the first process do this before the others, who then find it done, or find the same mistake."""
+    if not writes():
+        wait(what)
+    try:
+        yield
+    finally:
+        if writes():
+            wait(what)
 
-    @contextmanager
-    def first_alone(self, what: str) -> Iterator[None]:
-        """Let the first process do this before the others, who then find it done, or find the same mistake."""
-        if not self.writes:
-            self.wait(what)
-        try:
-            yield
-        finally:
-            if self.writes:
-                self.wait(what)
 
-    def agree(self, value: float) -> float:
-        """Return the first process's value, in single precision, in all of them."""
-        if self.count == 1:
-            return value
-        return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
+def agree(value: float) -> float:
+    """Return the first process's value, in single precision, in all of them."""
+    return value if jax.process_count() == 1 else float(multihost_utils.broadcast_one_to_all(np.float32(value)))
 
-    def wait(self, what: str) -> None:
-        """Wait until all processes have come here."""
-        if self.count > 1:
-            multihost_utils.sync_global_devices(what)
 
-    def all_say(self, yes: bool) -> bool:
-        """Return whether it is so in every process."""
-        return yes if self.count == 1 else bool(multihost_utils.process_allgather(np.int32(yes)).all())
+def wait(what: str) -> None:
+    """Wait until all processes have come here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(what)
 
-    @contextmanager
-    def ends_alone(self) -> Iterator[None]:
-        """Let an error end this process at once, whatever the others do.
 
-        JAX would wait for them at the end, and they for this one: so they see that it is gone, and end too.
+def all_say(yes: bool) -> bool:
+    """Return whether it is so in every process."""
+    return yes if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.int32(yes)).all())
 
-        Raises:
-            TrainingError: in place of JAX's error where it is another process that is gone.
-        """
-        try:
-            yield
-        except BaseException as error:
-            if self.count == 1:
-                raise
-            atexit.register(os._exit, getattr(error, "exit_code", 1))
-            told = str(error).partition("\n")[0]
-            if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in told for sign in SIGNS_OF_DEATH):
-                raise TrainingError(
-                    f"another process of the run has died or cannot be reached ({told}): see its own messages; what "
-                    "was saved stands: start all processes again with the same command to go on"
-                ) from error
+
+@contextmanager
+def ends_alone() -> Iterator[None]:
+    """Let an error end this process at once, whatever the others do.
+
+    JAX would wait for them at the end, and they for this one: so they see that it is gone, and end too.
+
+    Raises:
+        TrainingError: in place of JAX's error where it is another process that is gone.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if jax.process_count() == 1:
             raise
-
-
-ALONE = Host(0, 1)
-
-
-def this_host() -> Host:
-    """Return which of the processes this is."""
-    return Host(jax.process_index(), jax.process_count())
+        atexit.register(os._exit, getattr(error, "exit_code", 1))
+        message = str(error).partition("\n")[0]
+        if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in message for sign in SIGNS_OF_DEATH):
+            raise TrainingError(
+                f"another process of the run has died or cannot be reached ({message}): see its own messages; what "
+                "was saved stands: start all processes again with the same command to go on"
+            ) from error
+        raise
 
 
 def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
     """Join the other processes of the run; to be called before anything else of JAX.
 
-    Args:
-        coordinator: host:port of the first process; None to ask the environment, as for the others: SLURM, Open MPI
-            and Kubernetes are known to JAX. Under SLURM and Open MPI a process has one device, that of its local rank.
-        processes: how many there are.
-        process: which of them this is, from 0.
-
-    Raises:
-        ValueError, RuntimeError: see `jax.distributed.initialize`.
+    Args and errors are those of `jax.distributed.initialize`: host:port of the first process, how many there are, and
+    which of them this is, from 0. What is None is asked of SLURM, Open MPI or Kubernetes; under the first two a process
+    has one device, that of its local rank.
     """
     jax.distributed.initialize(
         coordinator,

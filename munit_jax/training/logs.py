@@ -12,6 +12,8 @@ import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2, summary_pb2
 
+from munit_jax.training.hosts import writes
+
 events: Any = event_pb2  # generated: without static types
 summaries: Any = summary_pb2
 
@@ -21,25 +23,17 @@ LINE = re.compile(rb'\{"step": (\d+)[,}].*\n')  # a whole line as it is written 
 class JsonLines:
     """Appends to a file of lines of JSON, a line a step."""
 
-    def __init__(self, path: Path, first_step: int, writes: bool):
+    def __init__(self, path: Path, first_step: int):
         """Go on behind `first_step` steps: what an interrupted run wrote of later ones is taken back."""
         self.last, end = _last_up_to(path, first_step)  # the newest line, with its step
-        self._file = (path if writes else Path(os.devnull)).open("a")
-        if writes:
-            self._file.truncate(end)
+        self.file = (path if writes() else Path(os.devnull)).open("a")
+        if writes():
+            self.file.truncate(end)
 
     def add(self, step: int, scalars: Mapping[str, float]) -> None:
         """Add a line; values that are not finite, which JSON does not have, are null."""
         self.last = {"step": step} | {name: value if np.isfinite(value) else None for name, value in scalars.items()}
-        self._file.write(json.dumps(self.last) + "\n")
-
-    def flush(self) -> None:
-        """Bring everything written so far to the disk."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self.file.write(json.dumps(self.last) + "\n")
 
 
 def _last_up_to(path: Path, step: int) -> tuple[dict[str, Any], int]:
@@ -62,18 +56,12 @@ class ScalarWriter:
     is written here and now: in a thread, as is usual, a full disk would go unseen until the run hangs.
     """
 
-    def __init__(self, workdir: Path, first_step: int, writes: bool = True):
-        """Go on behind `first_step` steps.
-
-        Args:
-            workdir: the run's folder.
-            first_step: see `JsonLines`.
-            writes: False for the processes of a run that leave writing to the first.
-        """
-        self.metrics = JsonLines(workdir / "metrics.jsonl", first_step, writes)
-        self.scores = JsonLines(workdir / "scores.jsonl", first_step, writes)
+    def __init__(self, workdir: Path, first_step: int):
+        """Go on behind `first_step` steps; the processes of a run that leave writing to the first do not write."""
+        self.metrics = JsonLines(workdir / "metrics.jsonl", first_step)
+        self.scores = JsonLines(workdir / "scores.jsonl", first_step)
         self._tensorboard = None
-        if writes:
+        if writes():
             (workdir / "tensorboard").mkdir(exist_ok=True)
             self._tensorboard = EventsWriter(str(workdir / "tensorboard" / "events"))
             begin = events.SessionLog(status=events.SessionLog.START)  # later steps of earlier files do not count
@@ -92,8 +80,8 @@ class ScalarWriter:
 
     def flush(self) -> None:
         """Bring everything written so far to the disk."""
-        self.metrics.flush()
-        self.scores.flush()
+        self.metrics.file.flush()
+        self.scores.file.flush()
         if self._tensorboard is not None:
             self._tensorboard.flush()
 
@@ -113,7 +101,7 @@ class ScalarWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.metrics.close()
-        self.scores.close()
+        self.metrics.file.close()
+        self.scores.file.close()
         if self._tensorboard is not None:
             self._tensorboard.close()

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,12 +16,11 @@ from munit_jax.data.datasets import describe_images, format_time
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import ConfigError, TrainingError
 from munit_jax.files import write_json
+from munit_jax.training import hosts
 from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
 from munit_jax.training.health import Health
-from munit_jax.training.held_out import BEST_BY
-from munit_jax.training.hosts import Host, this_host
+from munit_jax.training.held_out import BEST_BY, Monitor
 from munit_jax.training.logs import ScalarWriter
-from munit_jax.training.monitor import Monitor
 from munit_jax.training.parallel import (
     Device,
     compile_step,
@@ -33,7 +32,7 @@ from munit_jax.training.parallel import (
 )
 from munit_jax.training.sessions import add_session, session
 from munit_jax.training.settings import RunConfig, check_image_size
-from munit_jax.training.state import TrainState, init_state, make_optimizers, with_generators
+from munit_jax.training.state import TrainState, init_state, make_optimizers
 from munit_jax.training.step import Batch, Metrics
 from munit_jax.training.stopping import Stopped, StopRequest
 from munit_jax.training.workdir import check_datasets, check_space, claimed, full_disk_explained, generators_of
@@ -58,38 +57,38 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
             a disk that fills up when that happens.
         TrainingError: the numbers went wrong for good.
     """
-    host, devices, recipe = this_host(), jax.devices(), config.recipe
+    devices, recipe = jax.devices(), config.recipe
     local = len(jax.local_devices())
-    if local * host.count != len(devices):
+    if local * jax.process_count() != len(devices):
         raise ConfigError(f"every process needs the same number of devices, this has {local} of {len(devices)}")
-    stop = StopRequest(host.count)
-    with host.first_alone("data"):  # it may have to make the synthetic Sun
+    stop = StopRequest()
+    with hosts.first_alone("data"):  # it may have to make the synthetic Sun
         monitor = Monitor(config, stop.until_asked)
     if not config.data.crop:
         check_image_size(recipe.architecture, monitor.size, f"image size of {config.data.euv}")
-    with claimed(workdir, config.source, host.writes), full_disk_explained(workdir), stop:
+    with claimed(workdir, config.source, hosts.writes()), full_disk_explained(workdir), stop:
         random = init_state(recipe.architecture, make_optimizers(recipe.optimizer), config.run.seed)
         state = replicate(random, devices)
         check_space(workdir, bytes_kept(state) + BYTES_LOGGED * config.run.steps)
-        with Checkpoints(workdir, config.source, host) as checkpoints:
+        with Checkpoints(workdir, config.source) as checkpoints:
             if restored := checkpoints.restore(state):
                 state = restored
             elif start_from := config.run.start_from:
                 generators = generators_of(start_from, recipe.architecture, config.source)
-                state = replicate(with_generators(random, generators), devices)
+                state = replicate(random.replace(generators=generators, ema=generators), devices)
             first = int(state.step)
             images = describe_images(config.data.euv, config.data.magnetogram, config.data.data_dir)
             if first:
                 check_datasets(workdir, images)
-            if host.writes:
+            if hosts.writes():
                 write_json(workdir / "config.json", config.source)
                 write_json(workdir / "images.json", images)
                 _log_start(state, workdir)
-            with ScalarWriter(workdir, first, host.writes) as writer:
-                run = Run(config, workdir, host, devices, checkpoints, monitor, writer, stop)
+            with ScalarWriter(workdir, first) as writer:
+                training = Training(config, workdir, devices, checkpoints, monitor, writer, stop)
                 try:
                     stop.begin(first)
-                    return Training(run)(state)
+                    return training.run(state)
                 except Stopped:
                     checkpoints.wait()
                     saved = checkpoints.latest_step() or 0
@@ -110,20 +109,6 @@ def _log_start(state: TrainState, workdir: Path) -> None:
         logger.warning("not as when this run was last started: %s; the last digits may differ", difference)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a run works with."""
-
-    config: RunConfig
-    workdir: Path
-    host: Host
-    devices: Sequence[Device]
-    checkpoints: Checkpoints
-    monitor: Monitor
-    writer: ScalarWriter
-    stop: StopRequest
-
-
 class Pending(NamedTuple):
     """A dispatched step with metrics still to be fetched."""
 
@@ -132,70 +117,78 @@ class Pending(NamedTuple):
     times: Mapping[str, np.ndarray]  # of its examples, seconds since 1970, by domain
 
 
+@dataclass
 class Training:
-    """The loop over steps with its logs, checkpoints and scores: `Training(run)(state)` returns the summary."""
+    """The loop over steps with its logs, checkpoints and scores."""
 
-    def __init__(self, run: Run):
-        self.run, self.health = run, Health()
-        self.steps_timed, self.seconds = -WARM_UP_STEPS, 0.0
+    config: RunConfig
+    workdir: Path
+    devices: Sequence[Device]
+    checkpoints: Checkpoints
+    monitor: Monitor
+    writer: ScalarWriter
+    stop: StopRequest
+    health: Health = field(default_factory=Health)
+    steps_timed: int = -WARM_UP_STEPS
+    seconds: float = 0.0
 
-    def __call__(self, state: TrainState) -> dict[str, Any] | None:
-        """Train from the state's step to the config's last, and score; None for the processes that do not write.
+    def run(self, state: TrainState) -> dict[str, Any] | None:
+        """Train from the state's step to the config's last; return the summary, None where this process does not write.
 
         Raises:
             Stopped: the process was asked to; the newest checkpoint has all that was done.
-            TrainingError, WorkdirError: see `train_and_evaluate`.
         """
-        run, first = self.run, int(state.step)
-        due = first and self._evaluated(first) and run.writer.scores.last.get("step") != first
-        if run.host.agree(bool(due)):
+        first = int(state.step)
+        due = first and self._evaluated(first) and self.writer.scores.last.get("step") != first
+        if hosts.agree(bool(due)):
             self._evaluate(state, first)  # the run was stopped before it was done
         state = self._take_steps(state, first)
-        run.checkpoints.wait()
-        summary = self._summary(state) if run.host.writes else None
-        run.host.wait("summary")
+        self.checkpoints.wait()
+        summary = self._summary(state) if hosts.writes() else None
+        hosts.wait("summary")
         return summary
 
     def images_per_second(self) -> float | None:
         """Return the mean rate of the steps of this session, without compilation, evaluation and saving."""
-        return self.steps_timed * self.run.config.run.batch_size / self.seconds if self.steps_timed > 0 else None
+        return self.steps_timed * self.config.run.batch_size / self.seconds if self.steps_timed > 0 else None
 
     def _evaluated(self, step: int) -> bool:
-        settings = self.run.config.run
+        settings = self.config.run
         return step == settings.steps or step % settings.eval_every == 0
 
     def _take_steps(self, state: TrainState, first: int) -> TrainState:
-        run, config, settings = self.run, self.run.config, self.run.config.run
+        config, settings = self.config, self.config.run
         if first >= settings.steps:
             return state
-        host, seed = run.host, settings.seed
-        examples = training_batches(config.data, settings.batch_size, seed, host.index, host.count, first)
+        host, seed = (jax.process_index(), jax.process_count()), settings.seed
+        examples = training_batches(config.data, settings.batch_size, seed, *host, first)
         one = next(examples)
-        take_step = compile_step(make_parallel_step(config.recipe, seed, run.devices), state, self._share(one))
-        run.stop.check()
+        take_step = compile_step(make_parallel_step(config.recipe, seed, self.devices), state, self._share(one))
+        self.stop.check()
         pending: Pending | None = None
-        with tqdm(total=settings.steps, initial=first, unit="step", dynamic_ncols=True, disable=not host.writes) as bar:
+        quiet = not hosts.writes()
+        with tqdm(total=settings.steps, initial=first, unit="step", dynamic_ncols=True, disable=quiet) as bar:
             for step, example in zip(range(first + 1, settings.steps + 1), chain([one], examples), strict=False):
                 start = time.perf_counter()
-                state, metrics = take_step(state, to_devices(self._share(example), run.devices))
+                state, metrics = take_step(state, to_devices(self._share(example), self.devices))
                 # The metrics of the step before are fetched while this one is computed: the device never waits.
                 before, pending = pending, Pending(step, metrics, example["time"])
                 if before is not None:
                     self._report(before, bar)
                 # Read once: a request that comes while this step is saved waits for the next.
-                stopping = run.stop.asked(step)
+                stopping = self.stop.asked(step)
                 save = stopping or self._evaluated(step) or step % settings.checkpoint_every == 0
                 if save:
                     jax.block_until_ready(state)
                 self._clock(time.perf_counter() - start)
                 bar.update()
                 if not save:
-                    run.checkpoints.check()
+                    self.checkpoints.check()
                     continue
                 self._report(pending, bar)
                 pending = None
-                run.writer.flush()
-                run.checkpoints.save(step, state)
+                self.writer.flush()
+                self.checkpoints.save(step, state)
                 if stopping:
                     raise Stopped
                 if self._evaluated(step):
@@ -203,39 +196,32 @@ class Training:
         return state
 
     def _share(self, example: Mapping[str, Any]) -> Batch:
-        run = self.run
-        return split_batch(
-            example["images"], jax.local_device_count(), run.host.index, run.host.count, example.get("contexts")
-        )
+        host = jax.process_index(), jax.process_count()
+        return split_batch(example["images"], jax.local_device_count(), *host, example.get("contexts"))
 
     def _evaluate(self, state: TrainState, step: int) -> None:
-        run = self.run
         scores: dict[str, float] = {}
-        if run.host.writes:
+        if hosts.writes():
             ema = local_copy(state.ema)
-            run.monitor.picture(ema, run.workdir / "samples" / f"step_{step:07d}.png", step)
-            scores = {name: value for name, value in run.monitor.validation_scores(ema).items() if value is not None}
+            self.monitor.picture(ema, self.workdir / "samples" / f"step_{step:07d}.png", step)
+            scores = {name: value for name, value in self.monitor.validation_scores(ema).items() if value is not None}
             self.health.watch_scores(step, scores)
-        best_by = run.config.run.best_by
-        score = run.host.agree(scores.get(best_by, np.nan))
+        best_by = self.config.run.best_by
+        score = hosts.agree(scores.get(best_by, np.nan))
         if np.isfinite(score):
-            run.checkpoints.keep_if_best(step, state.ema, score, BEST_BY[best_by])
-        run.writer.write_scores(step, scores)
+            self.checkpoints.keep_if_best(step, state.ema, score, BEST_BY[best_by])
+        self.writer.write_scores(step, scores)
 
     def _report(self, pending: Pending, bar: tqdm) -> None:
-        """Log a step.
-
-        Raises:
-            TrainingError: it is one too many in a row with non-finite numbers.
-        """
+        """Log a step; raise TrainingError if it is one too many in a row with non-finite numbers."""
         scalars = {name: float(value) for name, value in jax.device_get(pending.metrics).items()}
         speed = self.images_per_second()
         if speed is not None:
             scalars["images_per_second"] = speed
-        self.run.writer.write(pending.step, scalars)
+        self.writer.write(pending.step, scalars)
         if in_a_row := int(scalars["skipped_in_a_row"]):
             self._report_skipped(pending, scalars, in_a_row)
-        elif self.run.host.writes:
+        elif hosts.writes():
             self.health.watch_step(pending.step, scalars)
         totals = {side[0].upper(): scalars.get(f"{side}_total") for side in ("generator", "discriminator")}
         described = " ".join(f"{side} {total:.3f}" for side, total in totals.items() if total is not None)
@@ -253,31 +239,30 @@ class Training:
             scalars["skipped"],
             times,
         )
-        if in_a_row > self.run.config.run.max_skipped_in_a_row:
-            self.run.writer.flush()
+        if in_a_row > self.config.run.max_skipped_in_a_row:
+            self.writer.flush()
             raise TrainingError(
                 f"{in_a_row} steps in a row were not finite, the last of them {pending.step} ({names}; examples of "
-                f"{times}); {self.run.checkpoints.standing()}: lower optimizer.learning_rate, or set "
+                f"{times}); {self.checkpoints.standing()}: lower optimizer.learning_rate, or set "
                 "optimizer.clip_norm, in another --workdir"
             )
 
     def _summary(self, state: TrainState) -> dict[str, Any]:
-        run = self.run
         logger.info("scoring the test split")
         ema = local_copy(state.ema)
-        metrics = run.writer.metrics.last
+        metrics = self.writer.metrics.last
         summary = {
             "steps": int(state.step),
             # A run that had nothing left to do keeps the rate it was logged with.
             "images_per_second": self.images_per_second() or metrics.get("images_per_second"),
             "losses": metrics,
-            "held_out": run.monitor.test_scores(ema),
-            "baselines": run.monitor.baselines(),
+            "held_out": self.monitor.test_scores(ema),
+            "baselines": self.monitor.baselines(),
             "params_sha256": sha256(
                 {"generators": state.generators, "discriminators": state.discriminators, "ema": state.ema}
             ),
         }
-        write_json(run.workdir / "summary.json", summary)
+        write_json(self.workdir / "summary.json", summary)
         return summary
 
     def _clock(self, seconds: float) -> None:

@@ -1,7 +1,4 @@
-"""The objectives of the generators and of the discriminators: the loss terms of what the generators make.
-
-`generate` runs the generators once, and both objectives read its result, so one forward pass serves both updates.
-"""
+"""The objectives of the generators and of the discriminators: the loss terms of what the generators make."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -151,16 +148,10 @@ def generate(
     contexts: Contexts | None = None,
     second: StyleCode | None = None,
 ) -> Generated:
-    """Run the generators on images of both domains, as far as the terms of the objective need it.
+    """Run the generators on images of both domains, in [-1, 1], once for both objectives, as far as terms need it.
 
-    Args:
-        a: sizes of the networks.
-        objective: the weights of the terms.
-        generators: parameters.
-        images: by domain, in [-1, 1].
-        styles: drawn, by domain.
-        contexts: of the images, where the architecture has planes.
-        second: second styles of magnetograms, where `objective.needs_second`.
+    The styles are drawn; `second` are second ones of magnetograms, where `objective.needs_second`; `contexts` those of
+    the images, where the architecture has planes.
     """
     o, context = objective, contexts or dict.fromkeys(DOMAINS)
     style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if o.encodes_style}

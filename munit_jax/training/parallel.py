@@ -1,8 +1,4 @@
-"""Data parallelism over the devices of all hosts, in the one file that names pmap.
-
-The state is replicated by annotation, not stacked; a batch is split along its first axis, one share a device. `devices`
-are always those of all hosts.
-"""
+"""Data parallelism over the devices of all hosts, in the one file that names pmap."""
 
 import logging
 import time
@@ -53,19 +49,14 @@ def compile_step(step: jax.stages.Wrapped, state: TrainState, batch: Batch) -> S
 
 
 def replicate(state: TrainState, devices: Sequence[Device]) -> TrainState:
-    """Put a copy of the state on every device, laid out as the parallel step returns it (so it is traced once)."""
-    sharding = replicated_sharding(devices)
+    """Put a copy of the state on every device of all hosts, laid out as the parallel step returns it: not stacked."""
+    sharding = NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
     return jax.tree.map(lambda x: jax.device_put(np.asarray(x), sharding), state)
 
 
 def local_copy(tree: Any) -> Any:
     """Return a replicated tree as this host's first device holds it, for work in which others have no part."""
     return jax.tree.map(lambda x: x.addressable_data(0), tree)
-
-
-def replicated_sharding(devices: Sequence[Device]) -> NamedSharding:
-    """Return the layout of an array of which every device holds a copy."""
-    return NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
 
 
 def split_batch(
@@ -77,11 +68,7 @@ def split_batch(
 ) -> Batch:
     """Split a host's part of a global batch, arrays (b, h, w, c), into equal shares: (devices, b / devices, h, w, c).
 
-    Args:
-        images: by domain; of the global batch every `hosts`-th example, from `host` on.
-        devices: of this host.
-        host, hosts: which of how many hosts this is.
-        contexts: of the images, where there are.
+    It has every `hosts`-th example of the global batch, from `host` on.
 
     Raises:
         ValueError: the batch does not divide by the number of devices.

@@ -12,13 +12,7 @@ from munit_jax.training.step import Recipe
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """How held-out frames are scored.
-
-    Attributes:
-        styles: realisations of each frame.
-        limit: frames at the end of the run, evenly spaced; 0 for all.
-        limit_during_training: frames at every evaluation while the run trains; 0 for all.
-    """
+    """How many realisations of how many held-out frames, evenly spaced, are scored; 0 for all frames."""
 
     styles: int
     limit: int
@@ -32,13 +26,10 @@ class RunSettings:
     Attributes:
         seed: of the initial weights, the order of the examples and the random styles.
         start_from: folder of a run whose generators this one starts with; None for random ones.
-        steps: training steps.
         batch_size: images of a domain in a step, over all devices.
-        checkpoint_every, eval_every: steps.
         max_skipped_in_a_row: steps with non-finite numbers that are skipped before the run stops.
         style_spread: standard deviation of the styles of realisations; training draws them with 1.
         best_by: the validation score that chooses the best checkpoint, see `held_out.BEST_BY`.
-        evaluation: how held-out frames are scored.
     """
 
     seed: int
@@ -55,14 +46,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All settings of a run.
-
-    Attributes:
-        run: how long it trains, and when it saves and scores.
-        data: where the images come from and how they are scaled.
-        recipe: networks, loss terms and optimiser.
-        source: the config as JSON, every normalisation written out; what config.json holds.
-    """
+    """All settings of a run; `source` is the config as config.json holds it, every normalisation written out."""
 
     run: RunSettings
     data: DataSettings

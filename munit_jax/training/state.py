@@ -1,6 +1,7 @@
 """What a training step reads and writes, as one tree, and the optimisers that move it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +34,8 @@ class TrainState(struct.PyTreeNode):
 class OptimizerSettings:
     """Adam as the poster has it; what goes beyond is off at 0.
 
-    learning_rate and discriminator_learning_rate in 1/step; weight_decay is L2 added to the gradient (not AdamW);
-    the learning rates are halved every halve_every steps; gradients are clipped to the global norm clip_norm.
+    weight_decay is L2 added to the gradient (not AdamW); the learning rates are halved every halve_every steps;
+    gradients are clipped to the global norm clip_norm.
     """
 
     learning_rate: float = 1e-4
@@ -47,8 +48,7 @@ class OptimizerSettings:
     ema_decay: float = 0.999
 
 
-@dataclass(frozen=True)
-class Optimizers:
+class Optimizers(NamedTuple):
     """The gradient transformations of the two sides."""
 
     generators: optax.GradientTransformation
@@ -57,10 +57,7 @@ class Optimizers:
 
 def make_optimizers(settings: OptimizerSettings) -> Optimizers:
     """Return the optimisers that the settings ask for."""
-    return Optimizers(
-        generators=_adam(settings, settings.learning_rate),
-        discriminators=_adam(settings, settings.discriminator_learning_rate),
-    )
+    return Optimizers(_adam(settings, settings.learning_rate), _adam(settings, settings.discriminator_learning_rate))
 
 
 def _adam(settings: OptimizerSettings, learning_rate: float) -> optax.GradientTransformation:
@@ -94,8 +91,3 @@ def init_state(architecture: Architecture, optimizers: Optimizers, seed: int) ->
 def _at_rest(optimizer: optax.GradientTransformation, params: Params) -> optax.OptState:
     """Return `optimizer.init(params)`, which is zeros for Adam, without compiling a program for each shape of them."""
     return jax.tree.map(lambda x: jnp.asarray(np.zeros(x.shape, x.dtype)), jax.eval_shape(optimizer.init, params))
-
-
-def with_generators(state: TrainState, generators: Params) -> TrainState:
-    """Return a state that has not taken a step yet with other generators, and the moving average begun from them."""
-    return state.replace(generators=generators, ema=generators)

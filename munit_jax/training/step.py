@@ -24,15 +24,8 @@ from munit_jax.training.state import OptimizerSettings, TrainState, make_optimiz
 
 Metrics = dict[str, Num[Array, ""]]
 
-# A value that is not finite anywhere shows in one of these.
-MUST_BE_FINITE = (
-    "generator_total",
-    "discriminator_total",
-    "generator_gradient_norm",
-    "discriminator_gradient_norm",
-    "generator_update_norm",
-    "discriminator_update_norm",
-)
+# Any non-finite value reaches one of these metrics, of the generators or of the discriminators.
+MUST_BE_FINITE = ("total", "gradient_norm", "update_norm")
 
 
 class Batch(struct.PyTreeNode):
@@ -145,19 +138,19 @@ def make_train_step(
                 lambda p: discriminator_objective(a, objective, p, images, translation), has_aux=True
             )(discriminators)
             discriminators, d_optimizer, d_norms = _update(
-                optimizers.discriminators, average(d_gradient), d_optimizer, discriminators
+                "discriminator", optimizers.discriminators, average(d_gradient), d_optimizer, discriminators
             )
-            d_metrics = average({**d_terms, "discriminator_total": d_total}) | _named("discriminator", d_norms)
+            d_metrics = average({**d_terms, "discriminator_total": d_total}) | d_norms
 
         (g_total, g_terms), cotangent = jax.value_and_grad(
             lambda made: generator_objective(a, objective, discriminators, images, styles, made), has_aux=True
         )(generated)
         (g_gradient,) = pull_back(cotangent)
         generators, g_optimizer, g_norms = _update(
-            optimizers.generators, average(g_gradient), state.generator_optimizer, state.generators
+            "generator", optimizers.generators, average(g_gradient), state.generator_optimizer, state.generators
         )
 
-        metrics = average({**g_terms, "generator_total": g_total}) | _named("generator", g_norms) | d_metrics
+        metrics = average({**g_terms, "generator_total": g_total}) | g_norms | d_metrics
         stepped = TrainState(
             step=state.step + 1,
             skipped=state.skipped,
@@ -171,7 +164,8 @@ def make_train_step(
         skipped = state.replace(
             step=state.step + 1, skipped=state.skipped + 1, skipped_in_a_row=state.skipped_in_a_row + 1
         )
-        finite = jnp.all(jnp.isfinite(jnp.stack([metrics[name] for name in MUST_BE_FINITE if name in metrics])))
+        names = [f"{side}_{name}" for side in ("generator", "discriminator") for name in MUST_BE_FINITE]
+        finite = jnp.all(jnp.isfinite(jnp.stack([metrics[name] for name in names if name in metrics])))
         new_state = jax.tree.map(lambda new, old: jax.lax.select(finite, new, old), stepped, skipped)
         metrics |= {"skipped": new_state.skipped, "skipped_in_a_row": new_state.skipped_in_a_row}
         return new_state, metrics
@@ -188,19 +182,16 @@ def moving_average(ema: Params, params: Params, step: Int[Array, ""], decay: flo
     return jax.tree.map(lambda old, new: old + (1.0 - d).astype(old.dtype) * (new - old), ema, params)
 
 
-def _named(side: str, norms: Metrics) -> Metrics:
-    return {f"{side}_{name}": value for name, value in norms.items()}
-
-
 def _update(
-    optimizer: optax.GradientTransformation, gradient: Params, optimizer_state: optax.OptState, params: Params
+    side: str,
+    optimizer: optax.GradientTransformation,
+    gradient: Params,
+    optimizer_state: optax.OptState,
+    params: Params,
 ) -> tuple[Params, optax.OptState, Metrics]:
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
-    norms = {
-        "gradient_norm": _norm(gradient),
-        "parameter_norm": _norm(params),
-        "update_norm": _norm(updates),
-    }
+    trees = {"gradient": gradient, "parameter": params, "update": updates}
+    norms = {f"{side}_{name}_norm": _norm(tree) for name, tree in trees.items()}
     return optax.apply_updates(params, updates), optimizer_state, norms
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from types import FrameType
 
+import jax
 from jax.experimental import multihost_utils
 
 SAME_REQUEST = 1.0  # seconds: launchers pass a signal on that the process has received itself
@@ -16,20 +17,17 @@ class Stopped(Exception):  # noqa: N818 (no error: it was asked for)
 
 
 class StopRequest:
-    """A context manager that knows whether the process was asked to stop.
+    """A context manager that knows whether the process was asked to stop; another Ctrl-C interrupts at once.
 
-    Another Ctrl-C interrupts at once, for a user who does not want to wait.
-
-    Several hosts must stop at the same step, whichever of them was asked. They have JAX's protocol for it (see
-    `jax.experimental.multihost_utils.reached_preemption_sync_point`), which listens to SIGTERM by itself: Ctrl-C is
-    handed to it.
+    Several hosts must stop at the same step, whichever of them was asked. JAX's protocol for it,
+    `jax.experimental.multihost_utils.reached_preemption_sync_point`, listens to SIGTERM: Ctrl-C is handed to it.
     """
 
     signal_name: str | None = None
     _asked: float = 0.0
 
-    def __init__(self, hosts: int = 1):
-        self._alone = hosts == 1
+    def __init__(self):
+        self._alone = jax.process_count() == 1
 
     def begin(self, first: int) -> None:
         """Begin behind `first` steps; for several hosts together.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from flax.traverse_util import flatten_dict
 
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import Architecture, Params, generator_shapes
@@ -41,7 +42,7 @@ def claimed(workdir: Path, config: Mapping[str, Any], writes: bool = True) -> It
     Args:
         workdir: the folder.
         config: of the run, as JSON holds it.
-        writes: whether this process takes the lock: one of several does it for all.
+        writes: whether this process takes the lock, as one of several does for all.
 
     Raises:
         WorkdirError: it cannot be written, another process trains in it, or it holds a run with another config, whose
@@ -74,15 +75,7 @@ def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
         WorkdirError: it has another; the differing keys are named.
     """
     path = workdir / "config.json"
-    if not path.exists():
-        return
-    try:
-        there = json.loads(path.read_text())
-    except ValueError as error:
-        raise WorkdirError(
-            f"{path} cannot be read ({error}): put a good copy there, or choose another --workdir"
-        ) from None
-    if keys := differing_keys(there, config):
+    if path.exists() and (keys := differing_keys(_read(path), config)):
         raise WorkdirError(
             f"{workdir} holds a run with another config, differing in {', '.join(keys)}: "
             "use the same config to go on with it, or another --workdir"
@@ -90,22 +83,12 @@ def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
 
 
 def check_datasets(workdir: Path, images: Mapping[str, Any]) -> None:
-    """Check that a run that goes on reads the datasets that it began with.
-
-    Args:
-        workdir: the run's folder.
-        images: what `describe_images` says now.
+    """Check that a run that goes on reads the datasets that it began with; `images` is what `describe_images` says now.
 
     Raises:
         WorkdirError: a dataset was built again from other frames.
     """
-    try:
-        then = json.loads((workdir / "images.json").read_text())["fingerprints"]
-    except (OSError, ValueError, KeyError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise WorkdirError(
-            f"{workdir / 'images.json'} cannot be read ({reason}): put a good copy there, or choose another --workdir"
-        ) from None
+    then = _read(workdir / "images.json", "fingerprints")
     if changed := [name for name, value in images["fingerprints"].items() if then.get(name) != value]:
         raise WorkdirError(
             f"{', '.join(changed)} is not the dataset that the run in {workdir} began with: it was built again; put "
@@ -113,22 +96,22 @@ def check_datasets(workdir: Path, images: Mapping[str, Any]) -> None:
         )
 
 
+def _read(path: Path, key: str | None = None) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+        return content if key is None else content[key]
+    except (OSError, ValueError, KeyError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WorkdirError(
+            f"{path} cannot be read ({reason}): put a good copy there, or choose another --workdir"
+        ) from None
+
+
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Return the dotted names of the keys in which two configs differ, but for those that only steer a run."""
-    a, b = _flatten(one), _flatten(other)
-    missing = object()
-    return sorted(
-        key
-        for key in a.keys() | b.keys()
-        if a.get(key, missing) != b.get(key, missing) and key not in STEERING and key.split(".")[0] not in STEERING
-    )
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in tree.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat
+    a, b = flatten_dict(one, sep="."), flatten_dict(other, sep=".")
+    differing = {key for key in a.keys() & b.keys() if a[key] != b[key]} | (a.keys() ^ b.keys())
+    return sorted(key for key in differing if key not in STEERING and key.split(".")[0] not in STEERING)
 
 
 def generators_of(start_from: str, architecture: Architecture, config: Mapping[str, Any]) -> Params:
@@ -136,19 +119,18 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
 
     Args:
         start_from: the folder of that run, which is only read.
-        architecture: of the new run.
-        config: of the new run, as JSON holds it.
+        architecture, config: of the new run; the config as JSON holds it.
 
     Raises:
         ConfigError: no run there, or its generators have other shapes; the keys that make them so are named.
         WorkdirError: it has no checkpoint, or that cannot be read.
     """
     try:
-        theirs = _flatten(json.loads((Path(start_from) / "config.json").read_text()))
+        theirs: Any = flatten_dict(json.loads((Path(start_from) / "config.json").read_text()), sep=".")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"start_from: no run in {start_from}: config.json: {reason}; give its --workdir") from None
-    ours = _flatten(config)
+    ours: Any = flatten_dict(config, sep=".")
     differing = [key for key in (*SHAPES, "data.context") if ours[key] != theirs.get(key)]
     if len(ours["data.channels"]) != len(theirs.get("data.channels", ())):
         differing.append("data.channels")
@@ -161,15 +143,7 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
 
 
 def check_space(workdir: Path, needed: int) -> None:
-    """Check that a run's checkpoints will find room, those that are there already included.
-
-    Args:
-        workdir: the run's folder.
-        needed: bytes that the checkpoints take at most.
-
-    Raises:
-        WorkdirError: they will not.
-    """
+    """Raise WorkdirError if a run's checkpoints, `needed` bytes at most, will not find room where they are."""
     folders = [workdir / "checkpoints", workdir / "best"]
     there = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
     free = shutil.disk_usage(workdir).free
@@ -182,11 +156,7 @@ def check_space(workdir: Path, needed: int) -> None:
 
 @contextmanager
 def full_disk_explained(workdir: Path) -> Iterator[None]:
-    """Explain an error of a disk that fills up while a run writes into its folder.
-
-    Raises:
-        WorkdirError: in place of the system's error.
-    """
+    """Raise WorkdirError in place of the system's error if the disk fills up while a run writes into its folder."""
     try:
         yield
     except OSError as error:

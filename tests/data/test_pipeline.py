@@ -104,8 +104,6 @@ def test_hosts_share_the_examples_of_one(small_sun, paired):
             for host, part in enumerate(parts):
                 np.testing.assert_array_equal(part["images"][domain], whole["images"][domain][host::2])
                 np.testing.assert_array_equal(part["contexts"][domain], whole["contexts"][domain][host::2])
-    with pytest.raises(ConfigError, match="batch_size=4 does not divide by 3 hosts: use a multiple of 3"):
-        training_batches(asked, 4, seed=1, hosts=3)
 
 
 @pytest.fixture
@@ -154,9 +152,9 @@ def test_a_context_is_of_the_frame_the_crop_and_the_flip_of_its_image(by_time, p
 
 def test_planes_change_nothing_in_the_images_and_are_not_there_unasked(small_sun):
     changes = {"crop": 8, "flip": "physical"}
-    plain, told = (training_batches(settings(context=c, **changes), 3, seed=1) for c in ((), PLANES))
+    plain, conditioned = (training_batches(settings(context=c, **changes), 3, seed=1) for c in ((), PLANES))
     for _ in range(3):
-        without, batch = next(plain), next(told)
+        without, batch = next(plain), next(conditioned)
         assert set(without) == {"images", "time"}
         assert set(batch) == {"images", "time", "contexts"}
         for domain in ("euv", "magnetogram"):

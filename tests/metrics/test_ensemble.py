@@ -75,7 +75,7 @@ def test_fair_crps_does_not_depend_on_the_number_of_realisations():
     assert few["crps"][0] > 1.1 * few["fair_crps"][0]
 
 
-def test_a_calibrated_ensemble_is_told_to_be_one():
+def test_a_calibrated_ensemble_is_recognised():
     result = scores_of(draw(3, N, 40, 50), draw(4, 40, 50))
     assert result["spread_over_error"] == pytest.approx(1, abs=0.05)
     for level, share in (("50", 0.5), ("90", 15 / 17)):

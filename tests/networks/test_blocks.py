@@ -12,7 +12,7 @@ def draw(*shape: int) -> jax.Array:
     return jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
 
 
-def test_adaptive_instance_norm_sets_the_statistics_it_is_told():
+def test_adaptive_instance_norm_sets_the_statistics_it_is_given():
     x = 5 + 3 * draw(2, 16, 16, 3)
     shift = jnp.array([[1.0, -2.0, 0.0], [4.0, 0.5, -1.0]])
     scale = jnp.array([[2.0, 0.5, 0.0], [-1.0, 3.0, 1.0]])

@@ -1,4 +1,4 @@
-"""Decoders that are told where a pixel lies: what they have beside the others, and what they do with it."""
+"""Decoders that are conditioned on planes: what they have beside the others, and what they do with it."""
 
 import dataclasses
 from typing import Any
@@ -11,15 +11,16 @@ import pytest
 from munit_jax.networks import munit
 from munit_jax.networks.conditioning import ContextEncoder, Modulation
 from munit_jax.networks.munit import DOMAINS
-from tests.networks.test_munit import TINY, count
+from tests.architectures import SMALL
+from tests.networks.test_munit import count
 
-TOLD = dataclasses.replace(TINY, context_planes=3)
-OWN = {"context", "modulation_in", "modulation_out", "modulation_0", "modulation_1"}  # of a decoder that is told
+CONDITIONED = dataclasses.replace(SMALL, context_planes=3)
+OWN = {"context", "modulation_in", "modulation_out", "modulation_0", "modulation_1"}  # of a conditioned decoder
 
 
 @pytest.fixture(scope="module")
 def generators():
-    return munit.init_generators(TOLD, 0)
+    return munit.init_generators(CONDITIONED, 0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def translate():
             )
         )
 
-    compiled = {architecture: of(architecture) for architecture in (TINY, TOLD)}
+    compiled = {architecture: of(architecture) for architecture in (SMALL, CONDITIONED)}
     return lambda architecture, *arguments: compiled[architecture](*arguments)
 
 
@@ -65,11 +66,11 @@ def without_own(generators):
 
 
 def test_only_the_decoders_have_parameters_for_planes(generators):
-    plain = munit.init_generators(TINY, 0)
+    plain = munit.init_generators(SMALL, 0)
     assert shapes(without_own(generators)) == shapes(plain)
     for domain in DOMAINS:
         assert set(generators[domain]["decoder"]) - set(plain[domain]["decoder"]) == OWN
-    assert shapes(munit.init_discriminators(TOLD, 0)) == shapes(munit.init_discriminators(TINY, 0))
+    assert shapes(munit.init_discriminators(CONDITIONED, 0)) == shapes(munit.init_discriminators(SMALL, 0))
 
 
 def test_parameters_for_planes_by_hand(generators):
@@ -121,32 +122,34 @@ def test_a_modulation_of_nothing_leaves_the_plain_decoder(generators, euv, conte
         }
         for domain, of_domain in generators.items()
     }
-    told = translate(TOLD, nothing, euv, styles, context)
-    plain = translate(TINY, without_own(generators), euv, styles, None)
-    np.testing.assert_allclose(told, plain, atol=1e-6)
-    assert np.abs(translate(TOLD, generators, euv, styles, context) - plain).max() > 1e-2
+    conditioned = translate(CONDITIONED, nothing, euv, styles, context)
+    plain = translate(SMALL, without_own(generators), euv, styles, None)
+    np.testing.assert_allclose(conditioned, plain, atol=1e-6)
+    assert np.abs(translate(CONDITIONED, generators, euv, styles, context) - plain).max() > 1e-2
 
 
 def test_a_context_changes_its_image_and_not_its_neighbours_in_the_batch(generators, euv, context, styles, translate):
-    changed = translate(TOLD, generators, euv, styles, context.at[1].multiply(-1.0))
-    image = translate(TOLD, generators, euv, styles, context)
+    changed = translate(CONDITIONED, generators, euv, styles, context.at[1].multiply(-1.0))
+    image = translate(CONDITIONED, generators, euv, styles, context)
     np.testing.assert_allclose(image[0], changed[0], atol=1e-6)
     assert np.abs(image[1] - changed[1]).max() > 1e-2
 
 
 def test_realisations_are_translations_with_the_image_s_context(generators, euv, context, styles, translate):
-    expected = translate(TOLD, generators, jnp.repeat(euv[:1], 2, axis=0), styles, jnp.repeat(context[:1], 2, axis=0))
+    expected = translate(
+        CONDITIONED, generators, jnp.repeat(euv[:1], 2, axis=0), styles, jnp.repeat(context[:1], 2, axis=0)
+    )
     for at_once in (1, 2):
-        made = munit.realisations(TOLD, generators, "euv", euv[:1], styles, at_once, context[:1])
+        made = munit.realisations(CONDITIONED, generators, "euv", euv[:1], styles, at_once, context[:1])
         np.testing.assert_allclose(made, expected, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_winograd_s_algorithm_and_bfloat16_make_much_the_same_images(generators, euv, context, styles, translate):
-    plain = translate(TOLD, generators, euv, styles, context)
+    plain = translate(CONDITIONED, generators, euv, styles, context)
 
     def other(**changes):
-        architecture = dataclasses.replace(TOLD, **changes)
+        architecture = dataclasses.replace(CONDITIONED, **changes)
         return munit.translate(architecture, generators, "euv", euv, styles, context)
 
     np.testing.assert_allclose(other(convolution="winograd"), plain, atol=1e-4)
@@ -160,7 +163,7 @@ def gradient(generators, euv, context, styles):
     """The gradient with respect to the generators of something that the context has a part in."""
 
     def of(recompute):
-        architecture = dataclasses.replace(TOLD, recompute=recompute)
+        architecture = dataclasses.replace(CONDITIONED, recompute=recompute)
 
         def loss(generators):
             made = munit.translate(architecture, generators, "euv", euv, styles, context)
@@ -188,9 +191,9 @@ def test_what_is_computed_again_changes_nothing(gradient, recompute):
 @pytest.mark.parametrize(
     ("architecture", "planes", "message"),
     [
-        (TOLD, None, "the decoders take a context of 3 planes, got 0"),
-        (TOLD, 2, "the decoders take a context of 3 planes, got 2"),
-        (TINY, 3, "the decoders take a context of 0 planes, got 3"),
+        (CONDITIONED, None, "the decoders take a context of 3 planes, got 0"),
+        (CONDITIONED, 2, "the decoders take a context of 3 planes, got 2"),
+        (SMALL, 3, "the decoders take a context of 0 planes, got 3"),
     ],
 )
 def test_another_number_of_planes_is_refused(generators, euv, styles, architecture, planes, message):

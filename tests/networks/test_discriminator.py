@@ -11,28 +11,20 @@ from configs import aia193
 from munit_jax.config import parse
 from munit_jax.networks import munit
 from munit_jax.networks.discriminator import largest_singular_value, spectrally_normalized
-from munit_jax.networks.munit import DOMAINS, Architecture
+from munit_jax.networks.munit import DOMAINS
 from munit_jax.training.objectives import Objective
 from munit_jax.training.state import OptimizerSettings, init_state, make_optimizers
 from munit_jax.training.step import Batch, Recipe, make_train_step
+from tests.architectures import TINY
 
-TINY = Architecture(
-    width=2,
-    mlp_width=4,
-    downsamplings=1,
-    residual_blocks=1,
-    discriminator_width=4,
-    discriminator_scales=1,
-    discriminator_layers=2,
-    discriminator_spectral_norm=True,
-)
+SPECTRAL = dataclasses.replace(TINY, discriminator_width=4, discriminator_spectral_norm=True)
 
 singular_value = jax.jit(largest_singular_value)
 
 
 @pytest.fixture(scope="module")
 def discriminators():
-    return munit.init_discriminators(TINY, 0)
+    return munit.init_discriminators(SPECTRAL, 0)
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -116,7 +108,7 @@ def test_a_kernel_of_zeros_stays_and_can_leave():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_discriminators_do_not_see_the_scale_of_a_kernel(discriminators, dtype):
     image = jnp.asarray(normal(1, 32, 32, 1))
-    architecture = dataclasses.replace(TINY, dtype=dtype)
+    architecture = dataclasses.replace(SPECTRAL, dtype=dtype)
     # A power of 2 leaves the digits as they are, in bfloat16 too.
     scaled = jax.tree_util.tree_map_with_path(lambda path, x: 64 * x if path[-1].key == "kernel" else x, discriminators)
     discriminate = jax.jit(munit.discriminate, static_argnums=(0, 2))
@@ -132,8 +124,8 @@ def test_discriminators_do_not_see_the_scale_of_a_kernel(discriminators, dtype):
 @pytest.mark.slow
 def test_a_step_trains_the_kernels_themselves(discriminators):
     alone = Objective(image_weight=0.0, content_weight=0.0, style_weight=0.0)
-    recipe = Recipe(TINY, alone, OptimizerSettings())
-    state = init_state(TINY, make_optimizers(recipe.optimizer), 0)
+    recipe = Recipe(SPECTRAL, alone, OptimizerSettings())
+    state = init_state(SPECTRAL, make_optimizers(recipe.optimizer), 0)
     images = {domain: jnp.asarray(normal(1, 16, 16, 1, seed=i)) for i, domain in enumerate(DOMAINS)}
     after, metrics = jax.jit(make_train_step(recipe, jax.random.key(0)))(state, Batch(images, jnp.arange(1)))
     assert all(np.isfinite(value) for value in metrics.values())

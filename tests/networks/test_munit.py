@@ -10,16 +10,7 @@ import pytest
 from munit_jax.networks import munit
 from munit_jax.networks.initialization import parameter_stream
 from munit_jax.networks.munit import DOMAINS, Architecture
-
-TINY = Architecture(
-    width=4,
-    style_size=3,
-    mlp_width=8,
-    residual_blocks=1,
-    discriminator_width=4,
-    discriminator_scales=2,
-    euv_channels=2,
-)
+from tests.architectures import SMALL
 
 
 def count(tree) -> int:
@@ -28,7 +19,7 @@ def count(tree) -> int:
 
 @pytest.fixture(scope="module")
 def generators():
-    return munit.init_generators(TINY, 0)
+    return munit.init_generators(SMALL, 0)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +69,7 @@ def by_path(tree) -> dict[str, np.ndarray]:
 def test_one_more_residual_block_leaves_all_other_weights():
     """But for the layer whose width grows with the blocks."""
     small, large = (
-        by_path(munit.init_generators(dataclasses.replace(TINY, residual_blocks=blocks), 0)) for blocks in (1, 2)
+        by_path(munit.init_generators(dataclasses.replace(SMALL, residual_blocks=blocks), 0)) for blocks in (1, 2)
     )
     assert set(small) < set(large)
     assert set(large) - set(small) == {path for path in large if "residual_1" in path}
@@ -110,30 +101,30 @@ def test_no_two_parameters_share_a_random_stream():
 
 
 def test_shapes(generators, euv):
-    content = munit.encode_content(TINY, generators, "euv", euv)
-    style = munit.encode_style(TINY, generators, "euv", euv)
+    content = munit.encode_content(SMALL, generators, "euv", euv)
+    style = munit.encode_style(SMALL, generators, "euv", euv)
     assert content.shape == (2, 8, 8, 16)
     assert style.shape == (2, 3)
-    magnetogram = munit.decode(TINY, generators, "magnetogram", content, style)
+    magnetogram = munit.decode(SMALL, generators, "magnetogram", content, style)
     assert magnetogram.shape == (2, 32, 32, 1)
     assert np.abs(magnetogram).max() <= 1
-    discriminators = munit.init_discriminators(TINY, 0)
-    logits = munit.discriminate(TINY, discriminators, "magnetogram", magnetogram)
+    discriminators = munit.init_discriminators(SMALL, 0)
+    logits = munit.discriminate(SMALL, discriminators, "magnetogram", magnetogram)
     assert [x.shape for x in logits] == [(2, 2, 2, 1), (2, 1, 1, 1)]
 
 
 def test_realisations_are_translations_of_one_image(generators, euv):
     styles = jax.random.normal(jax.random.key(5), (3, 3))
-    expected = [munit.translate(TINY, generators, "euv", euv[:1], style[None])[0] for style in styles]
+    expected = [munit.translate(SMALL, generators, "euv", euv[:1], style[None])[0] for style in styles]
     for at_once in (1, 2, 3):
-        made = munit.realisations(TINY, generators, "euv", euv[:1], styles, at_once)
+        made = munit.realisations(SMALL, generators, "euv", euv[:1], styles, at_once)
         np.testing.assert_allclose(made, np.stack(expected), atol=1e-5)
 
 
 def test_winograd_s_algorithm_makes_the_same_images(generators, euv):
-    fast = dataclasses.replace(TINY, convolution="winograd")
+    fast = dataclasses.replace(SMALL, convolution="winograd")
     styles = jax.random.normal(jax.random.key(5), (2, 3))
-    plain = munit.realisations(TINY, generators, "euv", euv[:1], styles)
+    plain = munit.realisations(SMALL, generators, "euv", euv[:1], styles)
     np.testing.assert_allclose(munit.realisations(fast, generators, "euv", euv[:1], styles), plain, atol=1e-4)
 
 
@@ -150,7 +141,7 @@ def gradient(generators, euv):
         lowered = jax.jit(jax.grad(loss)).lower(generators)
         return lowered.compile()(generators), lowered.as_text()
 
-    plain, text = of(TINY)
+    plain, text = of(SMALL)
     assert "optimization_barrier" not in text
     return of, plain
 
@@ -159,18 +150,18 @@ def gradient(generators, euv):
 @pytest.mark.parametrize("recompute", ["activations", "blocks", "networks", "all"])
 def test_what_is_computed_again_changes_nothing(gradient, recompute):
     of, plain = gradient
-    again, text = of(dataclasses.replace(TINY, recompute=recompute))
+    again, text = of(dataclasses.replace(SMALL, recompute=recompute))
     assert "optimization_barrier" in text  # the backward pass does begin again
     for ours, theirs in zip(jax.tree.leaves(again), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
 
 
 def test_style_changes_the_image_and_not_its_neighbours_in_the_batch(generators, euv):
-    content = munit.encode_content(TINY, generators, "euv", euv)
-    one, other = munit.draw_style(TINY, jax.random.key(5), 2), munit.draw_style(TINY, jax.random.key(6), 2)
+    content = munit.encode_content(SMALL, generators, "euv", euv)
+    one, other = munit.draw_style(SMALL, jax.random.key(5), 2), munit.draw_style(SMALL, jax.random.key(6), 2)
     mixed = jnp.stack([one[0], other[1]])
-    image = munit.decode(TINY, generators, "euv", content, one)
-    changed = munit.decode(TINY, generators, "euv", content, mixed)
+    image = munit.decode(SMALL, generators, "euv", content, one)
+    changed = munit.decode(SMALL, generators, "euv", content, mixed)
     np.testing.assert_allclose(image[0], changed[0], atol=1e-6)
     assert np.abs(image[1] - changed[1]).max() > 1e-3
 
@@ -182,9 +173,11 @@ def test_constant_images_give_finite_values_and_gradients(generators, value):
     @jax.jit
     @jax.value_and_grad
     def loss(params):
-        style = munit.draw_style(TINY, jax.random.key(0), 1)
-        translated = munit.translate(TINY, params, "euv", image, style)
-        back = munit.translate(TINY, params, "magnetogram", translated, munit.encode_style(TINY, params, "euv", image))
+        style = munit.draw_style(SMALL, jax.random.key(0), 1)
+        translated = munit.translate(SMALL, params, "euv", image, style)
+        back = munit.translate(
+            SMALL, params, "magnetogram", translated, munit.encode_style(SMALL, params, "euv", image)
+        )
         return jnp.abs(back - image).mean() + translated.mean()
 
     total, gradient = loss(generators)
@@ -193,9 +186,9 @@ def test_constant_images_give_finite_values_and_gradients(generators, value):
 
 
 def test_bfloat16_compute_keeps_float32_weights_and_outputs(generators, euv):
-    half = dataclasses.replace(TINY, dtype="bfloat16")
-    style = munit.draw_style(TINY, jax.random.key(0), 2)
-    full, low = (munit.translate(a, generators, "euv", euv, style) for a in (TINY, half))
+    half = dataclasses.replace(SMALL, dtype="bfloat16")
+    style = munit.draw_style(SMALL, jax.random.key(0), 2)
+    full, low = (munit.translate(a, generators, "euv", euv, style) for a in (SMALL, half))
     assert low.dtype == jnp.float32
     assert 0 < np.abs(full - low).mean() < 0.05
     assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(munit.init_generators(half, 0)))
@@ -205,15 +198,15 @@ def test_bad_images(generators):
     with pytest.raises(
         ValueError, match=r"euv images must have shape \(batch, height, width, 2\), got \(1, 32, 32, 1\)"
     ):
-        munit.encode_content(TINY, generators, "euv", jnp.zeros((1, 32, 32, 1)))
+        munit.encode_content(SMALL, generators, "euv", jnp.zeros((1, 32, 32, 1)))
     with pytest.raises(ValueError, match=r"must be multiples of 4 \(2 downsamplings\), got 32 x 30"):
-        munit.encode_style(TINY, generators, "euv", jnp.zeros((1, 32, 30, 2)))
+        munit.encode_style(SMALL, generators, "euv", jnp.zeros((1, 32, 30, 2)))
 
 
 def test_smallest_size_is_the_smallest_that_works():
-    discriminators = munit.init_discriminators(TINY, 0)
-    size = TINY.smallest_size
+    discriminators = munit.init_discriminators(SMALL, 0)
+    size = SMALL.smallest_size
     assert size == 32
-    munit.discriminate(TINY, discriminators, "euv", jnp.zeros((1, size, size, 2)))
+    munit.discriminate(SMALL, discriminators, "euv", jnp.zeros((1, size, size, 2)))
     with pytest.raises(ValueError, match="reflect padding"):
-        munit.discriminate(TINY, discriminators, "euv", jnp.zeros((1, size // 2, size // 2, 2)))
+        munit.discriminate(SMALL, discriminators, "euv", jnp.zeros((1, size // 2, size // 2, 2)))

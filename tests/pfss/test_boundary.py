@@ -137,7 +137,7 @@ def test_insertion_as_it_is_and_flux_matched(transform):
     assert np.ptp(difference[np.asarray(weight) > 0]) < 1e-5  # a constant
 
 
-def test_the_monopole_is_taken_off_and_told(transform):
+def test_the_monopole_is_taken_off_and_reported(transform):
     field, mean = without_monopole(
         transform, jnp.asarray(2.5 + np.sin(np.deg2rad(GRID.latitudes))[:, None] * np.ones(180), jnp.float32)
     )

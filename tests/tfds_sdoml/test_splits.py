@@ -81,5 +81,3 @@ def test_poster():
 def test_poster_refuses():
     with pytest.raises(ValueError, match=r"needs 12000 \+ 3945 frames in 2010-2012, got 1"):
         poster([at(2011, 1, 1)])
-    with pytest.raises(ValueError, match="duplicates"):
-        poster([at(2011, 1, 1)] * 2)

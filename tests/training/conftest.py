@@ -7,21 +7,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from munit_jax import figures
-from munit_jax.networks.munit import DOMAINS, Architecture
+from munit_jax.networks.munit import DOMAINS
 from munit_jax.training.objectives import Objective
 from munit_jax.training.state import OptimizerSettings
 from munit_jax.training.step import Recipe
-
-TINY = Architecture(
-    width=2,
-    style_size=3,
-    mlp_width=4,
-    downsamplings=1,
-    residual_blocks=1,
-    discriminator_width=2,
-    discriminator_scales=1,
-    discriminator_layers=2,
-)
+from tests.architectures import TINY
 
 
 @pytest.fixture
@@ -45,8 +35,8 @@ def images() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def told(recipe) -> Recipe:
-    """The same with decoders that are told three planes, and the ensemble term."""
+def conditioned(recipe) -> Recipe:
+    """The same with decoders that are conditioned on three planes, and the ensemble term."""
     return dataclasses.replace(
         recipe,
         architecture=dataclasses.replace(TINY, context_planes=3),

@@ -153,7 +153,7 @@ def test_whatever_is_damaged_the_numbers_are_right(saved, states, fresh, tmp_pat
     assert "state" in back
 
 
-def test_a_fallback_is_told_and_the_damaged_one_kept(saved, states, tmp_path, caplog):
+def test_a_fallback_is_reported_and_the_damaged_one_kept(saved, states, tmp_path, caplog):
     workdir = tmp_path / "run"
     shutil.copytree(saved, workdir)
     (workdir / "checkpoints" / "step_30" / "checksum" / "metadata").write_text('{"sha256": "0"}')
@@ -182,7 +182,7 @@ def test_when_none_can_be_read_nothing_is_touched(saved, states, tmp_path):
     assert not (workdir / "damaged").exists()
 
 
-def test_no_room_for_a_save_is_told_before_it_begins(saved, states, tmp_path, monkeypatch):
+def test_no_room_for_a_save_is_reported_before_it_begins(saved, states, tmp_path, monkeypatch):
     shutil.copytree(saved, tmp_path / "run")
     with Checkpoints(tmp_path / "run", {}) as checkpoints:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1000))

@@ -1,6 +1,7 @@
 """Held-out scores: fixed styles, baselines by hand, and a translator that is the networks in physical units."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 
 from munit_jax.data.datasets import spaced
 from munit_jax.data.normalization import Normalization
-from munit_jax.data.pipeline import frame_context
+from munit_jax.data.pipeline import frame_context, no_context
 from munit_jax.metrics.baselines import learn_climate
 from munit_jax.networks.munit import init_generators
 from munit_jax.training.held_out import (
+    Monitor,
     frame_styles,
     score_baselines,
     score_generator,
@@ -19,7 +21,7 @@ from munit_jax.training.held_out import (
     translate_frame,
 )
 from munit_jax.translator import Translator
-from tests.training.conftest import TINY
+from tests.architectures import TINY
 
 NORMALIZATIONS = {
     "euv": Normalization("asinh", False, (50.0,), (9000.0,)),
@@ -84,14 +86,18 @@ class Made:
         return np.asarray(self.make(images[0], styles, context))[None, ..., None]
 
 
-def scored(make, frames, limit=0, styles=2, **more):
-    translator: Any = Made(make)
-    split: Any = frames
-    return score_generator(translator, None, split, limit, styles, 0, **more)
+def scored(make, frames, limit=0, watch=iter, context=no_context, style_spread=1.0):
+    """Score as a run does: two realisations a frame, by the run's own way from a frame to them."""
+    monitor: Any = SimpleNamespace(
+        run=SimpleNamespace(seed=0, style_spread=style_spread, evaluation=SimpleNamespace(styles=2)),
+        translator=Made(make),
+        context=context,
+    )
+    return score_generator(Monitor._realise(monitor, None), frames, limit, watch)
 
 
 def test_every_frame_is_scored_with_its_own_context(frames):
-    """The disk being elsewhere in each frame, a translation into what it is told is scored by what that is."""
+    """The disk being elsewhere in each frame, a translation into its context is scored by what that is."""
     turned = Frames({**frame, "centre": np.array([7.5 - k, 7.5], np.float32)} for k, frame in enumerate(frames))
     contexts = []
 

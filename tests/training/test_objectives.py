@@ -13,7 +13,7 @@ from munit_jax.losses import ensemble_crps, ensemble_flux_crps, source_surface_e
 from munit_jax.networks.munit import DOMAINS, OTHER, decode, draw_style, init_discriminators, init_generators
 from munit_jax.pfss.disk_corona import disk_corona
 from munit_jax.training.objectives import Objective, generate, generator_objective, translate_both
-from tests.training.conftest import TINY
+from tests.architectures import TINY
 
 FIELD = Normalization("asinh", True, (30.0,), (1000.0,))
 WITHOUT = Objective(adversarial="lsgan")
@@ -77,7 +77,7 @@ def test_by_hand_it_is_0_for_the_truth_1_for_nothing_and_2_for_the_wrong_sign(ma
     assert term(-field) == pytest.approx(2, rel=1e-4)
 
 
-TOLD = replace(TINY, context_planes=2)
+CONDITIONED = replace(TINY, context_planes=2)
 ALL = Objective(adversarial="lsgan", cycle_weight=10.0, paired_weight=1.0)
 ENSEMBLE = replace(ALL, ensemble_weight=5.0)
 
@@ -90,34 +90,34 @@ def contexts():
 
 
 @pytest.fixture(scope="module")
-def told(images, contexts):
-    """Generators that are told planes, three draws of styles, what they make, and the objectives of that."""
-    generators, discriminators = init_generators(TOLD, 0), init_discriminators(TOLD, 0)
+def conditioned(images, contexts):
+    """Conditioned generators, three draws of styles, what they make, and the objectives of that."""
+    generators, discriminators = init_generators(CONDITIONED, 0), init_discriminators(CONDITIONED, 0)
     *keys, last = jax.random.split(jax.random.key(1), 3)
-    styles = {domain: draw_style(TOLD, key, 4) for domain, key in zip(DOMAINS, keys, strict=True)}
-    second = draw_style(TOLD, last, 4)
+    styles = {domain: draw_style(CONDITIONED, key, 4) for domain, key in zip(DOMAINS, keys, strict=True)}
+    second = draw_style(CONDITIONED, last, 4)
 
     @jax.jit
     def run():
-        generated = generate(TOLD, ENSEMBLE, generators, images, styles, contexts, second)
+        generated = generate(CONDITIONED, ENSEMBLE, generators, images, styles, contexts, second)
         without = generated.replace(another={})
-        one = generator_objective(TOLD, ALL, discriminators, images, styles, without)
-        return generated, one, generator_objective(TOLD, ENSEMBLE, discriminators, images, styles, generated)
+        one = generator_objective(CONDITIONED, ALL, discriminators, images, styles, without)
+        return generated, one, generator_objective(CONDITIONED, ENSEMBLE, discriminators, images, styles, generated)
 
     return (generators, discriminators, styles, second), *run()
 
 
 @pytest.fixture(scope="module")
-def decoded(told):
+def decoded(conditioned):
     """The decoder, one image after the other, compiled once a domain."""
-    (generators, *_), *_ = told
-    return {x: jax.jit(lambda *codes, x=x: decode(TOLD, generators, x, *codes)) for x in DOMAINS}
+    (generators, *_), *_ = conditioned
+    return {x: jax.jit(lambda *codes, x=x: decode(CONDITIONED, generators, x, *codes)) for x in DOMAINS}
 
 
 @pytest.mark.parametrize("x", DOMAINS)
-def test_a_context_goes_with_the_content_of_its_own_image(told, decoded, contexts, x):
+def test_a_context_goes_with_the_content_of_its_own_image(conditioned, decoded, contexts, x):
     """Whatever domain is made of it, a content code is decoded with the context of the image that it is of."""
-    (_, _, styles, second), made, *_ = told
+    (_, _, styles, second), made, *_ = conditioned
     y = OTHER[x]
     expected = {
         "reconstruction": (made.content[x], made.style[x], contexts[x]),
@@ -133,24 +133,24 @@ def test_a_context_goes_with_the_content_of_its_own_image(told, decoded, context
     assert np.abs(swapped - made.translation[x]).max() > 1e-3
 
 
-def test_the_discriminators_translations_have_the_same_contexts(told, images, contexts):
-    (generators, _, styles, _), made, *_ = told
-    both = jax.jit(lambda: translate_both(TOLD, generators, images, styles, contexts))()
+def test_the_discriminators_translations_have_the_same_contexts(conditioned, images, contexts):
+    (generators, _, styles, _), made, *_ = conditioned
+    both = jax.jit(lambda: translate_both(CONDITIONED, generators, images, styles, contexts))()
     for x in DOMAINS:
         np.testing.assert_allclose(both[x], made.translation[x], atol=1e-5)
 
 
-def test_one_decoding_after_the_other_makes_the_same(told, images, contexts):
+def test_one_decoding_after_the_other_makes_the_same(conditioned, images, contexts):
     """Where memory is short they are not taken together."""
-    (generators, _, styles, second), made, *_ = told
-    sparing = replace(TOLD, recompute="networks")
+    (generators, _, styles, second), made, *_ = conditioned
+    sparing = replace(CONDITIONED, recompute="networks")
     again = jax.jit(lambda: generate(sparing, ENSEMBLE, generators, images, styles, contexts, second))()
     for ours, theirs in zip(jax.tree.leaves(again), jax.tree.leaves(made), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_the_ensemble_term_is_of_one_image_with_two_styles(told, decoded, images, contexts):
-    (_, _, styles, second), made, _, (_, terms) = told
+def test_the_ensemble_term_is_of_one_image_with_two_styles(conditioned, decoded, images, contexts):
+    (_, _, styles, second), made, _, (_, terms) = conditioned
     content = made.content["euv"]
     both = [decoded["magnetogram"](content, style, contexts["euv"]) for style in (styles["magnetogram"], second)]
     assert np.abs(both[0] - both[1]).max() > 1e-3
@@ -158,8 +158,8 @@ def test_the_ensemble_term_is_of_one_image_with_two_styles(told, decoded, images
     assert float(terms["ensemble_crps"]) == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_the_ensemble_term_adds_its_weight_to_the_total_and_changes_nothing_else(told):
-    _, made, (total, terms), (with_total, with_terms) = told
+def test_the_ensemble_term_adds_its_weight_to_the_total_and_changes_nothing_else(conditioned):
+    _, made, (total, terms), (with_total, with_terms) = conditioned
     assert set(with_terms) - set(terms) == {"ensemble_crps"}
     for name, value in terms.items():
         assert float(with_terms[name]) == float(value), name
@@ -167,15 +167,17 @@ def test_the_ensemble_term_adds_its_weight_to_the_total_and_changes_nothing_else
     assert set(made.another) == {"magnetogram"}
 
 
-def test_the_ensemble_term_is_0_for_the_truth_twice_and_the_mean_error_for_one_field_twice(told, images):
-    (_, discriminators, styles, _), generated, *_ = told
+def test_the_ensemble_term_is_0_for_the_truth_twice_and_the_mean_error_for_one_field_twice(conditioned, images):
+    (_, discriminators, styles, _), generated, *_ = conditioned
     field = images["magnetogram"]
 
     def term(first, second):
         changed = generated.replace(
             translation={**generated.translation, "magnetogram": first}, another={"magnetogram": second}
         )
-        return float(generator_objective(TOLD, ENSEMBLE, discriminators, images, styles, changed)[1]["ensemble_crps"])
+        return float(
+            generator_objective(CONDITIONED, ENSEMBLE, discriminators, images, styles, changed)[1]["ensemble_crps"]
+        )
 
     assert term(field, field) == 0
     assert term(0 * field, 0 * field) == pytest.approx(float(jnp.abs(field).mean()), rel=1e-5)
@@ -205,15 +207,15 @@ OF_TERMS = {  # weight -> what is made for its term, by domain
 
 
 @pytest.fixture(scope="module")
-def one_by_one(told, images, contexts):
+def one_by_one(conditioned, images, contexts):
     """What is made for each term alone, the objective of that, and those of all terms together, under `all`."""
-    (generators, discriminators, styles, second), *_ = told
+    (generators, discriminators, styles, second), *_ = conditioned
     objectives = {weight: replace(NOTHING, **{weight: 2.0}) for weight in OF_TERMS}
     objectives["all"] = replace(NOTHING, **dict.fromkeys(OF_TERMS, 2.0))
 
     def run(objective):
-        made = generate(TOLD, objective, generators, images, styles, contexts, second)
-        return made, *generator_objective(TOLD, objective, discriminators, images, styles, made)
+        made = generate(CONDITIONED, objective, generators, images, styles, contexts, second)
+        return made, *generator_objective(CONDITIONED, objective, discriminators, images, styles, made)
 
     return jax.jit(lambda: {name: run(objective) for name, objective in objectives.items()})()
 
@@ -236,9 +238,9 @@ def test_every_term_has_a_weight_that_leaves_it_out(one_by_one):
     assert sorted(alone) == sorted(among_all)
 
 
-def test_terms_of_pairs_are_those_that_see_which_images_go_together(told, one_by_one, images, contexts):
+def test_terms_of_pairs_are_those_that_see_which_images_go_together(conditioned, one_by_one, images, contexts):
     """All that goes with the magnetograms in reverse order: a term of one image after the other has the same mean."""
-    (generators, discriminators, styles, second), *_ = told
+    (generators, discriminators, styles, second), *_ = conditioned
     others = images | {"magnetogram": images["magnetogram"][::-1]}
     drawn = styles | {"euv": styles["euv"][::-1]}
     planes = contexts | {"magnetogram": contexts["magnetogram"][::-1]}
@@ -246,8 +248,8 @@ def test_terms_of_pairs_are_those_that_see_which_images_go_together(told, one_by
 
     @jax.jit
     def run():
-        made = generate(TOLD, objective, generators, others, drawn, planes, second)
-        return generator_objective(TOLD, objective, discriminators, others, drawn, made)[1]
+        made = generate(CONDITIONED, objective, generators, others, drawn, planes, second)
+        return generator_objective(CONDITIONED, objective, discriminators, others, drawn, made)[1]
 
     terms = run()
     changed = {

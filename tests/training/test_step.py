@@ -191,7 +191,7 @@ def test_fresh_styles_for_d_are_a_second_draw(recipe, images):
 
 
 @pytest.mark.slow
-def test_one_device_with_four_images_equals_four_devices_with_one_each(told, images, contexts, monkeypatch):
+def test_one_device_with_four_images_equals_four_devices_with_one_each(conditioned, images, contexts, monkeypatch):
     """Every parameter within 1e-5, after three steps, in float64; each device count traced once.
 
     Without contexts the test of several hosts says the same.
@@ -205,7 +205,9 @@ def test_one_device_with_four_images_equals_four_devices_with_one_each(told, ima
         return chex.assert_max_traces(make_train_step(*arguments), n=1)
 
     monkeypatch.setattr(parallel, "make_train_step", traced_once)
-    recipe = dataclasses.replace(told, architecture=dataclasses.replace(told.architecture, dtype="float64"))
+    recipe = dataclasses.replace(
+        conditioned, architecture=dataclasses.replace(conditioned.architecture, dtype="float64")
+    )
     ends = []
     with jax.enable_x64(True):
         for devices in (jax.devices()[:1], jax.devices()[:4]):
@@ -257,10 +259,10 @@ def test_without_the_adversarial_term_the_discriminators_stay_as_they_are(recipe
 
 
 @pytest.mark.slow
-def test_a_step_sees_its_contexts(told, images, contexts):
+def test_a_step_sees_its_contexts(conditioned, images, contexts):
     """Those of the EUV images turned, the translations to magnetograms are others; no context at all is refused."""
-    state = start(told)
-    step = jax.jit(make_train_step(told, jax.random.key(7)))
+    state = start(conditioned)
+    step = jax.jit(make_train_step(conditioned, jax.random.key(7)))
     turned = {**contexts, "euv": -contexts["euv"]}
     one, other = (step(state, whole(images, planes))[1] for planes in (contexts, turned))
     for name in ("ensemble_crps", "paired_unsigned_field", "image_reconstruction_euv"):
@@ -268,7 +270,7 @@ def test_a_step_sees_its_contexts(told, images, contexts):
     same = "image_reconstruction_magnetogram"
     assert float(one[same]) == pytest.approx(float(other[same]), rel=1e-6), "it has the context of its own image"
     with pytest.raises(ValueError, match="the decoders take a context of 3 planes, got 0"):
-        jax.eval_shape(make_train_step(told, jax.random.key(7)), state, whole(images))
+        jax.eval_shape(make_train_step(conditioned, jax.random.key(7)), state, whole(images))
 
 
 def test_moving_average_by_hand():

@@ -126,7 +126,7 @@ def test_images_of_one_batch_have_each_its_own_context(first_plane, tmp_path, mo
     np.testing.assert_allclose(middles, np.sin(np.deg2rad([-7.0, 0.0, 7.0])), atol=0.02)
 
 
-def test_networks_that_are_told_planes_translate_files(tmp_path):
+def test_conditioned_networks_translate_files(tmp_path):
     """With the observer elsewhere the same image becomes another magnetogram."""
     translation = asked_of(conditioned_run(PLANES))
     paths = [write_aia(tmp_path / f"{b0}.fits", 64, CRLT_OBS=float(b0)) for b0 in (-7, 7)]

@@ -1,8 +1,4 @@
-"""SDOML v1: one image an npz file, in folders or in monthly tar files (Galvez et al. 2019, ApJS 242, 7).
-
-Three folder layouts are in use; files are matched by their names at any depth, so that all of them are read, and so are
-the members of tar files, without unpacking.
-"""
+"""SDOML v1: one image an npz file, in folders or in monthly tar files (Galvez et al. 2019, ApJS 242, 7)."""
 
 import io
 import os
@@ -24,7 +20,7 @@ TAR, COMPRESSED_TAR = ".tar", (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 class NpzV1:
-    """SDOML v1 files below a folder.
+    """SDOML v1 files below a folder, at any depth and in tar files.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -61,9 +57,7 @@ class NpzV1:
                 named.append(place)
             except ValueError as error:
                 rejected.append(Rejection(series, None, place, "no time", str(error)))
-        rejected += [
-            Rejection(series, None, place, "unreadable", detail) for place, detail in other.items() if series in places
-        ]
+        rejected += [Rejection(series, None, place, "unreadable", detail) for place, detail in other.items()]
         return Listing(np.array(times, np.int64), named, rejected)
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:

@@ -1,72 +1,85 @@
-"""When the frames of an SDOML v2 array were taken, kept from one build to the next.
-
-The attributes that tell it are hundreds of megabytes of JSON an array, over the network at worst; what is needed of
-them is a few hundred kilobytes.
-"""
+"""When the frames of an SDOML v2 array were taken, kept from one build to the next."""
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from munit_jax.instruments.errors import Reason
+from munit_jax.instruments.aia import AIA
+from munit_jax.instruments.errors import FrameError, Reason
+from munit_jax.instruments.headers import check_quality, time_of
+from munit_jax.instruments.hmi import HMI
+from tfds_sdoml.sources.zarr_stores import ArrayPlace, file_system
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1  # of the files and of what is made of the attributes: another one makes them anew
+VERSION = 2  # of the files and of what is made of the attributes: another one makes them anew
+KEYWORDS = ("T_OBS", "DATE-OBS", "QUALITY")  # of the many attributes, those that are used here
 
 
-@dataclass(frozen=True)
-class TimeIndex:
-    """The frames of an array by their numbers.
+class Entry(NamedTuple):
+    """A frame of an array: its number, its time in seconds since 1970 (if it has one), and why it cannot be used."""
 
-    Attributes:
-        frames: (number, time) of each frame that can be used; seconds since 1970-01-01 UTC.
-        rejected: (number, time or None, reason, detail) of each that cannot.
-    """
-
-    frames: list[tuple[int, int]]
-    rejected: list[tuple[int, int | None, Reason, str]]
+    number: int
+    time: int | None
+    reason: Reason | None = None
+    detail: str = ""
 
 
-def stamp_of(info: dict[str, Any]) -> str | None:
-    """Return what changes when a file changes, out of what fsspec tells of it; None where it tells nothing of use.
-
-    A bucket tells a checksum (ETag), a disk the time of the last change. The rest of `info` depends on who asked.
-    """
-    for key in ("ETag", "LastModified", "mtime", "created"):
-        if key in info:
-            return f"{info.get('size')} {key} {info[key]}"
-    return None
-
-
-def kept_index(folder: Path, array: str, stamp: str | None, make: Callable[[], TimeIndex]) -> TimeIndex:
-    """Return the index of an array: the one that is kept if the array has not changed since, else a new one.
+def kept_index(folder: Path | None, array: ArrayPlace) -> list[Entry]:
+    """Return the frames of an array, as they are kept if its attributes, hundreds of megabytes, have not changed since.
 
     Args:
-        folder: where indices are kept; one that cannot be written costs time, not the build.
-        array: URL of the array.
-        stamp: of its attributes, see `stamp_of`; None to keep nothing.
-        make: reads the attributes.
+        folder: where they are kept; None for nowhere. One that cannot be written costs time, not the build.
+        array: of the frames.
+
+    Raises:
+        ValueError: attributes that cannot be read.
     """
-    path = folder / f"{hashlib.sha256(array.encode()).hexdigest()[:24]}.json"
-    key = [VERSION, array, stamp]
+    system, root = file_system(array.store)
+    attributes = f"{root}/{array.path}/.zattrs"
+    if folder is None or not system.exists(attributes):
+        return index_of(array)
+    place = f"{array.store}/{array.path}"
+    key = [VERSION, place, str(system.checksum(attributes)), list(array.shape)]
+    path = folder / f"{hashlib.sha256(place.encode()).hexdigest()[:24]}.json"
     try:
         kept = json.loads(path.read_text())
-        if stamp is not None and kept["key"] == key:
-            return TimeIndex([(n, t) for n, t in kept["frames"]], [(n, t, r, d) for n, t, r, d in kept["rejected"]])
+        if kept["key"] == key:
+            return [Entry(*entry) for entry in kept["frames"]]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # none, or a damaged one: it is made again
-    index = make()
-    if stamp is not None:
+    index = index_of(array)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".writing")
+        unfinished.write_text(json.dumps({"key": key, "frames": index}))
+        unfinished.rename(path)
+    except OSError as error:
+        logger.info("the times of %s are not kept for the next build: %s", place, error)
+    return index
+
+
+def index_of(array: ArrayPlace) -> list[Entry]:
+    """Return the frames of an array by its attributes, lists with an entry a frame, not in the order of time.
+
+    They are keywords of FITS headers. Some lists are shorter than the array, and some entries are NaN.
+    """
+    attributes = array.read_json(".zattrs")
+    lists = {key: value for key in KEYWORDS if isinstance(value := attributes.get(key), list)}
+    del attributes  # hundreds of megabytes
+    harmless, index = (HMI if array.name.startswith("B") else AIA).harmless, []
+    for number in range(array.shape[0]):
+        header = {key: values[number] for key, values in lists.items() if number < len(values)}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".writing")
-            unfinished.write_text(json.dumps({"key": key} | asdict(index)))
-            unfinished.rename(path)
-        except OSError as error:
-            logger.info("the times of %s are not kept for the next build: %s", array, error)
+            time = time_of(header)
+        except ValueError as error:
+            index.append(Entry(number, None, "no time", str(error)))
+            continue
+        try:
+            check_quality(header, harmless)
+            index.append(Entry(number, time))
+        except FrameError as error:
+            index.append(Entry(number, time, error.reason, error.detail))
     return index

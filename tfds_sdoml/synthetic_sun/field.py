@@ -1,6 +1,5 @@
 """The radial magnetic field of the synthetic Sun on a full Carrington map, a closed form of the time."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,12 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import KDTree
 
 from munit_jax.sun.constants import DAY, SOLAR_RADIUS_CM
-from tfds_sdoml.synthetic_sun.regions import (
-    CYCLE_START,
-    Fragments,
-    fragments_at,
-    regions_at,
-)
+from tfds_sdoml.synthetic_sun.regions import CYCLE_START, Fragments, fragments_at, regions_at
 
 TRUTH_ROWS, TRUTH_COLUMNS = 180, 360  # one degree a pixel
 
@@ -26,7 +20,7 @@ STRONGEST_FIELD = 2500.0  # gauss, of the largest umbrae at this resolution
 
 SUPERGRANULES = 5000  # on the sphere: cells of 35 000 km (Rieutord & Rincon 2010)
 NETWORK_LIFE = 1.5 * DAY  # seconds, of one pattern of cells
-NETWORK_PATTERNS = 4  # made once; each turn takes one of them, turned about the axis at random
+PATTERNS = 4  # made once; each turn takes one of them, turned about the axis at random
 NETWORK_CANDIDATES = 240_000  # points on the sphere, of which those near a boundary are kept
 BOUNDARY_WIDTH = 0.22  # degrees
 ELEMENT_WIDTH = 0.17  # degrees, standard deviation of an element of flux
@@ -37,17 +31,9 @@ EPHEMERAL_REGIONS = 220  # on the sphere at a time (Hagenaar 2001: some 1e4 a da
 EPHEMERAL_WEIGHT = 5.0  # flux of one in units of the mean element's
 
 
-@dataclass(frozen=True)
-class Network:
-    """One pattern of supergranular boundaries on a map.
-
-    Attributes:
-        web: positive, mean 1 over the sphere.
-        salt: signed, mean 0, gauss.
-    """
-
-    web: Float[np.ndarray, "lat lon"]
-    salt: Float[np.ndarray, "lat lon"]
+# Supergranular boundaries on a map: the web that gathers flux, positive, of mean 1 over the sphere; and the salt of
+# mixed polarity in gauss, of mean 0.
+Network = tuple[Float[np.ndarray, "lat lon"], Float[np.ndarray, "lat lon"]]
 
 
 def map_latitudes(rows: int) -> Float[np.ndarray, "lat"]:
@@ -139,7 +125,7 @@ def gaussian_in_waves(rows: int, width: float) -> Float[np.ndarray, "lat wave"]:
     return np.exp(-0.5 * (np.arange(rows + 1) * np.deg2rad(width) / cosine) ** 2).astype(np.float32)
 
 
-@lru_cache(maxsize=4 * NETWORK_PATTERNS)
+@lru_cache(maxsize=4 * PATTERNS)
 def network_pattern(seed: int, pattern: int, rows: int) -> Network:
     """Make one pattern: elements of flux on the boundaries of cells around random centres (a Worley diagram)."""
     generator = np.random.default_rng(np.random.SeedSequence([seed, 2, pattern]))
@@ -157,7 +143,7 @@ def network_pattern(seed: int, pattern: int, rows: int) -> Network:
     pair_weights = EPHEMERAL_WEIGHT * weights.mean() * generator.lognormal(0, 0.6, EPHEMERAL_REGIONS)
     signed = np.concatenate([signs * weights, pair_weights, -pair_weights])
     salt = deposit(np.concatenate([points, pair]), SALT_FLUX * signed / weights.sum(), rows)
-    return Network((WEB_FLOOR + (1 - WEB_FLOOR) * web).astype(np.float32), salt.astype(np.float32))
+    return (WEB_FLOOR + (1 - WEB_FLOOR) * web).astype(np.float32), salt.astype(np.float32)
 
 
 def network_at(seed: int, time: int, rows: int) -> Network:
@@ -167,13 +153,12 @@ def network_at(seed: int, time: int, rows: int) -> Network:
     for index in (int(turn), int(turn) + 1):
         generator = np.random.default_rng(np.random.SeedSequence([seed, 3, index]))
         degrees, sign = int(generator.integers(360)), generator.choice([-1, 1])
-        pattern = network_pattern(seed, index % NETWORK_PATTERNS, rows)
-        shift = degrees * rows // 180
-        webs.append(np.roll(pattern.web, shift, axis=1))
-        salts.append(sign * np.roll(pattern.salt, shift, axis=1))
+        web, salt = (np.roll(x, degrees * rows // 180, axis=1) for x in network_pattern(seed, index % PATTERNS, rows))
+        webs.append(web)
+        salts.append(sign * salt)
     angle = np.pi / 2 * phase  # keeps the variance of the salt, since the patterns are independent
     web = (1 - phase) * webs[0] + phase * webs[1]
-    return Network(web.astype(np.float32), (np.cos(angle) * salts[0] + np.sin(angle) * salts[1]).astype(np.float32))
+    return web.astype(np.float32), (np.cos(angle) * salts[0] + np.sin(angle) * salts[1]).astype(np.float32)
 
 
 def without_monopole(field: Float[np.ndarray, "lat lon"]) -> Float[np.ndarray, "lat lon"]:
@@ -191,23 +176,18 @@ def radial_field(seed: int, time: int, rows: int = TRUTH_ROWS) -> Float[np.ndarr
     north, columns over Carrington longitudes from 0 to 360 degrees.
     """
     fragments = fragments_at(regions_at(seed, time), time)
-    network = network_at(seed, time, rows)
+    web, salt = network_at(seed, time, rows)
     spots = gaussian_sum(fragments, fragments.flux * fragments.compact, rows)
     plage = gaussian_sum(fragments, fragments.flux * (1 - fragments.compact), rows)
-    field = spots + (plage + polar_caps(time, rows)) * network.web + network.salt
+    field = spots + (plage + polar_caps(time, rows)) * web + salt
     # Gas pressure cannot confine more: the field saturates smoothly.
     field = field / np.sqrt(1 + (field / STRONGEST_FIELD) ** 2)
     return without_monopole(field).astype(np.float32)
 
 
-def block_mean(field: Float[np.ndarray, "lat lon"], rows: int = TRUTH_ROWS) -> Float[np.ndarray, "row column"]:
-    """Return the mean over blocks, by area within each, on a map of `rows` x 2 `rows` pixels; flux is kept exactly.
-
-    Raises:
-        ValueError: the field's rows are not a multiple of `rows`.
-    """
-    if len(field) % rows:
-        raise ValueError(f"the field has {len(field)} rows, expected a multiple of {rows}")
+def block_mean(field: Float[np.ndarray, "lat lon"]) -> Float[np.ndarray, "row column"]:
+    """Return the mean over blocks, by area within each, on a map of 180 x 360 pixels; flux is kept exactly."""
+    rows = TRUTH_ROWS
     factor = len(field) // rows
     weights = cell_weights(len(field))
     sums = (field * weights).reshape(rows, factor, 2 * rows, factor).sum((1, 3))

@@ -207,17 +207,10 @@ def field_noise(size: int) -> float:
 
 
 def observe(seed: int, time: int, size: int, channels: tuple[str, ...], west: float = 0.0) -> Frame:
-    """Return what an observer sees at `time` (seconds since 1970) in the given AIA channels.
+    """Return what an observer sees at `time` (UTC, seconds since 1970) in the given AIA channels.
 
-    The same arguments give the same frame, in any order of the calls.
-
-    Args:
-        seed: of the Sun.
-        time: UTC, seconds since 1970.
-        size: of the images in pixels.
-        channels: of AIA.
-        west: degrees by which the observer stands west of the Earth (as seen from it, so ahead of it), at the same
-            latitude and distance; 0 for the Earth.
+    The same arguments give the same frame, in any order of the calls. The observer is `west` degrees west of the Earth
+    (as seen from it, so ahead of it), at the same latitude and distance.
 
     Raises:
         ValueError: a channel that the model does not have.

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tfds_sdoml.sources.zarr_store import aia_attributes, write_store
-from tfds_sdoml.sources import zarr_v2
-from tfds_sdoml.sources.time_index import stamp_of
+from tfds_sdoml.sources.zarr_stores import ArrayPlace
 from tfds_sdoml.sources.zarr_v2 import ZarrV2
 
 START = datetime(2011, 3, 1, tzinfo=UTC)
@@ -26,13 +25,13 @@ def write(url, times=TIMES):
 @pytest.fixture
 def reads(monkeypatch):
     """The attribute files that were read."""
-    files, read_json = [], zarr_v2.read_json
+    files, read_json = [], ArrayPlace.read_json
 
     def counted(array, name):
         files.extend([array.text] if name == ".zattrs" else [])
         return read_json(array, name)
 
-    monkeypatch.setattr(zarr_v2, "read_json", counted)
+    monkeypatch.setattr(ArrayPlace, "read_json", counted)
     return files
 
 
@@ -89,9 +88,3 @@ def test_without_a_place_for_the_index_the_build_goes_on(tmp_path, caplog):
     with caplog.at_level("INFO"):
         assert listed(url, tmp_path / "file/index") == listed(url, None)
     assert "are not kept for the next build: " in caplog.text
-
-
-def test_what_tells_a_change():
-    assert stamp_of({"size": 3, "ETag": '"abc"', "mtime": 1}) == '3 ETag "abc"'
-    assert stamp_of({"size": 3, "mtime": 1.5}) == "3 mtime 1.5"
-    assert stamp_of({"size": 3}) is None

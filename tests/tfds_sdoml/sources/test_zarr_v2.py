@@ -2,6 +2,8 @@
 
 import pickle
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +14,8 @@ import pytest
 from munit_jax.instruments.errors import FrameError
 from tests.tfds_sdoml.sources.zarr_store import aia_attributes, hmi_attributes, write_store
 from tfds_sdoml.sources import zarr_v2
-from tfds_sdoml.sources.zarr_v2 import ZarrV2
+from tfds_sdoml.sources.zarr_stores import file_system
+from tfds_sdoml.sources.zarr_v2 import Chunk, ZarrV2
 
 START = datetime(2011, 3, 1, tzinfo=UTC)
 
@@ -167,6 +170,59 @@ def test_chunks_are_decoded_once_while_they_are_kept(tmp_path, monkeypatch, budg
     assert reads == ([0, 3, 6] if budget else [0, 3, 6] * 3)
 
 
+class Frames:
+    """An array of zeros in chunks of two frames."""
+
+    chunks = (2,)
+
+    def __init__(self, failures=0):
+        self.decoded, self.failures = [], failures
+
+    def __getitem__(self, frames):
+        self.decoded.append((frames.start, frames.stop))
+        time.sleep(0.05)
+        if len(self.decoded) <= self.failures:
+            raise OSError("no such chunk")
+        return np.zeros((2, 1, 1), np.float32)
+
+
+def test_threads_wait_for_the_one_that_decodes():
+    array, gate = Frames(), threading.Barrier(4)
+    chunk = Chunk(array, 7)
+
+    def want(_):
+        gate.wait()
+        return chunk.values()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(want, range(4)))) == 4
+    assert array.decoded == [(14, 16)]
+
+
+def test_a_failure_to_decode_is_raised_and_not_kept():
+    chunk = Chunk(Frames(failures=1), 0)
+    with pytest.raises(OSError, match="no such chunk"):
+        chunk.values()
+    assert (chunk.values() == 0).all()
+
+
+def test_the_chunk_that_was_not_used_for_longest_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_v2, "CACHE_BYTES", 2 * 8 * 8 * 4)
+    write_store(str(tmp_path / "x.zarr"), {"2011/193A": (images(3), aia_attributes(hours(3)))}, chunk=1)
+    source, decoded = ZarrV2(str(tmp_path)), []
+    values = Chunk.values
+
+    def counted(chunk):
+        decoded.extend([] if chunk._values is not None else [chunk._number])
+        return values(chunk)
+
+    monkeypatch.setattr(Chunk, "values", counted)
+    places = source.listing("0193").places
+    for k in (0, 1, 0, 2, 0, 1):
+        assert source.read("0193", places[k])[0, 0] == k
+    assert decoded == [0, 1, 2, 1]
+
+
 def test_threads(folder):
     source = ZarrV2(str(folder))
     places = source.listing("0193").places
@@ -201,7 +257,7 @@ def test_the_bucket_is_read_without_a_login(monkeypatch):
         return None, url
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", url_to_fs)
-    zarr_v2.file_system("s3://bucket/sdomlv2.zarr")
+    file_system("s3://bucket/sdomlv2.zarr")
     assert asked == [("s3://bucket/sdomlv2.zarr", {"anon": True})]
 
 
