@@ -19,10 +19,7 @@ SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field hardly depends on 
 
 
 def rotation_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day.
-
-    Source: Snodgrass 1983, see `constants.SNODGRASS`.
-    """
+    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day (`ROTATION`)."""
     sine2 = np.sin(np.deg2rad(latitude)) ** 2
     return ROTATION[0] + ROTATION[1] * sine2 + ROTATION[2] * sine2**2 - CARRINGTON_RATE
 
