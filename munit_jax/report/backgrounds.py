@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from munit_jax.data.datasets import Frames
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.pfss.boundary_ensemble import on_grid
+from munit_jax.pfss.ensemble import on_grid
 from munit_jax.pfss.harmonics import Grid
 from munit_jax.pfss.remesh import grid_cells, remesh
 from munit_jax.pfss.synoptic_maps import SynopticMap, read_synoptic

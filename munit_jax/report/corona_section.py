@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from munit_jax.data.datasets import format_time, geometry_of, spaced
+from munit_jax.data.datasets import format_time, spaced
 from munit_jax.metrics.corona import SCORES, corona_of
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_frames, corona_pictures, far_side, html
@@ -126,7 +126,7 @@ def _corona_section(
     fluxes = corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"])
     maps = corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1])
     drawn = {"true": shown[0], "generated": shown[1]}
-    lines = corona_pictures.field_line_figure(transform, drawn, geometry_of(frame), settings.model)
+    lines = corona_pictures.field_line_figure(transform, drawn, float(frame["l0"]), settings.model)
     body = (
         html.paragraph(note)
         + tables
