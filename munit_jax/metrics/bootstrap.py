@@ -1,8 +1,4 @@
-"""How far scores would move with other dates: resampling of blocks of time (Kuensch 1989; paired for two runs).
-
-Frames of neighbouring days show the same active regions, so days are not independent; blocks of half a rotation, which
-is how long a region stays on the disk, nearly are.
-"""
+"""How far scores would move with other dates: resampling of blocks of time (Kuensch 1989), paired for two runs."""
 
 from collections.abc import Mapping
 
@@ -13,7 +9,8 @@ from munit_jax.metrics.definitions import scores
 from munit_jax.metrics.disk import Sums
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 
-BLOCK = SYNODIC_DAYS * DAY // 2  # seconds: half a synodic rotation
+# Seconds: half a synodic rotation, which is how long a region stays on the disk. Blocks are nearly independent.
+BLOCK = SYNODIC_DAYS * DAY // 2
 RESAMPLES = 400
 COVERED = 0.95  # of the resamples lie inside the interval
 
@@ -26,13 +23,7 @@ def blocks_of(times: Int[np.ndarray, " frame"]) -> Int[np.ndarray, " frame"]:
 
 
 def resampled(sums: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[str, Float[np.ndarray, "resample ..."]]:
-    """Return the pooled sums of RESAMPLES draws of blocks with replacement; the same draws for a seed.
-
-    Args:
-        sums: of single frames, (frame, n, ...).
-        blocks: of `blocks_of`.
-        seed: of the draws.
-    """
+    """Return the pooled sums of RESAMPLES draws of blocks of frames with replacement, from the sums (frame, n, ...)."""
     count = int(blocks.max()) + 1
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float64)
     result = {}

@@ -1,4 +1,4 @@
-"""Read magnetograms of the disk: those that `munit_jax.translate` writes, and of any magnetograph by their headers."""
+"""Magnetograms of the disk: those that `munit_jax.translate` writes, and of any magnetograph by their headers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ class DiskMagnetogram:
 
 
 def read_magnetogram(path: Path) -> DiskMagnetogram:
-    """Read a magnetogram; of a file of `munit_jax.translate` all realisations.
+    """Read a magnetogram, or all realisations of a translation.
 
     Raises:
         DataError: a file that cannot be read, is not in gauss or does not tell where the Sun or the observer is.
