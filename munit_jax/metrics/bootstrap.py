@@ -1,5 +1,6 @@
 """How far scores would move with other dates: resampling of blocks of time (Kuensch 1989), paired for two runs."""
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -48,10 +49,6 @@ def paired_intervals(sums: Sums, others: Sums, blocks: Int[np.ndarray, " frame"]
 
 def _between(drawn: Mapping[str, Float[np.ndarray, "resample parts"]], blocks: Int[np.ndarray, " frame"]):
     tails = [(1 - COVERED) / 2, (1 + COVERED) / 2]
-    result = {}
-    for name, values in drawn.items():
-        defined = np.isfinite(values).any(axis=0) & (blocks.max() > 0)
-        kept = np.where(np.isfinite(values) & defined, values, np.nan)
-        safe = np.where(defined, kept, 0.0)
-        result[name] = np.where(defined[:, None], np.nanquantile(safe, tails, axis=0).T, np.nan)
-    return result
+    known = {name: np.where(np.isfinite(x) & (blocks.max() > 0), x, np.nan) for name, x in drawn.items()}
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of scores that are never defined
+        return {name: np.nanquantile(values, tails, axis=0).T for name, values in known.items()}

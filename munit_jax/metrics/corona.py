@@ -58,7 +58,7 @@ SCORES: dict[str, Score] = {
 
 
 class CoronaOf(NamedTuple):
-    """The `Corona` of a boundary, its coefficients, and mean energy densities at ENERGY_RADII (erg / cm^3); of numpy."""
+    """The `Corona` of a boundary in numpy, its coefficients, and mean energy densities (erg / cm^3) at ENERGY_RADII."""
 
     maps: Any  # whose annotations are those of JAX's arrays
     coefficients: Complex[np.ndarray, "m l"]

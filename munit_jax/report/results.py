@@ -55,7 +55,8 @@ def metrics_json(
     blocks = blocks_of(sums.times)
     model = sums.of("model")
     columns = {column: scores(pooled(sums.of(column))) for column in COLUMNS}
-    spread = {name: _deviation(x) for name, x in scores({k: x.sum(axis=0) for k, x in model.items()}).items()}
+    with np.errstate(invalid="ignore"):  # it is NaN where a score is not defined for one of the realisations
+        spread = {name: x.std(axis=0) for name, x in scores({k: x.sum(axis=0) for k, x in model.items()}).items()}
     spread["crps"][:] = np.nan  # it is of all realisations
     more: dict[str, dict[str, Any]] = {"spread": spread, "interval": intervals(model, blocks, seed)}
     if compared is not None:
@@ -168,12 +169,6 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _deviation(values: np.ndarray) -> np.ndarray:
-    """Return the standard deviation over the realisations, NaN where a score is not defined for one of them."""
-    finite = np.isfinite(values).all(axis=0)
-    return np.where(finite, np.where(finite, values, 0.0).std(axis=0), np.nan)
 
 
 def plain(name: str) -> str:
