@@ -14,6 +14,7 @@ from munit_jax.metrics.disk import ratio
 from munit_jax.pfss.field import ENERGY_RADII, energy_density
 from munit_jax.pfss.fieldlines import neutral_line
 from munit_jax.pfss.harmonics import Grid, Transform, analysis, power
+from munit_jax.pfss.interpolation import cartesian
 from munit_jax.pfss.model import SELF_CHECK_LIMIT, ModelSettings, model_corona
 
 DEGREE_BANDS = ((1, 3), (4, 9), (10, 29), (30, 60))
@@ -154,7 +155,7 @@ def neutral_distances(
     grid: Grid, field: Float[np.ndarray, "lat lon"], other: Float[np.ndarray, "lat lon"]
 ) -> Float[np.ndarray, " point"]:
     """Return the distance in degrees of every point of each neutral line to the other one; empty where one has none."""
-    points, others = (_on_sphere(_evenly(neutral_line(grid, x))) for x in (field, other))
+    points, others = (np.asarray(cartesian(*_evenly(neutral_line(grid, x)).T)) for x in (field, other))
     if not len(points) or not len(others):
         return np.empty(0)
     chords = np.concatenate([KDTree(b).query(a)[0] for a, b in ((points, others), (others, points))])
@@ -171,13 +172,6 @@ def _evenly(lines: Sequence[Float[np.ndarray, "point 2"]]) -> Float[np.ndarray, 
         places = np.arange(POINTS_APART / 2, along[-1], POINTS_APART)
         even.append(np.stack([np.interp(places, along, line[:, k]) for k in range(2)], axis=-1))
     return np.concatenate(even) if even else np.empty((0, 2))
-
-
-def _on_sphere(points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
-    latitude, longitude = np.deg2rad(points).T
-    return np.stack(
-        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=-1
-    )
 
 
 def angle_between(

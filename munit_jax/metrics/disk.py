@@ -211,20 +211,11 @@ def peak_signal_to_noise(sums: Sums) -> Score:
         return 10 * np.log10((2 * GREY_RANGE) ** 2 / ratio(sums["squared_grey_error"], pixels(sums)))
 
 
-def polarity_agreement(sums: Sums, threshold: float) -> Score:
+def polarity_agreement(sums: Sums, threshold: float, which: str = "agreeing") -> Score:
     """Return the share of pixels with true |B| of at least a threshold, one of POLARITY_THRESHOLDS, of the right sign.
 
-    0.5 by chance; a field of 0 is never right.
+    0.5 by chance; `opposing` is the share of the wrong sign. A field of 0 is neither.
     """
-    return _signed(sums, "agreeing", threshold)
-
-
-def polarity_disagreement(sums: Sums, threshold: float) -> Score:
-    """Return the share of the same pixels whose sign is wrong; a field of 0 is not wrong either."""
-    return _signed(sums, "opposing", threshold)
-
-
-def _signed(sums: Sums, which: str, threshold: float) -> Score:
     k = POLARITY_THRESHOLDS.index(threshold)
     return ratio(sums[which][..., k], sums["strong"][..., k])
 

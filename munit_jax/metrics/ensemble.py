@@ -46,12 +46,11 @@ def ensemble_sums(
     anywhere = masks.any(axis=0)
     t = jnp.where(anywhere, true, 0.0).ravel()
     x = jnp.where(anywhere[None], realisations, 0.0).reshape(n, -1)
-    ordered = jnp.sort(x, axis=0)
     variance = x.var(axis=0, ddof=1)
     squared_error = (x.mean(axis=0) - t) ** 2
 
     crps, fair_crps = pixel_crps(x, t)
-    inside = [(low <= t) & (t <= high) for low, high in (_interval(ordered, level) for level in LEVELS)]
+    inside = [(low <= t) & (t <= high) for low, high in (_interval(x, level) for level in LEVELS)]
     sums = over_strata(flat, jnp.stack([jnp.ones_like(t), crps, fair_crps, variance, squared_error, *inside]))
     strong = disk.ravel() & (jnp.abs(t) >= SIGNED_ABOVE)
     positive = (0.5 * (1 + jnp.sign(x))).mean(axis=0)
@@ -76,18 +75,11 @@ def ensemble_sums(
     }
 
 
-def _interval(
-    ordered: Float[Array, "n pixels"], level: float
-) -> tuple[Float[Array, " pixels"], Float[Array, " pixels"]]:
+def _interval(x: Float[Array, "n pixels"], level: float) -> Float[Array, "2 pixels"]:
     """Return the ends of the central interval by Weibull's plotting positions k / (n + 1), at most the extremes."""
-    n = len(ordered)
-
-    def quantile(share: float) -> Float[Array, " pixels"]:
-        place = float(np.clip(share * (n + 1) - 1, 0, n - 1))
-        below = min(int(place), n - 2)
-        return ordered[below] + (place - below) * (ordered[below + 1] - ordered[below])
-
-    return quantile((1 - level) / 2), quantile((1 + level) / 2)
+    n = len(x)
+    places = np.array([1 - level, 1 + level]) / 2 * (n + 1) - 1
+    return jnp.quantile(x, jnp.asarray(np.clip(places / (n - 1), 0, 1), x.dtype), axis=0)
 
 
 def expected_coverage(n: int, level: float) -> float:

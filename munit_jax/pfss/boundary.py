@@ -184,18 +184,3 @@ def boundary_maps(
         return without_monopole(transform, insert(transform, behind, patch, weight, insertion))
 
     return jax.vmap(boundary)(patches, jnp.broadcast_to(background, patches.shape))
-
-
-def check_finite(field: Float[np.ndarray, "*n lat lon"], name: str) -> None:
-    """Refuse a map with values that are not finite.
-
-    Raises:
-        ValueError: how many there are, and where the first one is.
-    """
-    bad = np.argwhere(~np.isfinite(field))
-    if len(bad):
-        row, column = (int(i) for i in bad[0, -2:])
-        raise ValueError(
-            f"{name}: {len(bad):,} of {field.size:,} values are not finite, the first in row {row}, column {column} "
-            f"(counted from 0, from the south and from the left): fill them before"
-        )

@@ -55,26 +55,12 @@ class Boundaries:
 def open_boundaries(
     magnetograms: Sequence[Path], whole: Path | None, insertions: Sequence[Insertion], transform: Transform
 ) -> tuple[list[Boundaries], str]:
-    """Read the boundaries of magnetograms in a background, one ensemble for each insertion, or of a synoptic map.
+    """Read the boundaries of magnetograms of the disk, an ensemble for each insertion, or of a synoptic map alone.
 
-    Args:
-        magnetograms: files of the disk; none for the synoptic map alone.
-        whole: a synoptic map; None for a background of 0.
-        insertions: see `boundary.insert`.
-        transform: of the model.
-
-    Returns:
-        The boundaries and their date, empty where the synoptic map has none.
+    `whole` is the background or that map; None for a background of 0. The date of the boundaries comes second, empty
+    where the synoptic map has none.
     """
     synoptic = None if whole is None else read_synoptic(whole)
-    if synoptic is not None and synoptic.filled:
-        logger.warning(
-            "%s: %d missing values beyond 60 degrees of latitude (%.1f %% of the Sun) are filled with the mean of the "
-            "nearest rows",
-            synoptic.name,
-            synoptic.filled,
-            100 * synoptic.filled_share,
-        )
     if synoptic is not None and not magnetograms:
         return [synoptic_boundaries(synoptic, transform)], synoptic.date
     disks = [read_magnetogram(path) for path in magnetograms]

@@ -124,13 +124,10 @@ def _middle(grid: Grid, disk_weight: Float[np.ndarray, "lat lon"]) -> float:
 
 def _seeds() -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """Return latitudes and longitudes of points about equally far from each other."""
-    latitudes: list[float] = []
-    longitudes: list[float] = []
-    for latitude in np.arange(-90 + SEEDS_APART / 2, 90, SEEDS_APART):
-        count = max(1, round(360 * np.cos(np.deg2rad(latitude)) / SEEDS_APART))
-        longitudes += list((np.arange(count) + 0.5) * 360 / count)
-        latitudes += [float(latitude)] * count
-    return np.array(latitudes), np.array(longitudes)
+    parallels = np.arange(-90 + SEEDS_APART / 2, 90, SEEDS_APART)
+    counts = np.round(360 * np.cos(np.deg2rad(parallels)) / SEEDS_APART).astype(int)
+    longitudes = [(np.arange(count) + 0.5) * 360 / count for count in counts]
+    return np.repeat(parallels, counts), np.concatenate(longitudes)
 
 
 def _draw_disk(axes: Axes, grid: Grid, boundary: Float[np.ndarray, "lat lon"], geometry: DiskGeometry) -> None:

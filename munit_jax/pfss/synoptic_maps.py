@@ -1,5 +1,6 @@
 """Synoptic maps of the radial field as observatories and models leave them: FITS, and HDF5 of the POT3D family."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,6 @@ from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import Header, number, text, time_of
 from munit_jax.instruments.reading import check_whole, image_header, open_file
 from munit_jax.instruments.units import gauss_per
-from munit_jax.pfss.boundary import check_finite
 from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
@@ -23,6 +23,8 @@ POLE = 60.0  # degrees of latitude beyond which missing values are taken for a p
 POLE_ROWS = 5  # rows whose mean fills a pole
 MDI_ERROR = (0.95, 1.3)  # of the two that the sine goes from pole to pole, and what MDI's small maps say
 SPAN_TOLERANCE = 1e-3  # relative: headers have their steps with six digits
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,6 @@ class SynopticMap:
         name: of the file.
         date: of the observation, empty where the file has none.
         filled: values that were missing at the poles, see `fill_poles`.
-        filled_share: of the Sun's surface.
     """
 
     field: Float[np.ndarray, "n row column"]
@@ -43,7 +44,6 @@ class SynopticMap:
     name: str
     date: str = ""
     filled: int = 0
-    filled_share: float = 0.0
 
 
 def read_synoptic(path: Path) -> SynopticMap:
@@ -180,18 +180,31 @@ def _read_hdf5(path: Path) -> SynopticMap:
 
 
 def _whole(field: Float[np.ndarray, "n row column"], cells: Cells, name: str, date: str) -> SynopticMap:
-    """Return the map with its poles filled."""
+    """Return the map with its poles filled.
+
+    Raises:
+        DataError: values that are not finite away from the poles: how many, and where the first one is.
+    """
     holes = ~np.isfinite(field)
-    missing, share = int(np.count_nonzero(holes)), 0.0
-    if missing:
-        areas = np.diff(cells.sines)[:, None] * np.diff(cells.longitudes)[None] / (2 * 360)
-        share = float((holes.mean(axis=0) * areas).sum())
+    if holes.any():
         field = np.stack([fill_poles(one, cells.latitudes) for one in field])
-    try:
-        check_finite(field, name)
-    except ValueError as error:
-        raise DataError(str(error)) from None
-    return SynopticMap(field, cells, name, date, missing, share)
+    bad = np.argwhere(~np.isfinite(field))
+    if len(bad):
+        row, column = bad[0, -2:]
+        raise DataError(
+            f"{name}: {len(bad):,} of {field.size:,} values are not finite, the first in row {row}, column {column} "
+            f"(counted from 0, from the south and from the left): fill them before"
+        )
+    if holes.any():
+        areas = np.diff(cells.sines)[:, None] * np.diff(cells.longitudes)[None] / (2 * 360)
+        logger.warning(
+            "%s: %d missing values beyond 60 degrees of latitude (%.1f %% of the Sun) are filled with the mean of the "
+            "nearest rows",
+            name,
+            holes.sum(),
+            100 * (holes.mean(axis=0) * areas).sum(),
+        )
+    return SynopticMap(field, cells, name, date, int(holes.sum()))
 
 
 def fill_poles(

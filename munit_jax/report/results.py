@@ -11,7 +11,7 @@ from munit_jax.command_line import score_table
 from munit_jax.data.datasets import format_time
 from munit_jax.metrics.bootstrap import blocks_of, intervals, paired_intervals
 from munit_jax.metrics.definitions import METRICS, PARTS, scores
-from munit_jax.metrics.disk import polarity_agreement, polarity_disagreement
+from munit_jax.metrics.disk import polarity_agreement
 from munit_jax.metrics.ensemble import SIGNED_ABOVE, ensemble_scores
 from munit_jax.report.held_out import COLUMNS
 from munit_jax.report.measurement import FrameSums
@@ -43,14 +43,8 @@ def metrics_json(
     """Return what metrics.json holds: {metric: {part: {column: value}}}, `ensemble` and `run`.
 
     The model has `spread` too, the standard deviation of the score among the realisations, each pooled over the frames,
-    and `interval`, 95 % by resampling blocks of time. A second run adds `compared`,
-    `difference` (the model less the other) and `difference_interval`. What is not defined is None.
-
-    Args:
-        sums: of the run.
-        about: the run, for `run`.
-        seed: of the resampling.
-        compared: of another run on the same frames.
+    and `interval`, 95 % by resampling blocks of time. A second run on the same frames adds `compared`, `difference`
+    (the model less the other) and `difference_interval`. What is not defined is None.
     """
     blocks = blocks_of(sums.times)
     model = sums.of("model")
@@ -90,7 +84,7 @@ def pooled(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def ensemble_of(sums: FrameSums) -> dict[str, Any]:
     """Return the scores of the realisations as an ensemble."""
     model = sums.of("model")
-    right, wrong = (share(model, SIGNED_ABOVE)[:, :, 0] for share in (polarity_agreement, polarity_disagreement))
+    right, wrong = (polarity_agreement(model, SIGNED_ABOVE, which)[:, :, 0] for which in ("agreeing", "opposing"))
     own = polarity_agreement(pooled(sums.of("model_own_style")), SIGNED_ABOVE)[0]
     return ensemble_scores({name: x.sum(axis=0) for name, x in sums.ensemble.items()}, right, wrong, float(own))
 
