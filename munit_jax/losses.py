@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 # In the equations x != y in {euv, magnetogram}, D_x is the decoder of domain x, C_x and S_x its content and style
-# encoders and their codes, q = N(0, I), and G_x the discriminator. Arrays of different shapes raise a ValueError.
+# encoders and their codes, q = N(0, I), and G_x the discriminator. Arrays of different shapes, logits of different
+# numbers of scales and an unknown form raise a ValueError.
 Adversarial = Literal["log", "lsgan", "hinge"]
 Logits = Sequence[Float[Array, "b h w 1"]]
 Scalar = Float[Array, ""]
@@ -105,12 +106,11 @@ def ensemble_flux_crps(
     from pixel to pixel all n have equal weight. The arcsinh keeps active regions from dominating.
 
     Args:
-        first, second: realisations of the field in gauss.
-        truth: the field in gauss.
+        first, second, truth: two realisations of the field, and the field, in gauss.
         scale: gauss, where arcsinh becomes logarithmic.
 
     Raises:
-        ValueError: the shapes differ, or no n divides the images' size.
+        ValueError: no n divides the images' size.
     """
     *_, height, width, _ = truth.shape
     sizes = [n for i in range(1, min(height, width).bit_length()) if not (height % (n := 2**i) or width % n)]
@@ -134,9 +134,6 @@ def adversarial_value(real: Logits, fake: Logits) -> Scalar:
 
     G_x is the logistic function of the logits. The discriminator maximises it and the generator minimises it; where
     G_x = 1/2 everywhere it is -log 4 a scale (Goodfellow et al. 2014, theorem 1).
-
-    Raises:
-        ValueError: real and fake have different numbers of scales.
     """
     return _sum_over_scales(lambda r, f: jax.nn.log_sigmoid(r).mean() + jax.nn.log_sigmoid(-f).mean(), real, fake)
 
@@ -148,9 +145,6 @@ def discriminator_adversarial(real: Logits, fake: Logits, form: Adversarial) -> 
     log:   -L_G^x of the poster, see `adversarial_value` (Goodfellow et al. 2014, eq. 1).
     lsgan: E (G(x) - 1)^2 + E G(fake)^2 (Mao et al. 2017, eq. 9 without the 1/2; the reference's form).
     hinge: E max(0, 1 - G(x)) + E max(0, 1 + G(fake)) (Lim and Ye 2017, eq. 4).
-
-    Raises:
-        ValueError: unknown form, or real and fake have different numbers of scales.
     """
     if _check_form(form) == "log":
         return -adversarial_value(real, fake)
@@ -165,9 +159,6 @@ def discriminator_accuracy(real: Logits, fake: Logits, form: Adversarial) -> Sca
 
     The threshold is 0; for lsgan, whose targets are 1 and 0, it is 1/2. A diagnostic without gradient: at 1 the
     discriminator has won, at 1/2 it guesses.
-
-    Raises:
-        ValueError: unknown form, or real and fake have different numbers of scales.
     """
     threshold = 0.5 if _check_form(form) == "lsgan" else 0.0
     correct = _sum_over_scales(lambda r, f: (r > threshold).mean() + (f <= threshold).mean(), real, fake)
@@ -182,9 +173,6 @@ def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool 
            point but does not lose its gradient where the discriminator wins (Goodfellow et al. 2014, section 3).
     lsgan: E (G(fake) - 1)^2.
     hinge: -E G(fake).
-
-    Raises:
-        ValueError: unknown form.
     """
     if _check_form(form) == "lsgan":
         return _sum_over_scales(lambda f: jnp.square(f - 1).mean(), fake)

@@ -32,13 +32,12 @@ Field = Float[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Climate:
-    """The mean magnetogram of the training split, and |B| as a function of one intensity.
+    """The mean field and |B| of the training split, and |B| as a function of one intensity, in gauss.
 
     Attributes:
-        mean: of the field in gauss.
-        mean_unsigned: of |B|.
+        mean, mean_unsigned: pixel by pixel.
         channel: the EUV channel, by its place, whose intensity explains most of |B|.
-        unsigned_of_intensity: |B| in gauss of the bins of its normalised intensity, increasing.
+        unsigned_of_intensity: |B| of the bins of its normalised intensity, increasing.
         times: of the training frames that were read, seconds since 1970.
     """
 

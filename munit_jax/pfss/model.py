@@ -33,17 +33,11 @@ SELF_CHECK_LIMIT = 0.01  # of the open flux, beyond which the self-check fails
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a model of the corona is made with.
+    """What a model of the corona is made with; radii in solar radii."""
 
-    Attributes:
-        rss: radius of the source surface in solar radii.
-        seed_radius: where the lines of the open-field map begin, 1 to rss, in solar radii.
-        wsa: coefficients of the wind.
-    """
-
-    rss: float = SOURCE_SURFACE
-    seed_radius: float = 1.0
-    wsa: Wsa = WSA["swig-wsa2"]
+    rss: float = SOURCE_SURFACE  # of the source surface
+    seed_radius: float = 1.0  # where the lines of the open-field map begin, 1 to rss
+    wsa: Wsa = WSA["swig-wsa2"]  # coefficients of the wind
 
     def __post_init__(self):
         if not 1 <= self.seed_radius < self.rss:

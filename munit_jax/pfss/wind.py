@@ -17,26 +17,16 @@ CURRENT_SHEET_SHELLS = 36
 
 @dataclass(frozen=True)
 class Wsa:
-    """Coefficients of v = v0 + v1 / (1 + f)^a (1 - c exp(-(d / w)^b))^e.
+    """Coefficients of v = v0 + v1 / (1 + f)^a (1 - c exp(-(d / w)^b))^e."""
 
-    Attributes:
-        slow, fast: v0 and v1 in km/s.
-        expansion_power: a.
-        depth: c.
-        width: w in degrees.
-        width_power: b.
-        power: e.
-        highest: speeds are capped here, km/s.
-    """
-
-    slow: float
-    fast: float
-    expansion_power: float
-    depth: float
-    width: float
-    width_power: float
-    power: float
-    highest: float = np.inf
+    slow: float  # v0, km/s
+    fast: float  # v1, km/s
+    expansion_power: float  # a
+    depth: float  # c
+    width: float  # w, degrees
+    width_power: float  # b
+    power: float  # e
+    highest: float = np.inf  # km/s: speeds are capped here
 
 
 # SWiG, the Solar Wind Generator of Predictive Science Inc. (github.com/predsci/swig): its models `wsa2` and `wsa`. The

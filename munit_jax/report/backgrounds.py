@@ -21,25 +21,17 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Background:
-    """B_r of the whole Sun for any frame.
-
-    Attributes:
-        name: with checksums of files.
-        of: gives it for a frame, in gauss.
-    """
+    """B_r of the whole Sun in gauss `of` any frame; its name has the checksums of files."""
 
     name: str
     of: Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "lat lon"]]
 
 
 def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Background:
-    """Read the background of an evaluation.
+    """Read the background of frames, on the grid of the model.
 
-    Args:
-        files: synoptic maps, of which each frame takes the nearest in time; `none` for a field of 0; empty for the
-            dataset's own truth.
-        grid: of the model.
-        frames: which are put into it.
+    Each frame takes the file (a synoptic map) that is nearest in time; `none` is a field of 0, no file the dataset's
+    own truth.
 
     Raises:
         ConfigError: no file, and the dataset has no truth.

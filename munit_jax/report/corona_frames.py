@@ -63,14 +63,8 @@ def frame_boundaries(
 ) -> dict[str, Float[np.ndarray, "n ..."]]:
     """Return the boundaries of a frame (gauss) by insertion, of SINGLES and then of the realisations.
 
-    `monopole` is what was taken off those that were put in as they are, in gauss.
-
-    Args:
-        transform: of the maps.
-        frame: with the true magnetogram in gauss.
-        realisations: generated magnetograms in gauss.
-        background: B_r of the whole Sun in gauss on the grid of the transform.
-        another: the true magnetogram of another date; None for an empty one.
+    `monopole` is what was taken off those that were put in as they are, in gauss. The background is B_r of the whole
+    Sun, `another` the true magnetogram of another date, None for an empty one.
     """
     geometry, true = geometry_of(frame), frame["magnetogram"][..., 0]
     nothing = np.zeros_like(true)
@@ -85,12 +79,8 @@ def frame_boundaries(
 def measure_coronae(inputs: CoronaInputs, numbers: Sequence[int], others: Sequence[int]) -> dict[str, Any]:
     """Return the scores of the coronae of frames: by insertion and column, (frame, n, SCORES), and the open fluxes.
 
-    They are compared with that of the true magnetogram put in as it is, so the error is that of the disk alone.
-
-    Args:
-        inputs: the split and the model.
-        numbers: which of its frames.
-        others: for each, the frame of another day.
+    They are compared with that of the true magnetogram put in as it is, so the error is that of the disk alone. Each of
+    the `others` is the frame of another day.
     """
     frames, settings = inputs.frames, inputs.settings
     transform, measured = settings.transform, []

@@ -35,12 +35,7 @@ def corona_figure(
 ) -> Figure:
     """Draw boundary, source surface, open field and wind: true ones, those of a realisation, and what differs.
 
-    Args:
-        grid: of the maps.
-        true: the true corona.
-        others: of the realisations; the first one is drawn, the neutral lines of all.
-        true_boundary, boundary: B_r in gauss, that of the first realisation.
-        name: what the realisations are.
+    The corona and boundary (gauss) of the first realisation are drawn, and the neutral lines of all.
     """
     one = others[0]
     figure = Figure(figsize=(13, 9), layout="compressed")

@@ -33,13 +33,8 @@ def rotated(
 ) -> tuple[Float[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"]]:
     """Return a magnetogram as it would look `days` later if the surface only rotated, and where it was seen before.
 
-    The field is taken as radial: along the line of sight it changes with mu. It is 0 where it was not seen.
-
-    Args:
-        field: along the line of sight, gauss.
-        then, now: from where it was seen, and is to be.
-        days: between the two; negative to turn back.
-        least_mu: nearer to the limb the surface does not count as seen.
+    The field along the line of sight (gauss) is taken as radial, so that it changes with mu; it is 0 where it was not
+    seen, or nearer to the limb than `least_mu`. Negative days turn it back.
     """
     on_disk = radius_from_centre(now) < 1
     latitude, longitude = (np.where(on_disk, x, 0.0) for x in heliographic(now))
