@@ -155,7 +155,7 @@ def neutral_distances(
     grid: Grid, field: Float[np.ndarray, "lat lon"], other: Float[np.ndarray, "lat lon"]
 ) -> Float[np.ndarray, " point"]:
     """Return the distance in degrees of every point of each neutral line to the other one; empty where one has none."""
-    points, others = (np.asarray(cartesian(*_evenly(neutral_line(grid, x)).T)) for x in (field, other))
+    points, others = (np.asarray(cartesian(*jnp.asarray(_evenly(neutral_line(grid, x))).T)) for x in (field, other))
     if not len(points) or not len(others):
         return np.empty(0)
     chords = np.concatenate([KDTree(b).query(a)[0] for a, b in ((points, others), (others, points))])

@@ -25,21 +25,13 @@ REALISATIONS = "REALISATIONS"  # the HDU of `munit_jax.translation.fits_output`
 
 @dataclass(frozen=True)
 class DiskMagnetogram:
-    """The line-of-sight field of the disk, or several realisations of it.
+    """The line-of-sight field of the disk, or several realisations of it."""
 
-    Attributes:
-        field: gauss, 0 off the disk; solar north up.
-        geometry: with the direction from which it was seen.
-        time: UTC seconds since 1970.
-        name: of the file.
-        flags: HMI's quality flags that tell of harm.
-    """
-
-    field: Float[np.ndarray, "n size size"]
+    field: Float[np.ndarray, "n size size"]  # gauss, 0 off the disk, solar north up
     geometry: DiskGeometry
-    time: int
-    name: str
-    flags: int = 0
+    time: int  # UTC seconds since 1970
+    name: str  # of the file
+    flags: int = 0  # HMI's quality flags of damage
 
 
 def read_magnetogram(path: Path) -> DiskMagnetogram:

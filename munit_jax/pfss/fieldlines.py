@@ -20,13 +20,7 @@ CHUNK = 1080  # lines at a time: their points stay in the cache
 
 
 class Ends(NamedTuple):
-    """Where lines end.
-
-    Attributes:
-        points: on the inner or outer sphere, solar radii; of lines that did not end, where they were given up.
-        inner: whether it is the inner sphere.
-        outer: whether it is the outer sphere.
-    """
+    """Where lines end, in solar radii, and on which sphere; on neither where a line was given up."""
 
     points: Float[Array, "n 3"]
     inner: Bool[Array, "n"]

@@ -33,19 +33,11 @@ Translate = Callable[[Float[np.ndarray, "h w c"], DiskGeometry, int, Past | None
 
 @dataclass(frozen=True)
 class CoronaInputs:
-    """Of what, and how, coronae are measured.
+    """Of what, and how, coronae are measured."""
 
-    Attributes:
-        frames: the split, with `SURFACE` where the dataset has it.
-        translate: makes realisations of an EUV image.
-        past: earlier magnetograms of the dataset, None where the networks take none.
-        settings: of the model.
-        background: the rest of the Sun, into which magnetograms are put.
-    """
-
-    frames: Frames
+    frames: Frames  # of the split, with `SURFACE` where the dataset has it
     translate: Translate
-    past: Past | None
+    past: Past | None  # earlier magnetograms, where the networks take them
     settings: CoronaSettings
     background: Background
 

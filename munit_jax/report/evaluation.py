@@ -113,10 +113,7 @@ def _realisations(run: TrainedRun, settings: Settings) -> Translate:
 
 def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compared: TrainedRun | None) -> dict[str, Any]:
     data = data_of(run, settings)
-    about: dict[str, Any] = {
-        "name": run.name,
-        "step": run.step,
-        "parameters_sha256": run.parameters_sha256,
+    about = _name(run) | {
         "config_sha256": run.config_sha256,
         "program": f"munit_jax {munit_jax.__version__}",
         "dataset": data.euv,
@@ -124,7 +121,6 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compare
         "samples": settings.samples,
         "limit": settings.limit,
         "seed": settings.seed,
-        "channels": list(run.channels),
         "size": run.size,
         "first": format_time(held_out.times[0]),
         "last": format_time(held_out.times[-1]),
@@ -134,14 +130,12 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compare
         "frames_of_splits": {split: len(open_frames(data, split)) for split in ("train", "validation", "test")},
         "disk_percentiles": dataset_statistics(data.euv, data.data_dir),
     }
-    if compared is not None:
-        about["compared_with"] = {
-            "name": compared.name,
-            "step": compared.step,
-            "channels": list(compared.channels),
-            "parameters_sha256": compared.parameters_sha256,
-        }
-    return about
+    return about if compared is None else about | {"compared_with": _name(compared)}
+
+
+def _name(run: TrainedRun) -> dict[str, Any]:
+    checksum = run.parameters_sha256
+    return {"name": run.name, "step": run.step, "channels": list(run.channels), "parameters_sha256": checksum}
 
 
 def days_to_training(times: Sequence[int] | np.ndarray, training: Sequence[int]) -> float:

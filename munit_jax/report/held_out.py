@@ -58,25 +58,15 @@ def read_dates(frames: Frames, watch: Watch = iter) -> Dates:
 
 @dataclass
 class HeldOutFrames:
-    """The frames of a split that are evaluated, in the order of time, with the magnetograms that need no network.
+    """The frames of a split that are evaluated, in the order of time, with the magnetograms that need no network."""
 
-    Attributes:
-        frames: the split.
-        dates: of all its frames.
-        climate: of the training split.
-        euv: scaling of its EUV images.
-        numbers: which frames of the split.
-        context: makes the conditioning planes of a frame.
-        past: earlier magnetograms of the dataset, None where the networks take none.
-    """
-
-    frames: Frames
-    dates: Dates
-    climate: Climate
-    euv: Normalization
-    numbers: Sequence[int]
+    frames: Frames  # of the split
+    dates: Dates  # of all of them
+    climate: Climate  # of the training split
+    euv: Normalization  # of its images
+    numbers: Sequence[int]  # of the frames that are evaluated
     context: FrameContext = no_context
-    past: Past | None = None
+    past: Past | None = None  # earlier magnetograms, where the networks take them
 
     def __post_init__(self):
         self.numbers = sorted(self.numbers, key=lambda i: self.dates.times[i])

@@ -29,21 +29,13 @@ Measure = Callable[[Mapping[str, np.ndarray]], Tree]
 
 @dataclass
 class FrameSums:
-    """The sums over each frame in double precision: of the realisations, of SINGLES, and of the realisations together.
+    """The sums over each frame in double precision."""
 
-    Attributes:
-        times: seconds since 1970, increasing.
-        model: (frame, n, ...).
-        singles: (frame, 8, ...).
-        available: whether a single magnetogram exists: the first frames have no day before.
-        ensemble: (frame, ...).
-    """
-
-    times: Int[np.ndarray, " frame"]
-    model: dict[str, np.ndarray]
-    singles: dict[str, np.ndarray]
-    available: Bool[np.ndarray, "frame single"]
-    ensemble: dict[str, np.ndarray]
+    times: Int[np.ndarray, " frame"]  # seconds since 1970, increasing
+    model: dict[str, np.ndarray]  # of the realisations, (frame, n, ...)
+    singles: dict[str, np.ndarray]  # of SINGLES, (frame, 8, ...)
+    available: Bool[np.ndarray, "frame single"]  # whether it exists: the first frames have no day before
+    ensemble: dict[str, np.ndarray]  # of the realisations together, (frame, ...)
 
     def of(self, column: str) -> dict[str, Float[np.ndarray, "frame n ..."]]:
         """Return the sums of one of COLUMNS; 0 for frames in which it does not exist.
@@ -129,14 +121,7 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
 
 
 def measure_frames(measure: Measure, frames: HeldOutFrames, batch: int, name: str) -> FrameSums:
-    """Return the sums of every frame.
-
-    Args:
-        measure: of `make_measure`.
-        frames: to measure.
-        batch: frames measured together, a multiple of the devices.
-        name: of the run, for the progress bar.
-    """
+    """Return the sums of every frame of a run (by its name), measured in batches of a multiple of the devices."""
     of_batches = []
     with tqdm(total=len(frames), desc=name, unit="frame", dynamic_ncols=True) as bar:
         for start in range(0, len(frames), batch):
