@@ -106,10 +106,9 @@ def disk_boundaries(
 def model_ensemble(
     transform: Transform, boundaries: Boundaries, settings: ModelSettings, current_sheet: bool = False
 ) -> dict[str, np.ndarray]:
-    """Return the fields of `Corona` by name for each of the boundaries, which are `boundary`.
+    """Return the fields of `Corona` by name, and `boundary`, with the realisations as leading axis.
 
-    With `current_sheet` there are `sheet_speed` and `sheet_field` too: the wind (km/s) and B_r (gauss) at 21.5 solar
-    radii.
+    With `current_sheet` also `sheet_speed` and `sheet_field`: the wind (km/s) and B_r (gauss) at 21.5 solar radii.
     """
     coronae = [model_corona(transform, boundary, settings) for boundary in boundaries.field]
     maps = {name: np.stack([np.asarray(getattr(one, name)) for one in coronae]) for name in Corona._fields}

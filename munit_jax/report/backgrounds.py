@@ -30,8 +30,8 @@ class Background:
 def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Background:
     """Read the background of frames, on the grid of the model.
 
-    Each frame takes the file (a synoptic map) that is nearest in time; `none` is a field of 0, no file the dataset's
-    own truth.
+    Each frame takes the synoptic map that is nearest in time. `none` is a field of 0; without files the background is
+    the dataset's own truth.
 
     Raises:
         ConfigError: no file, and the dataset has no truth.
