@@ -7,19 +7,12 @@ See docs/corona.md for what is computed, in which units, and how exact it is.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
-
-if TYPE_CHECKING:
-    from munit_jax.pfss.boundary_ensemble import Boundaries
-    from munit_jax.pfss.harmonics import Transform
-    from munit_jax.pfss.model import ModelSettings
 
 FLAGS = flags.FlagValues()
 MAGNETOGRAM = flags.DEFINE_multi_string(
@@ -60,8 +53,6 @@ ROWS = flags.DEFINE_integer("rows", 180, "Rows of the maps, half as many as colu
 FIGURES = flags.DEFINE_bool("figures", True, "Draw the maps too.", flag_values=FLAGS)
 COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
 
-RESULT = "corona.json"
-
 
 def main(_: Sequence[str]) -> None:
     """Model as the flags say."""
@@ -76,22 +67,30 @@ def main(_: Sequence[str]) -> None:
     magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value) if MAGNETOGRAM.value else []
     whole = _file(SYNOPTIC.value or BACKGROUND.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.pfss.boundary_ensemble import check_any_field
+    from munit_jax.pfss.boundary import INSERTIONS, Insertion
+    from munit_jax.pfss.ensemble import open_boundaries
     from munit_jax.pfss.harmonics import Grid, make_transform
+    from munit_jax.pfss.model import ModelSettings
+    from munit_jax.pfss.output import write_corona
+    from munit_jax.pfss.wind import CURRENT_SHEET_END, WSA
 
     command_line.keep_compiled(COMPILATION_CACHE.value)
-    settings = _settings()
+    if CURRENT_SHEET.value and RSS.value >= CURRENT_SHEET_END:
+        raise ConfigError(f"--current_sheet ends at {CURRENT_SHEET_END} solar radii, --rss={RSS.value} is not below")
+    if WIND.value not in WSA:
+        raise ConfigError(f"--wind={WIND.value}: expected {' or '.join(WSA)}")
     try:
+        settings = ModelSettings(RSS.value, SEED_RADIUS.value, WSA[WIND.value])
         transform = make_transform(Grid(ROWS.value, 2 * ROWS.value), LMAX.value)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    ensembles, date = _boundaries(magnetograms, whole, transform)
+    asked: list[Insertion] = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
+    ensembles, date = open_boundaries(magnetograms, whole, asked, transform)
     inputs = [*magnetograms, whole] if whole else magnetograms
-    for boundaries in ensembles:
-        check_any_field(boundaries)
     for number, boundaries in enumerate(ensembles):
         folder = Path(OUTPUT.value) / (str(boundaries.insertion) if number else "")
-        _write(folder, boundaries, transform, settings, inputs, date)
+        made_of = boundaries, transform, settings, WIND.value, inputs, date
+        write_corona(folder, *made_of, current_sheet=CURRENT_SHEET.value, figures=FIGURES.value)
 
 
 def _file(name: str | None) -> Path | None:
@@ -100,86 +99,6 @@ def _file(name: str | None) -> Path | None:
     if not Path(name).is_file():
         raise UserError(f"no file {name}")
     return Path(name)
-
-
-def _settings() -> "ModelSettings":
-    from munit_jax.pfss.model import ModelSettings
-    from munit_jax.pfss.wind import CURRENT_SHEET_END, WSA
-
-    if CURRENT_SHEET.value and RSS.value >= CURRENT_SHEET_END:
-        raise ConfigError(f"--current_sheet ends at {CURRENT_SHEET_END} solar radii, --rss={RSS.value} is not below")
-    if WIND.value not in WSA:
-        raise ConfigError(f"--wind={WIND.value}: expected {' or '.join(WSA)}")
-    try:
-        return ModelSettings(RSS.value, SEED_RADIUS.value, WSA[WIND.value])
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-
-
-def _boundaries(
-    magnetograms: Sequence[Path], whole: Path | None, transform: "Transform"
-) -> "tuple[list[Boundaries], str]":
-    """Return the boundaries, an ensemble for each insertion, and their date."""
-    from munit_jax.pfss.boundary import INSERTIONS, Insertion
-    from munit_jax.pfss.boundary_ensemble import disk_boundaries, synoptic_boundaries
-    from munit_jax.pfss.disk_magnetograms import read_magnetogram
-    from munit_jax.pfss.synoptic_maps import read_synoptic
-
-    synoptic = None if whole is None else read_synoptic(whole)
-    if synoptic is not None and synoptic.filled:
-        command_line.logger.warning(
-            "%s: %d missing values beyond 60 degrees of latitude (%.1f %% of the Sun) are filled with the mean of the "
-            "nearest rows",
-            synoptic.name,
-            synoptic.filled,
-            100 * synoptic.filled_share,
-        )
-    if synoptic is not None and not magnetograms:
-        return [synoptic_boundaries(synoptic, transform)], synoptic.date
-    disks = [read_magnetogram(path) for path in magnetograms]
-    for disk in disks:
-        if disk.flags:
-            command_line.logger.warning("%s: QUALITY = %#010x, which reports damage", disk.name, disk.flags)
-    asked: list[Insertion] = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
-    latest = datetime.fromtimestamp(max(disk.time for disk in disks), UTC)
-    return [disk_boundaries(disks, synoptic, transform, how) for how in asked], latest.strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _write(
-    folder: Path,
-    boundaries: "Boundaries",
-    transform: "Transform",
-    settings: "ModelSettings",
-    inputs: Sequence[Path],
-    date: str,
-) -> None:
-    """Model an ensemble and write what comes of it."""
-    from munit_jax.files import write_json
-    from munit_jax.pfss.figures import save_figures
-    from munit_jax.pfss.fits_output import write_maps
-    from munit_jax.pfss.model_ensemble import model_ensemble, summary
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: {error.strerror}") from None
-    models = model_ensemble(transform, boundaries, settings, current_sheet=CURRENT_SHEET.value)
-    result = summary(models, transform, settings)
-    result |= {"wind": WIND.value, "inputs": [str(path) for path in inputs], "date": date}
-    names = [path.name for path in inputs]
-    write_maps(folder, models, transform, settings, names, date)
-    if FIGURES.value:
-        save_figures(folder, models, transform, settings, f"{', '.join(names)} {date}")
-    write_json(folder / RESULT, result)
-    command_line.logger.info(
-        "open flux %.3g Mx, open area %.1f %% of the sphere, self-check %+.2f %%: see %s",
-        result["open_flux_mx"],
-        100 * result["open_area_fraction"],
-        100 * result["self_check"],
-        folder / RESULT,
-    )
-    if not result["self_check_passed"]:
-        command_line.logger.warning("the self-check failed: flux through the open area and the open flux differ")
 
 
 def command() -> None:

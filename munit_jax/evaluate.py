@@ -8,15 +8,11 @@ See docs/evaluate.md for the scores and the outputs.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
-
-if TYPE_CHECKING:
-    from munit_jax.report.settings import CoronaSettings
 
 FLAGS = flags.FlagValues()
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.", flag_values=FLAGS)
@@ -78,11 +74,19 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
+    from munit_jax.pfss.model import ModelSettings
     from munit_jax.report.evaluation import FOLDER, evaluate
     from munit_jax.report.results import metrics_table
-    from munit_jax.report.settings import Settings
+    from munit_jax.report.settings import CoronaSettings, Settings
     from munit_jax.trained_run import open_run
 
+    corona = None
+    if CORONA.value:
+        try:
+            model = ModelSettings(RSS.value, SEED_RADIUS.value)
+            corona = CoronaSettings(CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
     settings = Settings(
         SPLIT.value,
         SAMPLES.value,
@@ -90,7 +94,7 @@ def main(_: Sequence[str]) -> None:
         SEED.value,
         tuple(SHOW.value),
         DATA_DIR.value,
-        _corona() if CORONA.value else None,
+        corona,
         _backgrounds(BACKGROUND.value),
     )
     command_line.keep_compiled(COMPILATION_CACHE.value)
@@ -100,19 +104,6 @@ def main(_: Sequence[str]) -> None:
     output = Path(OUTPUT.value) if OUTPUT.value else workdir / FOLDER
     metrics = evaluate(run, settings, output, other)
     command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", metrics_table(metrics), output)
-
-
-def _corona() -> "CoronaSettings":
-    from munit_jax.pfss.model import ModelSettings
-    from munit_jax.report.settings import CoronaSettings
-
-    try:
-        model = ModelSettings(RSS.value, SEED_RADIUS.value)
-        settings = CoronaSettings(CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model)
-        _ = settings.transform
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    return settings
 
 
 def _backgrounds(patterns: Sequence[str]) -> tuple[str, ...]:

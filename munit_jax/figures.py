@@ -23,7 +23,7 @@ SPREAD_RANGE = (0.5, 100.0)  # gauss
 HMI_RANGE = 1500.0  # gauss: the range of HMI's colour table
 # Its corners, from 0 for -1500 G to 255 for 1500 G: grey to 12 G, then yellow (negative) and green (positive) to 235 G,
 # red and blue beyond (JSOC, HMI_M.ColorTable).
-HMI_CORNERS = (
+_HMI_CORNERS = (
     (0, (137, 0, 20)),
     (36, (244, 56, 1)),
     (48, (253, 82, 25)),
@@ -39,18 +39,16 @@ HMI_CORNERS = (
     (240, (0, 17, 168)),
     (255, (0, 0, 96)),
 )
+HMI_COLORS = LinearSegmentedColormap.from_list(
+    "hmi", [(x / 255, tuple(c / 255 for c in rgb)) for x, rgb in _HMI_CORNERS]
+)
 
 
 @dataclass(frozen=True)
 class FrameImages:
-    """The images of a frame to be drawn.
+    """The images of a frame to be drawn: one EUV channel in DN/s and magnetograms in gauss, with its time as label.
 
-    Attributes:
-        label: its time, and why it is shown.
-        euv: in DN/s, one channel.
-        true: in gauss; None where no magnetogram is simultaneous.
-        realisations: in gauss.
-        geometry: of the frame.
+    `true` is None where no magnetogram is simultaneous.
     """
 
     label: str
@@ -97,15 +95,9 @@ def draw_magnetogram(axes: Axes, field: Float[np.ndarray, "h w"]) -> Any:
     return _draw(axes, field, "gray", Normalize(-FIELD_RANGE, FIELD_RANGE))
 
 
-def hmi_colors() -> LinearSegmentedColormap:
-    """Return HMI's colours of magnetograms, for -1500 to 1500 G."""
-    corners = [(place / 255, tuple(part / 255 for part in rgb)) for place, rgb in HMI_CORNERS]
-    return LinearSegmentedColormap.from_list("hmi", corners)
-
-
 def draw_hmi(axes: Axes, field: Float[np.ndarray, "h w"]) -> Any:
     """Draw a line-of-sight field in gauss in HMI's colours, north up."""
-    return _draw(axes, field, hmi_colors(), Normalize(-HMI_RANGE, HMI_RANGE))
+    return _draw(axes, field, HMI_COLORS, Normalize(-HMI_RANGE, HMI_RANGE))
 
 
 def draw_grid(axes: Axes, geometry: DiskGeometry, labels: bool = False) -> None:

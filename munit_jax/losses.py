@@ -1,11 +1,8 @@
 """The loss terms of MUNIT, one function an equation, as Barra and Delouille's poster writes them.
 
-With x != y in {euv, magnetogram}, D_x the decoder of domain x, C_x and S_x its content and style encoders and their
-codes, q = N(0, I) and G_x the discriminator of domain x. Every function returns a mean, a scalar.
-
-    >>> image = jax.numpy.ones((1, 4, 4, 1))
-    >>> float(munit_jax.losses.image_reconstruction(0.75 * image, image))
-    0.25
+>>> image = jax.numpy.ones((1, 4, 4, 1))
+>>> float(munit_jax.losses.image_reconstruction(0.75 * image, image))
+0.25
 """
 
 import functools
@@ -16,6 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+# In the equations x != y in {euv, magnetogram}, D_x is the decoder of domain x, C_x and S_x its content and style
+# encoders and their codes, q = N(0, I), and G_x the discriminator. Arrays of different shapes, logits of different
+# numbers of scales and an unknown form raise a ValueError.
 Adversarial = Literal["log", "lsgan", "hinge"]
 Logits = Sequence[Float[Array, "b h w 1"]]
 Scalar = Float[Array, ""]
@@ -31,31 +31,19 @@ def _mean_absolute_error(name: str, a: Array, b: Array) -> Scalar:
 
 @jax.jit
 def image_reconstruction(reconstruction: Float[Array, "*b h w c"], image: Float[Array, "*b h w c"]) -> Scalar:
-    """L^x = E ||D_x(C_x, S_x) - x||_1: the decoder reconstructs an image from its own two codes.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
+    """L^x = E ||D_x(C_x, S_x) - x||_1: the decoder reconstructs an image from its own two codes."""
     return _mean_absolute_error("image_reconstruction", reconstruction, image)
 
 
 @jax.jit
 def content_reconstruction(recovered: Float[Array, "*b h w k"], content: Float[Array, "*b h w k"]) -> Scalar:
-    """L^C_y = E ||C_x(D_x(C_y, S_x)) - C_y||_1, S_x ~ q: the translation keeps the content code.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
+    """L^C_y = E ||C_x(D_x(C_y, S_x)) - C_y||_1, S_x ~ q: the translation keeps the content code."""
     return _mean_absolute_error("content_reconstruction", recovered, content)
 
 
 @jax.jit
 def style_reconstruction(recovered: Float[Array, "*b s"], style: Float[Array, "*b s"]) -> Scalar:
-    """L^S_x = E ||S_x(D_x(C_y, S_x)) - S_x||_1, S_x ~ q: the translation keeps the style code.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
+    """L^S_x = E ||S_x(D_x(C_y, S_x)) - S_x||_1, S_x ~ q: the translation keeps the style code."""
     return _mean_absolute_error("style_reconstruction", recovered, style)
 
 
@@ -65,9 +53,6 @@ def cycle_reconstruction(cycle: Float[Array, "*b h w c"], image: Float[Array, "*
 
     The style-augmented cycle consistency of Huang et al. 2018, section 5.1, for translations that keep the place of
     every pixel.
-
-    Raises:
-        ValueError: the shapes differ.
     """
     return _mean_absolute_error("cycle_reconstruction", cycle, image)
 
@@ -78,9 +63,6 @@ def paired_translation(translation: Float[Array, "*b h w c"], truth: Float[Array
 
     Not in the poster; for paired training. With the true image's style, not a random one, the style carries what the
     other domain leaves undetermined.
-
-    Raises:
-        ValueError: the shapes differ.
     """
     return _mean_absolute_error("paired_translation", translation, truth)
 
@@ -91,9 +73,6 @@ def paired_unsigned_field(translation: Float[Array, "*b h w c"], truth: Float[Ar
 
     Not in the poster; for paired training. EUV emission follows |B|, not its sign, which is left to the style and
     the discriminator. A signed error would be least for the median of both signs: no field.
-
-    Raises:
-        ValueError: the shapes differ.
     """
     return _mean_absolute_error("paired_unsigned_field", jnp.abs(translation), jnp.abs(truth))
 
@@ -108,9 +87,6 @@ def ensemble_crps(
     probability score (Ferro 2014, eq. 8), E |a - x| - E |a - b| / 2. Its minimum is where the realisations are
     distributed as the truth, given the EUV image (Gneiting and Raftery 2007, section 4.2); a mean absolute
     error has its minimum at the median, no field where the sign is undetermined.
-
-    Raises:
-        ValueError: the shapes differ.
     """
     errors = _mean_absolute_error("ensemble_crps", first, truth) + _mean_absolute_error("ensemble_crps", second, truth)
     return (errors - jnp.abs(first - second).mean()) / 2
@@ -130,12 +106,11 @@ def ensemble_flux_crps(
     from pixel to pixel all n have equal weight. The arcsinh keeps active regions from dominating.
 
     Args:
-        first, second: realisations of the field in gauss.
-        truth: the field in gauss.
+        first, second, truth: two realisations of the field, and the field, in gauss.
         scale: gauss, where arcsinh becomes logarithmic.
 
     Raises:
-        ValueError: the shapes differ, or no n divides the images' size.
+        ValueError: no n divides the images' size.
     """
     *_, height, width, _ = truth.shape
     sizes = [n for i in range(1, min(height, width).bit_length()) if not (height % (n := 2**i) or width % n)]
@@ -159,9 +134,6 @@ def adversarial_value(real: Logits, fake: Logits) -> Scalar:
 
     G_x is the logistic function of the logits. The discriminator maximises it and the generator minimises it; where
     G_x = 1/2 everywhere it is -log 4 a scale (Goodfellow et al. 2014, theorem 1).
-
-    Raises:
-        ValueError: real and fake have different numbers of scales.
     """
     return _sum_over_scales(lambda r, f: jax.nn.log_sigmoid(r).mean() + jax.nn.log_sigmoid(-f).mean(), real, fake)
 
@@ -173,9 +145,6 @@ def discriminator_adversarial(real: Logits, fake: Logits, form: Adversarial) -> 
     log:   -L_G^x of the poster, see `adversarial_value` (Goodfellow et al. 2014, eq. 1).
     lsgan: E (G(x) - 1)^2 + E G(fake)^2 (Mao et al. 2017, eq. 9 without the 1/2; the reference's form).
     hinge: E max(0, 1 - G(x)) + E max(0, 1 + G(fake)) (Lim and Ye 2017, eq. 4).
-
-    Raises:
-        ValueError: unknown form, or real and fake have different numbers of scales.
     """
     if _check_form(form) == "log":
         return -adversarial_value(real, fake)
@@ -190,9 +159,6 @@ def discriminator_accuracy(real: Logits, fake: Logits, form: Adversarial) -> Sca
 
     The threshold is 0; for lsgan, whose targets are 1 and 0, it is 1/2. A diagnostic without gradient: at 1 the
     discriminator has won, at 1/2 it guesses.
-
-    Raises:
-        ValueError: unknown form, or real and fake have different numbers of scales.
     """
     threshold = 0.5 if _check_form(form) == "lsgan" else 0.0
     correct = _sum_over_scales(lambda r, f: (r > threshold).mean() + (f <= threshold).mean(), real, fake)
@@ -207,9 +173,6 @@ def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool 
            point but does not lose its gradient where the discriminator wins (Goodfellow et al. 2014, section 3).
     lsgan: E (G(fake) - 1)^2.
     hinge: -E G(fake).
-
-    Raises:
-        ValueError: unknown form.
     """
     if _check_form(form) == "lsgan":
         return _sum_over_scales(lambda f: jnp.square(f - 1).mean(), fake)
@@ -233,9 +196,6 @@ def source_surface_error(
     Args:
         generated, true: B_r at the source surface in gauss.
         weights: of the rows, proportional to their area.
-
-    Raises:
-        ValueError: the shapes differ.
     """
     if generated.shape != true.shape:
         raise ValueError(f"source_surface_error compares one shape, got {generated.shape} and {true.shape}")

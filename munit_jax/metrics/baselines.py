@@ -1,13 +1,4 @@
-"""Baselines for every score: magnetograms that need no network.
-
-- `zero`: no field.
-- `mean`: the mean of the training magnetograms, pixel by pixel; as |B|, their mean |B|, since the mean field is nearly
-  empty and so too easy to beat.
-- `persistence`: the true magnetogram of a day before, turned along with the Sun.
-- `shuffled`: the true magnetogram of another date of the same split.
-- `euv_proxy`: |B| as a monotone function of the EUV intensity; it has no sign.
-- `hale`: the same with the signs of Hale's law painted on it; see `painted`.
-"""
+"""Baselines for every score: magnetograms that need no network."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -27,6 +18,8 @@ from munit_jax.sun.cycle import hale_sign
 from munit_jax.sun.disk import DiskGeometry, heliographic, on_disk
 from munit_jax.sun.rotation import rotated
 
+# No field; the mean of the training magnetograms; the magnetogram of a day before; of another date; |B| as a monotone
+# function of the EUV intensity, without sign; the same with the signs of Hale's law.
 BASELINES = ("zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
 
 DAY_TOLERANCE = 6 * 3600  # seconds: how much more or less than a day the frame before may be off
@@ -39,13 +32,12 @@ Field = Float[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Climate:
-    """The mean magnetogram of the training split, and |B| as a function of one intensity.
+    """The mean field and |B| of the training split, and |B| as a function of one intensity, in gauss.
 
     Attributes:
-        mean: of the field in gauss.
-        mean_unsigned: of |B|.
+        mean, mean_unsigned: pixel by pixel.
         channel: the EUV channel, by its place, whose intensity explains most of |B|.
-        unsigned_of_intensity: |B| in gauss of the bins of its normalised intensity, increasing.
+        unsigned_of_intensity: |B| of the bins of its normalised intensity, increasing.
         times: of the training frames that were read, seconds since 1970.
     """
 
@@ -85,12 +77,9 @@ def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Cl
 def without_others(
     climate: Climate, euv: Normalization, frame: Mapping[str, np.ndarray]
 ) -> dict[str, tuple[Field, Field]]:
-    """Return the field and |B| in gauss of the baselines that look at no other frame; NaN for a field without sign.
+    """Return the field and |B| in gauss of the baselines that need no other frame; NaN for a field without sign.
 
-    Args:
-        climate: of the training split.
-        euv: scaling of its EUV images.
-        frame: with its EUV image in DN/s, its time and geometry.
+    As |B|, `mean` is the mean |B| of the training: the mean field is nearly empty, and so too easy to beat.
     """
     nothing = np.zeros_like(climate.mean)
     proxy = climate.unsigned_of_intensity[_bins(normalize(euv, frame["euv"])[..., climate.channel])]

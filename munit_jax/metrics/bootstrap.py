@@ -1,9 +1,6 @@
-"""How far scores would move with other dates: resampling of blocks of time (Kuensch 1989; paired for two runs).
+"""How far scores would move with other dates: resampling of blocks of time (Kuensch 1989), paired for two runs."""
 
-Frames of neighbouring days show the same active regions, so days are not independent; blocks of half a rotation, which
-is how long a region stays on the disk, nearly are.
-"""
-
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +10,8 @@ from munit_jax.metrics.definitions import scores
 from munit_jax.metrics.disk import Sums
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 
-BLOCK = SYNODIC_DAYS * DAY // 2  # seconds: half a synodic rotation
+# Seconds: half a synodic rotation, which is how long a region stays on the disk. Blocks are nearly independent.
+BLOCK = SYNODIC_DAYS * DAY // 2
 RESAMPLES = 400
 COVERED = 0.95  # of the resamples lie inside the interval
 
@@ -26,13 +24,7 @@ def blocks_of(times: Int[np.ndarray, " frame"]) -> Int[np.ndarray, " frame"]:
 
 
 def resampled(sums: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[str, Float[np.ndarray, "resample ..."]]:
-    """Return the pooled sums of RESAMPLES draws of blocks with replacement; the same draws for a seed.
-
-    Args:
-        sums: of single frames, (frame, n, ...).
-        blocks: of `blocks_of`.
-        seed: of the draws.
-    """
+    """Return the pooled sums of RESAMPLES draws of blocks of frames with replacement, from the sums (frame, n, ...)."""
     count = int(blocks.max()) + 1
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float64)
     result = {}
@@ -57,10 +49,6 @@ def paired_intervals(sums: Sums, others: Sums, blocks: Int[np.ndarray, " frame"]
 
 def _between(drawn: Mapping[str, Float[np.ndarray, "resample parts"]], blocks: Int[np.ndarray, " frame"]):
     tails = [(1 - COVERED) / 2, (1 + COVERED) / 2]
-    result = {}
-    for name, values in drawn.items():
-        defined = np.isfinite(values).any(axis=0) & (blocks.max() > 0)
-        kept = np.where(np.isfinite(values) & defined, values, np.nan)
-        safe = np.where(defined, kept, 0.0)
-        result[name] = np.where(defined[:, None], np.nanquantile(safe, tails, axis=0).T, np.nan)
-    return result
+    known = {name: np.where(np.isfinite(x) & (blocks.max() > 0), x, np.nan) for name, x in drawn.items()}
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of scores that are never defined
+        return {name: np.nanquantile(values, tails, axis=0).T for name, values in known.items()}

@@ -1,9 +1,4 @@
-"""Scores of a corona against the true one: open flux, source surface, neutral line, open field, footpoints, wind.
-
-Scores of pairs of models; what to report follows Badman et al. 2022 (arXiv 2201.11818), Asvestari et al. 2019
-(1907.03337) and 2024 (2311.04024), Caplan et al. 2021 (2102.05618) and Reiss et al. 2019 (1905.04353). Means are by
-area.
-"""
+"""Scores of a corona against the true one: open flux, source surface, neutral line, open field, footpoints, wind."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +14,7 @@ from munit_jax.metrics.disk import ratio
 from munit_jax.pfss.field import ENERGY_RADII, energy_density
 from munit_jax.pfss.fieldlines import neutral_line
 from munit_jax.pfss.harmonics import Grid, Transform, analysis, power
+from munit_jax.pfss.interpolation import cartesian
 from munit_jax.pfss.model import SELF_CHECK_LIMIT, ModelSettings, model_corona
 
 DEGREE_BANDS = ((1, 3), (4, 9), (10, 29), (30, 60))
@@ -63,13 +59,7 @@ SCORES: dict[str, Score] = {
 
 
 class CoronaOf(NamedTuple):
-    """The corona of a boundary, with the boundary's coefficients and energies; arrays of numpy.
-
-    Attributes:
-        maps: the model, a `Corona`.
-        coefficients: of the boundary.
-        energies: mean energy density at ENERGY_RADII, erg / cm^3.
-    """
+    """The `Corona` of a boundary in numpy, its coefficients, and mean energy densities (erg / cm^3) at ENERGY_RADII."""
 
     maps: Any  # whose annotations are those of JAX's arrays
     coefficients: Complex[np.ndarray, "m l"]
@@ -96,7 +86,11 @@ def corona_of(transform: Transform, boundary: Float[Any, "lat lon"], settings: M
 
 
 def corona_scores(transform: Transform, other: CoronaOf, true: CoronaOf) -> dict[str, float]:
-    """Return SCORES of a corona against the true one; NaN where one is not defined."""
+    """Return SCORES of a corona against the true one, means by area; NaN where one is not defined.
+
+    Source: Badman et al. 2022 (arXiv 2201.11818), Asvestari et al. 2019 (1907.03337) and 2024 (2311.04024), Caplan et
+    al. 2021 (2102.05618) and Reiss et al. 2019 (1905.04353).
+    """
     a, b, grid = other.maps, true.maps, transform.grid
     area = np.broadcast_to(grid.solid_angles[:, None], (grid.rows, grid.columns))
     lines = neutral_distances(grid, a.source_surface, b.source_surface)
@@ -146,20 +140,14 @@ def score_medians(
 
 def spectral_scores(other: CoronaOf, true: CoronaOf) -> dict[str, Float[np.ndarray, ""]]:
     """Return power ratio and coherence of two boundaries in bands of degrees; NaN for degrees beyond the highest."""
-    ours, theirs, cross = (
-        np.asarray(power(jnp.asarray(a), jnp.asarray(b)))
-        for a, b in (
-            (other.coefficients, other.coefficients),
-            (true.coefficients, true.coefficients),
-            (other.coefficients, true.coefficients),
-        )
-    )
+    a, b = jnp.asarray(other.coefficients), jnp.asarray(true.coefficients)
+    ours, theirs, cross = (np.asarray(power(*pair)) for pair in ((a, a), (b, b), (a, b)))
     scores = {}
     for low, high in DEGREE_BANDS:
         band = slice(low, high + 1)
-        a, b, ab = (values[band].sum() for values in (ours, theirs, cross))
-        scores[f"power_ratio_l{low}_{high}"] = ratio(a, b)
-        scores[f"coherence_l{low}_{high}"] = ratio(ab, np.sqrt(a * b))
+        aa, bb, ab = (values[band].sum() for values in (ours, theirs, cross))
+        scores[f"power_ratio_l{low}_{high}"] = ratio(aa, bb)
+        scores[f"coherence_l{low}_{high}"] = ratio(ab, np.sqrt(aa * bb))
     return scores
 
 
@@ -167,7 +155,7 @@ def neutral_distances(
     grid: Grid, field: Float[np.ndarray, "lat lon"], other: Float[np.ndarray, "lat lon"]
 ) -> Float[np.ndarray, " point"]:
     """Return the distance in degrees of every point of each neutral line to the other one; empty where one has none."""
-    points, others = (_on_sphere(_evenly(neutral_line(grid, x))) for x in (field, other))
+    points, others = (np.asarray(cartesian(*jnp.asarray(_evenly(neutral_line(grid, x))).T)) for x in (field, other))
     if not len(points) or not len(others):
         return np.empty(0)
     chords = np.concatenate([KDTree(b).query(a)[0] for a, b in ((points, others), (others, points))])
@@ -184,13 +172,6 @@ def _evenly(lines: Sequence[Float[np.ndarray, "point 2"]]) -> Float[np.ndarray, 
         places = np.arange(POINTS_APART / 2, along[-1], POINTS_APART)
         even.append(np.stack([np.interp(places, along, line[:, k]) for k in range(2)], axis=-1))
     return np.concatenate(even) if even else np.empty((0, 2))
-
-
-def _on_sphere(points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
-    latitude, longitude = np.deg2rad(points).T
-    return np.stack(
-        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=-1
-    )
 
 
 def angle_between(
@@ -222,9 +203,7 @@ def weighted_median(values: Float[np.ndarray, " n"], weights: Float[np.ndarray, 
     """Return the value that half of the weight is below; NaN for none."""
     if not values.size:
         return float("nan")
-    order = np.argsort(values)
-    share = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(share, share[-1] / 2)])
+    return float(np.quantile(values, 0.5, weights=weights, method="inverted_cdf"))
 
 
 def median(values: Float[np.ndarray, "..."]) -> float:

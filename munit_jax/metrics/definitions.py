@@ -16,18 +16,11 @@ PARTS = {"strata": STRATA, "disk": ("disk",), "bands": BANDS}
 
 @dataclass(frozen=True)
 class Metric:
-    """What a score is.
+    """What a score is."""
 
-    Attributes:
-        unit: empty for a pure number.
-        ideal: the score of a perfect magnetogram.
-        over: key of `PARTS`.
-        meaning: in a few words.
-    """
-
-    unit: str
-    ideal: float
-    over: str
+    unit: str  # empty for a pure number
+    ideal: float  # of a perfect magnetogram
+    over: str  # key of `PARTS`
     meaning: str
 
 

@@ -1,9 +1,4 @@
-"""Scores of magnetograms, pixel by pixel: sums that add up exactly over frames, and what follows from them.
-
-Sums are taken on the device, one frame and one magnetogram at a time, for each stratum; they are added up in double
-precision. A score is a function of sums, so it does not depend on how frames are batched or distributed, and the score
-of any subset of frames follows from the same sums. Fields are in gauss.
-"""
+"""Scores of magnetograms in gauss, pixel by pixel: sums that add up exactly over frames, and what follows from them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -34,7 +29,8 @@ def pixel_sums(
 ) -> dict[str, Float[Array, "n s ..."]]:
     """Sum over the pixels of each stratum what the scores need, for each of n magnetograms of one frame.
 
-    Pixels outside a mask do not count, whatever they hold.
+    Pixels outside a mask do not count, whatever they hold. Scores are functions of sums, added up in double precision,
+    so that they do not depend on batches and devices, and those of any subset of frames follow from the same sums.
 
     Args:
         generated: the line-of-sight field; NaN for a baseline that has none.
@@ -128,8 +124,7 @@ def _outer(x: Float[np.ndarray, "*any k"]) -> Float[np.ndarray, "*any k k"]:
 
 
 def flux_sums(sums: Sums, gauss_to_maxwell: Float[np.ndarray, "frame"]) -> dict[str, Float[np.ndarray, "frame n ..."]]:
-    """Return sums over frames of what belongs to a whole frame: its fluxes through the scored disk, along the line of
-    sight.
+    """Return the sums of the fluxes of whole frames through the scored disk, along the line of sight.
 
     The moments are those of (1, total unsigned flux, true total unsigned flux, net flux, true net flux), in maxwell;
     errors are relative to the true total unsigned flux.
@@ -216,31 +211,18 @@ def peak_signal_to_noise(sums: Sums) -> Score:
         return 10 * np.log10((2 * GREY_RANGE) ** 2 / ratio(sums["squared_grey_error"], pixels(sums)))
 
 
-def polarity_agreement(sums: Sums, threshold: float) -> Score:
-    """Return the share of pixels with |B| of at least a threshold in truth whose sign is right: 0.5 by chance.
+def polarity_agreement(sums: Sums, threshold: float, which: str = "agreeing") -> Score:
+    """Return the share of pixels with true |B| of at least a threshold, one of POLARITY_THRESHOLDS, of the right sign.
 
-    A field of 0 has no sign and is never right.
-
-    Raises:
-        ValueError: a threshold that was not summed.
+    0.5 by chance; `opposing` is the share of the wrong sign. A field of 0 is neither.
     """
-    return _signed(sums, "agreeing", threshold)
-
-
-def polarity_disagreement(sums: Sums, threshold: float) -> Score:
-    """Return the share of the same pixels whose sign is wrong; a field of 0 is not wrong either."""
-    return _signed(sums, "opposing", threshold)
-
-
-def _signed(sums: Sums, which: str, threshold: float) -> Score:
     k = POLARITY_THRESHOLDS.index(threshold)
     return ratio(sums[which][..., k], sums["strong"][..., k])
 
 
 def given_euv(sums: Sums, i: int, j: int) -> Score:
-    """Return the partial correlation of two members given the EUV channels: the first reading of "cross-partial
-    correlations".
+    """Return the partial correlation of two members given the EUV channels of the same pixel.
 
-    The agreement that does not follow, linearly, from the brightness of the same pixel.
+    This is the first reading of "cross-partial correlations".
     """
     return partial_correlation(sums["moments"], i, j, range(FIRST_EUV, sums["moments"].shape[-1]))

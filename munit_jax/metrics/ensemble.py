@@ -1,8 +1,4 @@
-"""Scores of an ensemble of realisations: whether their spread matches their error.
-
-Sums are taken over one frame on the device and add up over frames, as in `munit_jax.metrics.disk`; fields are in
-gauss.
-"""
+"""Scores of an ensemble of realisations in gauss: whether their spread matches their error."""
 
 import math
 from collections.abc import Mapping
@@ -44,24 +40,17 @@ def pixel_crps(
 def ensemble_sums(
     realisations: Float[Array, "n h w"], true: Float[Array, "h w"], masks: Bool[Array, "s h w"]
 ) -> dict[str, Float[Array, "..."]]:
-    """Sum over the pixels of each stratum, or of the first one alone, what the scores of an ensemble need.
-
-    Args:
-        realisations: at least 2.
-        true: the true field.
-        masks: the strata, the scored disk first.
-    """
+    """Sum over one frame what the scores of an ensemble of at least 2 need, by stratum or over the first alone."""
     n, disk = len(realisations), masks[0]
     flat = masks.reshape(len(masks), -1).astype(jnp.float32)
     anywhere = masks.any(axis=0)
     t = jnp.where(anywhere, true, 0.0).ravel()
     x = jnp.where(anywhere[None], realisations, 0.0).reshape(n, -1)
-    ordered = jnp.sort(x, axis=0)
     variance = x.var(axis=0, ddof=1)
     squared_error = (x.mean(axis=0) - t) ** 2
 
     crps, fair_crps = pixel_crps(x, t)
-    inside = [(low <= t) & (t <= high) for low, high in (_interval(ordered, level) for level in LEVELS)]
+    inside = [(low <= t) & (t <= high) for low, high in (_interval(x, level) for level in LEVELS)]
     sums = over_strata(flat, jnp.stack([jnp.ones_like(t), crps, fair_crps, variance, squared_error, *inside]))
     strong = disk.ravel() & (jnp.abs(t) >= SIGNED_ABOVE)
     positive = (0.5 * (1 + jnp.sign(x))).mean(axis=0)
@@ -86,18 +75,11 @@ def ensemble_sums(
     }
 
 
-def _interval(
-    ordered: Float[Array, "n pixels"], level: float
-) -> tuple[Float[Array, " pixels"], Float[Array, " pixels"]]:
+def _interval(x: Float[Array, "n pixels"], level: float) -> Float[Array, "2 pixels"]:
     """Return the ends of the central interval by Weibull's plotting positions k / (n + 1), at most the extremes."""
-    n = len(ordered)
-
-    def quantile(share: float) -> Float[Array, " pixels"]:
-        place = float(np.clip(share * (n + 1) - 1, 0, n - 1))
-        below = min(int(place), n - 2)
-        return ordered[below] + (place - below) * (ordered[below + 1] - ordered[below])
-
-    return quantile((1 - level) / 2), quantile((1 + level) / 2)
+    n = len(x)
+    places = np.array([1 - level, 1 + level]) / 2 * (n + 1) - 1
+    return jnp.quantile(x, jnp.asarray(np.clip(places / (n - 1), 0, 1), x.dtype), axis=0)
 
 
 def expected_coverage(n: int, level: float) -> float:
@@ -138,15 +120,12 @@ def polarity_by_style(
 ) -> dict[str, float | None]:
     """Return the effect of the style on the signs, from the shares of right and wrong ones by frame and realisation.
 
-    They do not add up to 1 where a field is 0.
-
-    Realisation k has the same style in all frames, so that the shares can be split into what goes with the style, what
-    goes with the frame, and the rest (two-way analysis of variance without replication).
+    Realisation k has the same style in all frames, so the shares can be split into what goes with the style, what goes
+    with the frame, and the rest (two-way analysis of variance without replication).
 
     right: mean share; 0.5 by chance.
-    of_variance_by_style, by_frame, rest: parts of the variance, which add up to 1. Styles without effect still have
-        1 / frames of it.
-    best_of_realisations: mean over the frames of the share of the best one, chosen by looking at the truth.
+    of_variance_by_style, by_frame, rest: parts of the variance. Styles without effect still have 1 / frames of it.
+    best_of_realisations: mean over the frames of the share of the best one, chosen by the truth.
     either_sign: mean share if each realisation could be turned to its better sign as a whole.
     """
     known = np.isfinite(right).all(axis=1)
@@ -169,13 +148,12 @@ def polarity_by_style(
 def ensemble_scores(
     sums: Sums, right: Float[np.ndarray, "frame n"], wrong: Float[np.ndarray, "frame n"], own_style: float
 ) -> dict[str, Any]:
-    """Return the scores of the ensemble, of the scored disk where nothing else is said.
+    """Return the scores of the ensemble over the scored disk, from the sums added up over frames.
 
     Args:
-        sums: of `ensemble_sums`, added up over frames.
-        right, wrong: shares of right and of wrong signs above SIGNED_ABOVE of each frame and realisation.
-        own_style: that of right signs, pooled, of translations with the style of the true magnetogram; NaN for a run
-            without encoders of styles.
+        sums: of `ensemble_sums`.
+        right, wrong: see `polarity_by_style`; of fields above SIGNED_ABOVE.
+        own_style: share of right signs with the style of the true magnetogram; NaN for a run without style encoders.
     """
     n = len(sums["ranks"]) - 1
     pixels, variance, error = sums["pixels"][0], sums["variance"][0], sums["squared_error"][0]

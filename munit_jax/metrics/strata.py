@@ -1,8 +1,4 @@
-"""The parts of the disk that scores are taken over: masks of an image's pixels.
-
-A stratum is named by what it holds: `disk`; `inner_disk`; `active_regions` and `quiet_sun` by the true field;
-`mu_0.3` for mu in [0.3, 0.4); `longitude_-30` for 30 degrees westwards from 30 degrees east of the central meridian.
-"""
+"""The parts of the disk that scores are taken over: masks of an image's pixels."""
 
 from dataclasses import replace
 
@@ -22,6 +18,7 @@ MU_EDGES = tuple(round(k * MU_STEP, 1) for k in range(1, 10))  # the scored disk
 LONGITUDE_STEP = 30
 LONGITUDE_EDGES = tuple(range(-90, 90, LONGITUDE_STEP))
 
+# `mu_0.3` is mu in [0.3, 0.4); `longitude_-30` the 30 degrees west of 30 degrees east of the central meridian.
 BY_PLACE = (
     "disk",
     "inner_disk",

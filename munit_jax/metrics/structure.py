@@ -1,7 +1,4 @@
-"""Scores of magnetograms that look at more than one pixel at a time: sums over a frame, and what follows from them.
-
-All are of the scored disk. As in `munit_jax.metrics.disk`, sums add up over frames, and fields are in gauss.
-"""
+"""Scores of magnetograms in gauss that depend on more than one pixel at a time, over the scored disk; see `disk`."""
 
 import itertools
 from collections.abc import Sequence
@@ -36,14 +33,7 @@ def structure_sums(
     true: Float[Array, "h w"],
     disk: Bool[Array, "h w"],
 ) -> dict[str, Float[Array, "n ..."]]:
-    """Sum over one frame what the scores of this module need, for each of n magnetograms.
-
-    Args:
-        generated: the line-of-sight field; NaN for a baseline that has none.
-        unsigned: its |B|.
-        true: the true field.
-        disk: the scored disk, outside of which nothing counts.
-    """
+    """Sum over one frame what the scores of this module need, for each of n magnetograms; see `disk.pixel_sums`."""
     t = jnp.where(disk, true, 0.0)
 
     def one(pair: tuple[Float[Array, "h w"], Float[Array, "h w"]]) -> dict[str, Float[Array, "..."]]:
@@ -100,10 +90,10 @@ def _eroded(disk: Bool[Array, "h w"], side: int) -> Bool[Array, "h2 w2"]:
 def _patches(
     b: Float[Array, "h w"], t: Float[Array, "h w"], disk: Bool[Array, "h w"]
 ) -> tuple[Float[Array, "k h2 w2"], Bool[Array, "h2 w2"]]:
-    """Return every pixel's neighbourhood in both magnetograms, that of b first: how much the pixel exceeds the mean of
-    its neighbours, and the neighbours, as that mean and what all but the last exceed it by.
+    """Return every pixel's neighbourhood in b and t: its excess over the mean of its neighbours, that mean, and theirs.
 
-    The partial correlation is the same, but in single precision smooth fields do not drown in round-off.
+    The last neighbour follows from the others. The partial correlation is that of the pixels themselves, but smooth
+    fields do not drown in the round-off of single precision.
     """
     h, w = (side - NEIGHBOURHOOD + 1 for side in disk.shape)
     places = [(i, j) for i in range(NEIGHBOURHOOD) for j in range(NEIGHBOURHOOD)]
@@ -171,20 +161,18 @@ def similarity(sums: Sums) -> Score:
 
 
 def neighbour_partial_correlation(sums: Sums, which: str = "patches") -> Score:
-    """Return the partial correlation of matching pixels given the eight neighbours of each: part of the second reading
-    of "cross-partial correlations".
+    """Return the partial correlation of matching pixels given the eight neighbours of each.
 
-    Agreement of the detail that does not follow, linearly, from the neighbours; NaN for fields without any.
+    This is part of the second reading of "cross-partial correlations". NaN for fields without detail.
     """
     given = [k for k in range(1, 2 * PATCH + 1) if k not in (1, 1 + PATCH)]
     return partial_correlation(sums[which], 1, 1 + PATCH, given, LEAST_DETAIL)
 
 
 def cross_correlation(sums: Sums, which: str = "shifted") -> Float[np.ndarray, "*any dy dx"]:
-    """Return the correlation of the generated field, shifted by (dy, dx) pixels, with the true one: the other part of
-    the second reading of "cross-partial correlations".
+    """Return the correlation of the generated field, shifted by -8 to 8 pixels each way, with the true one.
 
-    From -8 to 8 pixels each way; NaN where one field is constant.
+    This is the other part of the second reading of "cross-partial correlations". NaN where one field is constant.
     """
     products, squares = sums[which][..., :-2], sums[which][..., -2:]
     constant = squares.min(axis=-1) <= 1e-11 * np.maximum(squares.max(axis=-1), 1e-30)

@@ -1,12 +1,4 @@
-"""From magnetograms of the disk to the boundary of the whole Sun.
-
-The line-of-sight field is taken as the projection of a radial one; pixels near the limb, where that magnifies the
-noise, are left out. The tables of a geometry are made once with numpy in double precision (`sample_disk`); what
-follows is linear in the magnetograms, differentiable, and written for one of them: `vmap` takes ensembles.
-
-Maps are on a `Grid`: rows from south to north, Carrington longitudes from 0 to 360. Fields are in gauss. Differential
-rotation between the times of magnetograms is not corrected.
-"""
+"""From magnetograms of the disk to the boundary of the whole Sun."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +48,7 @@ class DiskSampling:
 
 
 def sample_disk(geometry: DiskGeometry, grid: Grid, dtype: type[np.floating] = np.float32) -> DiskSampling:
-    """Return the tables that take magnetograms of a geometry to a map."""
+    """Return the tables that take magnetograms of a geometry to a map, made in double precision and kept in `dtype`."""
     shift = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
     south_north, west = (x.reshape(-1, 1, 1) for x in np.meshgrid(shift, shift, indexing="ij"))
     latitude = grid.latitudes[:, None] + south_north * (180 / grid.rows)
@@ -82,11 +74,10 @@ def cosine_to_vertical(towards: Float[np.ndarray, "*n"], distance: float) -> Flo
 
 
 def radial_patch(sampling: DiskSampling, magnetogram: Float[Array, "y x"]) -> Float[Array, "lat lon"]:
-    """Return the radial field of the visible cells of a map in gauss, 0 in the others.
+    """Return the radial field of the visible cells of a map, 0 in the others: linear, differentiable.
 
-    Args:
-        sampling: of the image's geometry.
-        magnetogram: line-of-sight field in gauss, positive towards the observer; finite, 0 off the disk.
+    The line-of-sight field (positive towards the observer, finite, 0 off the disk) is taken as the projection of a
+    radial one. Near the limb, where that magnifies the noise, it is not used.
     """
     pixels = magnetogram.ravel()
     across, along, first = sampling.across, sampling.along, sampling.first
@@ -108,10 +99,7 @@ def combine(
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
     """Return several views of the Sun as one patch and its weight: their mean where they overlap.
 
-    Args:
-        patches: radial fields.
-        weights: of their cells, see `DiskSampling`.
-        preference: further weights of the mean, `meridian_weight`, since the middle of a view is seen best.
+    The mean has the weights of the cells times a preference, `meridian_weight`: the middle of a view is seen best.
     """
     share = weights * preference
     share = share / jnp.maximum(share.sum(axis=0, keepdims=True), jnp.finfo(share.dtype).tiny)
@@ -124,15 +112,10 @@ def radial_views(
     magnetograms: Sequence[Float[Any, "#n _ _"]],
     dtype: type[np.floating] = np.float32,
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "lat lon"]]:
-    """Return the realisations of several views of the Sun as patches of a map, and their weight.
+    """Return the realisations of several views of the Sun as patches of a map, and their weight; see `combine`.
 
-    Where views overlap, each counts by its weight, see `DiskSampling`, and `meridian_weight`.
-
-    Args:
-        grid: of the map.
-        geometries: one for each view.
-        magnetograms: realisations of each view, see `radial_patch`; a single one goes with all those of the others.
-        dtype: of the patches.
+    A view with a single realisation, see `radial_patch`, goes with all those of the others. Differential rotation
+    between the times of views is not corrected.
     """
     patches, weights, preferences = [], [], []
     for geometry, realisations in zip(geometries, magnetograms, strict=True):
@@ -163,14 +146,9 @@ def insert(
     weight: Float[Array, "lat lon"],
     insertion: Insertion = "as_is",
 ) -> Float[Array, "lat lon"]:
-    """Return a background map with a patch in it, feathered at the edge.
+    """Return a background map of B_r with a patch in it, feathered by its weight.
 
-    Args:
-        transform: of the maps' grid.
-        background: B_r of the whole Sun.
-        patch: B_r of a part of it.
-        weight: 1 where the patch counts, 0 where the background does.
-        insertion: `flux_matched` takes a constant off the patch, so that the net flux of the map stays as it was.
+    `flux_matched` takes a constant off the patch, so that the net flux of the map stays as it was.
     """
     replaced = weight * (patch - background)
     if insertion == "flux_matched":
@@ -195,13 +173,9 @@ def boundary_maps(
     background: Float[Array, "*#n lat lon"],
     insertion: Insertion = "as_is",
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "n"]]:
-    """Return boundary maps without monopole, each patch in a background, and the monopoles that were taken off.
+    """Return boundary maps, the patches of `radial_views` in a background (one for all or each) without monopole.
 
-    Args:
-        transform: of the maps' grid.
-        patches, weight: see `radial_views`.
-        background: B_r of the whole Sun in gauss, one for all or each.
-        insertion: see `insert`.
+    The monopoles that were taken off come second, in gauss; see `insert` and `without_monopole`.
     """
 
     def boundary(
@@ -210,18 +184,3 @@ def boundary_maps(
         return without_monopole(transform, insert(transform, behind, patch, weight, insertion))
 
     return jax.vmap(boundary)(patches, jnp.broadcast_to(background, patches.shape))
-
-
-def check_finite(field: Float[np.ndarray, "*n lat lon"], name: str) -> None:
-    """Refuse a map with values that are not finite.
-
-    Raises:
-        ValueError: how many there are, and where the first one is.
-    """
-    bad = np.argwhere(~np.isfinite(field))
-    if len(bad):
-        row, column = (int(i) for i in bad[0, -2:])
-        raise ValueError(
-            f"{name}: {len(bad):,} of {field.size:,} values are not finite, the first in row {row}, column {column} "
-            f"(counted from 0, from the south and from the left): fill them before"
-        )

@@ -1,8 +1,4 @@
-"""What the disk alone does to the source surface: from magnetograms of whole disks, inside a training loss.
-
-The field is linear in the magnetogram, so the error of a generated disk is that of its own contribution, whatever the
-rest of the Sun has: it is taken as empty.
-"""
+"""The source surface of the disk's field alone, for a loss of the training."""
 
 from dataclasses import dataclass
 
@@ -24,9 +20,8 @@ LEAST_ROWS, MOST_ROWS = 26, 180
 class DiskCorona:
     """The tables of a size of images.
 
-    Attributes:
-        transform: of the map.
-        sampling: of the disk.
+    The source surface is linear in the magnetogram, so the error of a generated disk is that of its own contribution,
+    whatever the rest of the Sun has: it is taken as empty.
     """
 
     transform: Transform
@@ -40,10 +35,7 @@ class DiskCorona:
 
 
 def disk_corona(size: int) -> DiskCorona:
-    """Return the tables for SDOML images of a size, seen from above the equator.
-
-    The true tilt, up to 7 degrees, turns the surface of truth and translation alike.
-    """
+    """Return the tables for SDOML images seen from above the equator: B0 turns truth and translation alike."""
     rows = min(MOST_ROWS, max(LEAST_ROWS, 2 * round(CELLS_A_PIXEL * size / 2)))
     grid = Grid(rows, 2 * rows)
     return DiskCorona(make_transform(grid, LMAX), sample_disk(sdoml_geometry(size), grid))

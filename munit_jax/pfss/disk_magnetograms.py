@@ -1,4 +1,4 @@
-"""Read magnetograms of the disk: those that `munit_jax.translate` writes, and of any magnetograph by their headers."""
+"""Magnetograms of the disk: those that `munit_jax.translate` writes, and of any magnetograph by their headers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,25 +25,17 @@ REALISATIONS = "REALISATIONS"  # the HDU of `munit_jax.translation.fits_output`
 
 @dataclass(frozen=True)
 class DiskMagnetogram:
-    """The line-of-sight field of the disk, or several realisations of it.
+    """The line-of-sight field of the disk, or several realisations of it."""
 
-    Attributes:
-        field: gauss, 0 off the disk; solar north up.
-        geometry: with the direction from which it was seen.
-        time: UTC seconds since 1970.
-        name: of the file.
-        flags: HMI's quality flags that tell of harm.
-    """
-
-    field: Float[np.ndarray, "n size size"]
+    field: Float[np.ndarray, "n size size"]  # gauss, 0 off the disk, solar north up
     geometry: DiskGeometry
-    time: int
-    name: str
-    flags: int = 0
+    time: int  # UTC seconds since 1970
+    name: str  # of the file
+    flags: int = 0  # HMI's quality flags of damage
 
 
 def read_magnetogram(path: Path) -> DiskMagnetogram:
-    """Read a magnetogram; of a file of `munit_jax.translate` all realisations.
+    """Read a magnetogram, or all realisations of a translation.
 
     Raises:
         DataError: a file that cannot be read, is not in gauss or does not tell where the Sun or the observer is.

@@ -1,12 +1,4 @@
-"""The potential field between the photosphere and a source surface where it is radial (PFSS).
-
-Altschuler & Newkirk 1969, Solar Phys. 9, 131; Schatten, Wilcox & Ness 1969, Solar Phys. 6, 442. Radii are in solar
-radii from the Sun's centre, fields in gauss. The boundary is B_r at radius 1; its monopole, if any, is carried out as
-1 / r^2, which is no solution for the Sun: take it away first (`synoptic.without_monopole`).
-
-Everything is a function of the coefficients of the boundary (`harmonics.analysis`), linear where the physics is, and
-takes ensembles through `vmap` or leading axes.
-"""
+"""The potential field between the photosphere and a source surface where it is radial (PFSS)."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +15,10 @@ ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii of the energy densities
 def radial_factor(
     degree: Float[Array, "l"], r: float | Float[Array, ""], rss: float | Float[Array, ""]
 ) -> Float[Array, "l"]:
-    """Return B_r at radius r over B_r at radius 1, for each degree."""
+    """Return B_r at radius r over B_r at radius 1, for each degree (Schatten, Wilcox & Ness 1969, Solar Phys. 6, 442).
+
+    The monopole goes out as 1 / r^2, which is no solution for the Sun: see `boundary.without_monopole`.
+    """
     return r ** -(degree + 2) * (degree + 1 + degree * (r / rss) ** (2 * degree + 1)) / _at_surface(degree, rss)
 
 

@@ -1,8 +1,4 @@
-"""Field lines: where they end, which are open, and their course for pictures.
-
-Lines are followed with the classical Runge-Kutta method (order 4) along the direction of the field, by steps in
-proportion to the height above the surface, since structures of a potential field are as large as they are high.
-"""
+"""Field lines: where they end, which are open, and their course for pictures."""
 
 from typing import NamedTuple
 
@@ -24,13 +20,7 @@ CHUNK = 1080  # lines at a time: their points stay in the cache
 
 
 class Ends(NamedTuple):
-    """Where lines end.
-
-    Attributes:
-        points: on the inner or outer sphere, solar radii; of lines that did not end, where they were given up.
-        inner: whether it is the inner sphere.
-        outer: whether it is the outer sphere.
-    """
+    """Where lines end, in solar radii, and on which sphere; on neither where a line was given up."""
 
     points: Float[Array, "n 3"]
     inner: Bool[Array, "n"]
@@ -38,15 +28,7 @@ class Ends(NamedTuple):
 
 
 class _Lines(NamedTuple):
-    """Lines on their way.
-
-    Attributes:
-        seed: the number of the seed.
-        points: the last ones between the spheres.
-        along: see `trace`.
-        inside: whether it goes on.
-        inner: whether it left through the inner sphere.
-    """
+    """Lines on their way: the last points between the spheres; if they go on, or left through the inner sphere."""
 
     seed: Int[Array, "*n"]
     points: Float[Array, "*n 3"]
@@ -56,12 +38,10 @@ class _Lines(NamedTuple):
 
 
 def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]) -> Ends:
-    """Follow field lines to their ends.
+    """Follow field lines from their seeds (solar radii) to their ends, along the field (1) or against it (-1).
 
-    Args:
-        field: between two spheres.
-        seeds: where they begin, solar radii.
-        along: 1 to follow the field, -1 to go against it.
+    Steps of the classical Runge-Kutta method are in proportion to the height above the inner sphere, since structures
+    of a potential field are as large as they are high.
     """
     count = len(seeds)
     chunk = min(CHUNK, count)
@@ -143,12 +123,7 @@ def _land(field: FieldGrid, lines: _Lines) -> Float[Array, "n 3"]:
 def course(
     field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], part: float = STEP / 4
 ) -> Float[Array, "step n 3"]:
-    """Return points along field lines, for pictures: after its end a line's last point is repeated.
-
-    Args:
-        field, seeds, along: see `trace`.
-        part: see `step_length`.
-    """
+    """Return points along field lines for pictures, see `trace`: after its end a line's last point is repeated."""
 
     def advance(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
         points, inside = state

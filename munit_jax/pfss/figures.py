@@ -1,6 +1,6 @@
 """Pictures of the corona: the boundary, the source surface, open field, wind, and field lines over the disk."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
+from munit_jax.pfss.ensemble import Boundaries
 from munit_jax.pfss.fieldlines import course, neutral_line
 from munit_jax.pfss.harmonics import Grid, Transform, analysis, synthesis
-from munit_jax.pfss.interpolation import cartesian, map_at
+from munit_jax.pfss.interpolation import cartesian, latitude_longitude, map_at
 from munit_jax.pfss.model import ModelSettings, corona_grid
-from munit_jax.pfss.model_ensemble import Models
-from munit_jax.sun.disk import DiskGeometry, heliographic, observer_to_pixel
+from munit_jax.sun.disk import DiskGeometry, heliographic, heliographic_to_observer, observer_to_pixel
 
 BOUNDARY_RANGE = 30.0  # gauss
 WIND_RANGE = (250.0, 750.0)  # km/s
@@ -30,7 +30,7 @@ VIEW_REACH = 2.6  # solar radii
 BOLD, FINE = 1.6, 0.5  # widths of the neutral lines of the mean and of the realisations
 
 
-def draw_map(axes: Axes, grid: Grid, values: Real[Any, "lat lon"], **options: Any) -> Any:
+def draw_map(axes: Axes, values: Real[Any, "lat lon"], **options: Any) -> Any:
     """Draw a map of the sphere, longitude 0 to 360, north up; options go to `imshow`."""
     drawn = axes.imshow(values, origin="lower", extent=(0, 360, -90, 90), interpolation="nearest", **options)
     axes.set(xticks=range(0, 361, 60), yticks=range(-90, 91, 30), autoscale_on=False)
@@ -47,16 +47,22 @@ def draw_neutral_lines(
     axes.add_collection(LineCollection(lines, colors=color, linewidths=width))
 
 
-def save_figures(folder: Path, models: Models, transform: Transform, settings: ModelSettings, title: str) -> None:
+def save_figures(
+    folder: Path,
+    maps: Mapping[str, np.ndarray],
+    boundaries: Boundaries,
+    transform: Transform,
+    settings: ModelSettings,
+    title: str,
+) -> None:
     """Save a picture of each map, and of field lines over the disk, seen from above the middle of the magnetograms."""
-    maps, grid = models.maps, transform.grid
-    surfaces, polarity = maps["source_surface"], maps["polarity"]
+    grid, surfaces, polarity = transform.grid, maps["source_surface"], maps["polarity"]
     surface = surfaces.mean(axis=0)
 
     def picture(name: str, values: np.ndarray, label: str, lines: bool = False, **options: Any) -> None:
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         axes = figure.subplots()
-        drawn = draw_map(axes, grid, values, **options)
+        drawn = draw_map(axes, values, **options)
         if lines:
             draw_neutral_lines(axes, grid, [surface])
             if len(surfaces) > 1:
@@ -71,36 +77,24 @@ def save_figures(folder: Path, models: Models, transform: Transform, settings: M
     colors = {"cmap": "RdBu_r" if ensemble else POLARITY_COLORS, "norm": Normalize(-1, 1)}
     open_field = "open field: mean polarity" if ensemble else "open field: inward, closed, outward"
     strength = Normalize(-BOUNDARY_RANGE, BOUNDARY_RANGE)
-    picture("boundary", models.field.mean(axis=0), "radial field (G)", cmap="gray", norm=strength)
+    picture("boundary", maps["boundary"].mean(axis=0), "radial field (G)", cmap="gray", norm=strength)
     picture("source_surface", surface, f"radial field at {rss:g} solar radii (G)", lines=True, **signed)
     picture("open_field", polarity.mean(axis=0), open_field, lines=True, **colors)
     speed, label = maps["speed"].mean(axis=0), f"wind speed at {rss:g} solar radii (km/s)"
     picture("wind_speed", speed, label, lines=True, cmap="viridis", norm=Normalize(*WIND_RANGE))
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots()
-    geometry = _view(models, grid)
-    draw_field_lines(axes, transform, models.field[0], settings, geometry)
-    axes.set_title(f"{title}\nseen from above Carrington longitude {geometry.l0:.0f}°", fontsize=9)
+    l0 = _middle(grid, np.asarray(boundaries.disk_weight))
+    draw_field_lines(axes, transform, maps["boundary"][0], settings, l0)
+    axes.set_title(f"{title}\nseen from above Carrington longitude {l0:.0f}°", fontsize=9)
     figure.savefig(folder / "field_lines.png", dpi=DPI)
 
 
 def draw_field_lines(
-    axes: Axes,
-    transform: Transform,
-    boundary: Float[np.ndarray, "lat lon"],
-    settings: ModelSettings,
-    seen_from: DiskGeometry,
+    axes: Axes, transform: Transform, boundary: Float[np.ndarray, "lat lon"], settings: ModelSettings, l0: float
 ) -> None:
-    """Draw the boundary on the disk with field lines, the nearest ones on top, from above a longitude of the equator.
-
-    Args:
-        axes: to draw on.
-        transform: of the boundary's grid.
-        boundary: B_r in gauss.
-        settings: of the model.
-        seen_from: whose `l0` is in the middle.
-    """
-    geometry = _from_above(seen_from.l0)
+    """Draw a boundary on the disk with field lines, the nearest ones on top, from above longitude `l0` (degrees)."""
+    geometry = DiskGeometry(2 * VIEW + 1, float(VIEW), (float(VIEW), float(VIEW)), l0=l0)
     coefficients = analysis(transform, jnp.asarray(boundary, transform.legendre.dtype))
     volume = corona_grid(transform, coefficients, settings.rss)
     latitude, longitude = _seeds()
@@ -108,37 +102,32 @@ def draw_field_lines(
     smooth = synthesis(transform, coefficients)
     radial = map_at(transform.grid, smooth, jnp.asarray(latitude), jnp.asarray(longitude))
     along = jnp.where(radial < 0, -1, 1).astype(smooth.dtype)
-    lines = np.asarray(course(volume, points.astype(smooth.dtype), along))
-    opened = np.linalg.norm(lines[-1], axis=-1) > (1 + settings.rss) / 2
+    lines = course(volume, points.astype(smooth.dtype), along)
+    radii = np.linalg.norm(lines, axis=-1)
+    opened = radii[-1] > (1 + settings.rss) / 2
     _draw_disk(axes, transform.grid, boundary, geometry)
-    for k in np.argsort(_observer_axes(geometry, lines)[0].max(axis=0)):
+    latitude, longitude = (np.asarray(angle) for angle in latitude_longitude(lines))
+    towards, west, north = heliographic_to_observer(geometry, latitude, longitude, radii)
+    x, y, visible = observer_to_pixel(geometry, towards, west, north)
+    for k in np.argsort(towards.max(axis=0)):
         colour = CLOSED if not opened[k] else OUTWARD if along[k] > 0 else INWARD
-        axes.plot(*_on_sky(geometry, lines[:, k]), color=colour, lw=0.7)
-    middle, reach = geometry.centre[0], VIEW_REACH * VIEW
-    axes.set(xlim=(middle - reach, middle + reach), ylim=(middle - reach, middle + reach), xticks=[], yticks=[])
+        axes.plot(*(np.where(visible[:, k], z[:, k], np.nan) for z in (x, y)), color=colour, lw=0.7)
+    span = VIEW * (1 - VIEW_REACH), VIEW * (1 + VIEW_REACH)
+    axes.set(xlim=span, ylim=span, xticks=[], yticks=[])
 
 
-def _view(models: Models, grid: Grid) -> DiskGeometry:
-    """Return a view of the Sun from above the middle of the magnetograms; of a synoptic map, longitude 180."""
-    across = np.asarray(models.boundaries.disk_weight).sum(axis=0)
-    turn = np.exp(1j * np.deg2rad(grid.longitudes)) @ across
-    l0 = float(np.rad2deg(np.angle(turn)) % 360) if abs(turn) > 0 else 180.0
-    return _from_above(l0)
-
-
-def _from_above(l0: float) -> DiskGeometry:
-    return DiskGeometry(2 * VIEW + 1, float(VIEW), (float(VIEW), float(VIEW)), l0=l0)
+def _middle(grid: Grid, disk_weight: Float[np.ndarray, "lat lon"]) -> float:
+    """Return the longitude of the middle of the magnetograms in degrees; of a synoptic map, 180."""
+    turn = np.exp(1j * np.deg2rad(grid.longitudes)) @ disk_weight.sum(axis=0)
+    return float(np.rad2deg(np.angle(turn)) % 360) if abs(turn) > 0 else 180.0
 
 
 def _seeds() -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """Return latitudes and longitudes of points about equally far from each other."""
-    latitudes: list[float] = []
-    longitudes: list[float] = []
-    for latitude in np.arange(-90 + SEEDS_APART / 2, 90, SEEDS_APART):
-        count = max(1, round(360 * np.cos(np.deg2rad(latitude)) / SEEDS_APART))
-        longitudes += list((np.arange(count) + 0.5) * 360 / count)
-        latitudes += [float(latitude)] * count
-    return np.array(latitudes), np.array(longitudes)
+    parallels = np.arange(-90 + SEEDS_APART / 2, 90, SEEDS_APART)
+    counts = np.round(360 * np.cos(np.deg2rad(parallels)) / SEEDS_APART).astype(int)
+    longitudes = [(np.arange(count) + 0.5) * 360 / count for count in counts]
+    return np.repeat(parallels, counts), np.concatenate(longitudes)
 
 
 def _draw_disk(axes: Axes, grid: Grid, boundary: Float[np.ndarray, "lat lon"], geometry: DiskGeometry) -> None:
@@ -147,17 +136,3 @@ def _draw_disk(axes: Axes, grid: Grid, boundary: Float[np.ndarray, "lat lon"], g
     image = np.full(latitude.shape, np.nan)
     image[seen] = map_at(grid, *(jnp.asarray(x, jnp.float32) for x in (boundary, latitude[seen], longitude[seen])))
     axes.imshow(image, origin="lower", cmap="gray", vmin=-BOUNDARY_RANGE, vmax=BOUNDARY_RANGE)
-
-
-def _observer_axes(geometry: DiskGeometry, lines: Float[np.ndarray, "*n 3"]) -> Sequence[Float[np.ndarray, "*n"]]:
-    """Return the components towards the observer, west and north; the observer is in the plane of the equator."""
-    turn = np.deg2rad(geometry.l0)
-    x, y, z = np.moveaxis(lines, -1, 0)
-    return x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn), z
-
-
-def _on_sky(
-    geometry: DiskGeometry, line: Float[np.ndarray, "point 3"]
-) -> tuple[Float[np.ndarray, "point"], Float[np.ndarray, "point"]]:
-    x, y, visible = observer_to_pixel(geometry, *_observer_axes(geometry, line))
-    return np.where(visible, x, np.nan), np.where(visible, y, np.nan)

@@ -1,12 +1,4 @@
-"""Spherical harmonics of real fields on a grid of even steps in latitude and longitude.
-
-Maps have their rows from south to north and their columns at longitudes from 0 to 360 degrees; values are at the
-middles of the cells. Colatitudes so placed are the nodes of Fejer's first quadrature rule, which is exact for
-harmonics up to degree `rows - 1` (Fejer 1933; Waldvogel 2006, BIT 46, 195).
-
-Harmonics are orthonormal with the Condon-Shortley phase: the integral of |Y_lm|^2 over the sphere is 1. A real field
-follows from its coefficients of order m >= 0, complex, in an array [order m, degree l] that is 0 where l < m.
-"""
+"""Spherical harmonics of real fields on a grid of even steps in latitude and longitude."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -15,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact
+from scipy.special import sph_legendre_p_all
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows of equal steps in latitude, columns of equal steps in longitude.
+    """Cells of even steps: rows from south to north, columns at longitudes from 0 to 360 degrees, values in the middle.
 
-    Attributes:
-        rows: from south to north.
-        columns: from longitude 0 on.
+    The colatitudes are the nodes of Fejer's first quadrature rule, exact for harmonics up to degree `rows - 1` (Fejer
+    1933; Waldvogel 2006, BIT 46, 195).
 
     Raises:
         ValueError: fewer than 2 rows or columns.
@@ -64,11 +56,14 @@ class Grid:
 class Transform:
     """The tables of a grid and a highest degree: a tree of arrays that goes through jit as an argument.
 
+    Harmonics are orthonormal with the Condon-Shortley phase. A real field follows from its complex coefficients of
+    order m >= 0, in an array [order m, degree l] that is 0 where l < m.
+
     Attributes:
         grid: of the maps.
         lmax: highest degree.
-        legendre: associated Legendre functions P_lm, normalised so that P_lm(cos theta) exp(i m phi) is Y_lm.
-        slope: their derivative by the colatitude theta.
+        legendre: P_lm, such that P_lm(cos theta) exp(i m phi) is Y_lm, theta the colatitude.
+        slope: their derivative by theta.
         over_sine: m P_lm / sin(theta).
         solid_angles: quadrature weights in steradians.
     """
@@ -97,50 +92,11 @@ def make_transform(grid: Grid, lmax: int, dtype: type[np.floating] = np.float32)
             f"for {lmax} take {2 * lmax + 1} rows or more"
         )
     colatitude = np.deg2rad(90 - grid.latitudes)
-    legendre = normalized_legendre(lmax + 1, colatitude)
+    # Orders 0 to lmax come first along the second axis, the negative ones behind them.
+    legendre, slope = sph_legendre_p_all(lmax, lmax, colatitude, diff_n=1)[:, :, : lmax + 1].swapaxes(1, 2)
     order = np.arange(lmax + 1)[:, None, None]
-    tables = (
-        legendre[:-1, :-1],
-        legendre_slope(legendre),
-        order * legendre[:-1, :-1] / np.sin(colatitude),
-        grid.solid_angles,
-    )
+    tables = (legendre, slope, order * legendre / np.sin(colatitude), grid.solid_angles)
     return Transform(grid, lmax, *(jnp.asarray(table, dtype) for table in tables))
-
-
-def normalized_legendre(lmax: int, colatitude: Float[np.ndarray, "lat"]) -> Float[np.ndarray, "m l lat"]:
-    """Return orthonormal P_lm(cos colatitude) of all orders and degrees up to `lmax`, 0 where l < m; radians.
-
-    The recursion in l at fixed m, which is stable (Holmes & Featherstone 2002, J. Geodesy 76, 279, equations 11, 12).
-    """
-    cosine, sine = np.cos(colatitude), np.sin(colatitude)
-    table = np.zeros((lmax + 1, lmax + 1, len(colatitude)))
-    table[0, 0] = np.sqrt(1 / (4 * np.pi))
-    for m in range(1, lmax + 1):
-        table[m, m] = -np.sqrt((2 * m + 1) / (2 * m)) * sine * table[m - 1, m - 1]
-    m = np.arange(lmax + 1)
-    for degree in range(1, lmax + 1):
-        low = m[:degree]
-        a = np.sqrt((4 * degree**2 - 1) / (degree**2 - low**2))[:, None]
-        b = np.sqrt(np.maximum((degree - 1) ** 2 - low**2, 0) / (4 * (degree - 1) ** 2 - 1))[:, None]
-        two_below = table[:degree, degree - 2] if degree > 1 else 0.0
-        table[:degree, degree] = a * (cosine * table[:degree, degree - 1] - b * two_below)
-    return table
-
-
-def legendre_slope(legendre: Float[np.ndarray, "m1 l1 lat"]) -> Float[np.ndarray, "m l lat"]:
-    """Return the derivative of P_lm by the colatitude, from a table that goes one order and degree further.
-
-    dP_lm = (sqrt((l - m) (l + m + 1)) P_l,m+1 - sqrt((l + m) (l - m + 1)) P_l,m-1) / 2; of order 0 twice its first
-    term (DLMF 14.10 with orthonormal functions).
-    """
-    lmax = len(legendre) - 2
-    m, degree = np.arange(lmax + 1)[:, None], np.arange(lmax + 1)[None]
-    up = np.sqrt(np.maximum((degree - m) * (degree + m + 1), 0))[..., None] * legendre[1:, :-1]
-    down = np.sqrt(np.maximum((degree + m) * (degree - m + 1), 0))[..., None] * np.roll(legendre, 1, axis=0)[:-1, :-1]
-    slope = (up - down) / 2
-    slope[0] = up[0]
-    return slope
 
 
 def analysis(transform: Transform, field: Float[Array, "*n lat lon"]) -> Complex[Array, "*n m l"]:
@@ -156,13 +112,7 @@ def analysis(transform: Transform, field: Float[Array, "*n lat lon"]) -> Complex
 def synthesis(
     transform: Transform, coefficients: Complex[Array, "*n m l"], table: Float[Array, "m l lat"] | None = None
 ) -> Float[Array, "*n lat lon"]:
-    """Return the maps that have the coefficients.
-
-    Args:
-        transform: the tables.
-        coefficients: of Y_lm, or of the function of `table` times exp(i m phi).
-        table: of the transform; None for `legendre`.
-    """
+    """Return the maps with coefficients of Y_lm, or of another `table` of the transform times exp(i m phi)."""
     parts = jnp.stack([coefficients.real, coefficients.imag])
     table = transform.legendre if table is None else table
     real, imaginary = jnp.einsum("mlj,c...ml->c...jm", table, parts, precision="highest")
@@ -186,11 +136,7 @@ def degrees(transform: Transform) -> Float[Array, "l"]:
 
 
 def power(a: Complex[Array, "*n m l"], b: Complex[Array, "*n m l"]) -> Float[Array, "*n l"]:
-    """Return the cross-power of each degree: its part of the mean of the product of two fields over the sphere.
-
-    With b = a it is the power spectrum, whose sum over the degrees is the mean square of the field. The coherence of
-    two fields at a degree is power(a, b) / sqrt(power(a, a) power(b, b)).
-    """
+    """Return the cross-power of each degree, whose sum is the mean of the product of two fields over the sphere."""
     products = (a * b.conj()).real
     return (2 * products.sum(axis=-2) - products[..., 0, :]) / (4 * jnp.pi)
 

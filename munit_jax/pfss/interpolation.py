@@ -1,8 +1,4 @@
-"""Values between the cells of a map of the sphere and between the shells of a field.
-
-Across a pole the next cell is the one half a turn away, so that vectors are kept on Cartesian axes (x towards longitude
-0 of the equator, z to the north), on which a smooth field is smooth at the poles too.
-"""
+"""Values between the cells of a map of the sphere and between the shells of a field."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -22,13 +18,10 @@ CLOSENESS = 1 / 30
 @partial(jax.tree_util.register_dataclass, data_fields=["values", "inner", "outer"], meta_fields=["grid"])
 @dataclass(frozen=True)
 class FieldGrid:
-    """A vector field between two spheres, on shells; see `shell_radii`.
+    """A vector field on shells (see `shell_radii`) from the radius `inner` to `outer`, in solar radii.
 
-    Attributes:
-        grid: of the shells.
-        values: Cartesian components; a row more beyond each pole and a column more beyond 360 degrees.
-        inner: radius of the first shell in solar radii.
-        outer: radius of the last.
+    The values are on Cartesian axes (x towards longitude 0 of the equator, z to the north), on which a smooth field is
+    smooth at the poles too, and padded with the cells across the poles and beyond 360 degrees.
     """
 
     grid: Grid

@@ -33,17 +33,11 @@ SELF_CHECK_LIMIT = 0.01  # of the open flux, beyond which the self-check fails
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a model of the corona is made with.
+    """What a model of the corona is made with; radii in solar radii."""
 
-    Attributes:
-        rss: radius of the source surface in solar radii.
-        seed_radius: where the lines of the open-field map begin, 1 to rss, in solar radii.
-        wsa: coefficients of the wind.
-    """
-
-    rss: float = SOURCE_SURFACE
-    seed_radius: float = 1.0
-    wsa: Wsa = WSA["swig-wsa2"]
+    rss: float = SOURCE_SURFACE  # of the source surface
+    seed_radius: float = 1.0  # where the lines of the open-field map begin, 1 to rss
+    wsa: Wsa = WSA["swig-wsa2"]  # coefficients of the wind
 
     def __post_init__(self):
         if not 1 <= self.seed_radius < self.rss:
@@ -101,13 +95,9 @@ def cell_points(transform: Transform, radius: float | Float[Array, ""]) -> Float
 def open_field(
     transform: Transform, volume: FieldGrid, radial: Float[Array, "lat lon"], radius: float | Float[Array, ""] = 1.0
 ) -> Int[Array, "lat lon"]:
-    """Return the polarity of the field line through each cell, 0 where it is closed.
+    """Return the polarity of the line through the middle of each cell at a radius, followed outward; 0 where closed.
 
-    Args:
-        transform: the tables.
-        volume: see `corona_grid`.
-        radial: B_r at the radius.
-        radius: where the lines begin, a line in the middle of each cell; they are followed outward.
+    `volume` is that of `corona_grid`, `radial` B_r at the radius.
     """
     upward = jnp.where(radial < 0, -1, 1).astype(radial.dtype)
     ends = trace(volume, cell_points(transform, radius), upward.ravel())
@@ -122,19 +112,12 @@ def open_share(
     is_open: Bool[Array, "lat lon"],
     radius: float | Float[Array, ""] = 1.0,
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
-    """Return the open part of each cell, and of its mean |B_r| what is open.
+    """Return the open part of each cell, and of its mean |B_r| what is open; see `open_field`.
 
     Near active regions open field is finer than a cell, and one cell may hold 1 % of the Sun's open flux: the cells
     with the most flux have several lines, the others the one of `is_open`. For the open part, cells at edges of open
     field have several too. The flux does without those: finer lines only where there is an open one next to it would
     find the open cells that are partly closed, but not the closed ones that are partly open, and so lose flux.
-
-    Args:
-        transform: the tables.
-        volume: see `corona_grid`.
-        radial: B_r at the radius in gauss.
-        is_open: where the lines through the middles of the cells are open.
-        radius: where the lines begin.
     """
     flux = jnp.abs(radial) * transform.solid_angles[:, None]
     most, by_flux = jax.lax.top_k(flux.ravel(), min(STRONGEST[0] + STRONG[0], flux.size // 2))
@@ -182,13 +165,7 @@ def _at_edge(is_open: Bool[Array, "lat lon"]) -> Bool[Array, "lat lon"]:
 def footpoints(
     transform: Transform, volume: FieldGrid, surface: Float[Array, "lat lon"]
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"], Float[Array, "lat lon"]]:
-    """Return footpoints (latitude, longitude) and expansion factors of the lines through the source surface's cells.
-
-    Args:
-        transform: the tables.
-        volume: see `corona_grid`.
-        surface: B_r at the source surface.
-    """
+    """Return footpoints (latitude, longitude) and expansion factors of the lines through the source surface's cells."""
     downward = jnp.where(surface < 0, 1, -1).astype(surface.dtype)
     ends = trace(volume, cell_points(transform, volume.outer), downward.ravel())
     strength = jnp.linalg.norm(field_at(volume, ends.points), axis=-1)
@@ -204,10 +181,7 @@ def footpoints(
 def model_corona(
     transform: Transform, boundary: Float[Array, "lat lon"], settings: ModelSettings = ModelSettings()
 ) -> Corona:
-    """Return the model of the corona of a boundary, B_r at radius 1 in gauss without monopole.
-
-    It is compiled once for a grid, a highest degree and settings.
-    """
+    """Return the model of the corona of a boundary, B_r at radius 1 in gauss without monopole."""
     rss, seed_radius = settings.rss, settings.seed_radius
     coefficients = analysis(transform, boundary)
     surface = radial_field(transform, coefficients, rss, rss)

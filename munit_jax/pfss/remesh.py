@@ -1,8 +1,4 @@
-"""Maps of the sphere on other cells: means over overlaps, so that the flux is kept exactly.
-
-Synoptic maps come with rows of equal area (CEA: equal steps in the sine of the latitude), with even steps in latitude
-(CAR), or on any colatitudes and longitudes; the harmonics want even steps (`harmonics.Grid`).
-"""
+"""Maps of the sphere on other cells: means over overlaps, so that the flux is kept exactly."""
 
 from dataclasses import dataclass
 
@@ -49,22 +45,17 @@ class Cells:
 
 
 def cea_cells(rows: int, columns: int, left: float = 0.0) -> Cells:
-    """Return cells of equal area; `left` is the longitude of the left edge in degrees."""
+    """Return cells of equal area: even steps in the sine of the latitude, from the longitude `left` (degrees) on."""
     return Cells(np.linspace(-1, 1, rows + 1), left + np.linspace(0, 360, columns + 1))
 
 
 def car_cells(rows: int, columns: int, left: float = 0.0) -> Cells:
-    """Return cells of even steps in latitude; `left` is the longitude of the left edge in degrees."""
+    """Return cells of even steps in latitude, from the longitude `left` (degrees) on."""
     return Cells(np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows + 1)), left + np.linspace(0, 360, columns + 1))
 
 
 def node_cells(latitudes: Float[np.ndarray, "row"], longitudes: Float[np.ndarray, "column"]) -> Cells:
-    """Return the cells around nodes (degrees, rising), whose edges are half-way between them or at the poles.
-
-    Args:
-        latitudes: of the rows.
-        longitudes: of the columns, over less than 360 degrees.
-    """
+    """Return the cells around nodes (degrees, rising, less than 360 in all), with edges half-way or at the poles."""
     edges = np.concatenate([[-90.0], (latitudes[1:] + latitudes[:-1]) / 2, [90.0]])
     around = np.append(longitudes, longitudes[0] + 360)
     middles = (around[1:] + around[:-1]) / 2

@@ -1,17 +1,6 @@
-"""Synoptic maps of the radial field as observatories and models leave them: FITS, and HDF5 of the POT3D family.
+"""Synoptic maps of the radial field as observatories and models leave them: FITS, and HDF5 of the POT3D family."""
 
-What their headers say is not always what the standards mean by it:
-
-- GONG begins at any longitude: the left edge is kept, and `remesh` turns the map.
-- HMI's CRVAL1 is a Carrington time in degrees (360 x rotation - longitude) and CDELT1 is negative, as time runs against
-  longitude; CUNIT2 is 'Sine Latitude' or 'sin(deg)', which are no units; the poles that were not seen are NaN. Daily
-  synoptic frames are the same with the newest 120 degrees on the left.
-- ADAPT has a third axis, its realisations, and calls its axes 'Long' and 'Lat'; MISSING is its NaN.
-- Maps for POT3D are nodes, the poles and both longitude 0 and 360 among them, rows from north to south.
-
-Of SunPy nothing is needed here: a Map is taken by its header and data, `synoptic_map(map.fits_header, map.data)`.
-"""
-
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +16,6 @@ from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import Header, number, text, time_of
 from munit_jax.instruments.reading import check_whole, image_header, open_file
 from munit_jax.instruments.units import gauss_per
-from munit_jax.pfss.boundary import check_finite
 from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
@@ -35,6 +23,8 @@ POLE = 60.0  # degrees of latitude beyond which missing values are taken for a p
 POLE_ROWS = 5  # rows whose mean fills a pole
 MDI_ERROR = (0.95, 1.3)  # of the two that the sine goes from pole to pole, and what MDI's small maps say
 SPAN_TOLERANCE = 1e-3  # relative: headers have their steps with six digits
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,9 +35,8 @@ class SynopticMap:
         field: gauss, rows from south to north, columns towards growing longitude; several realisations, or one.
         cells: of the map.
         name: of the file.
-        date: as the file tells it, empty where it does not.
-        filled: values at the poles that were missing, and are the mean of the rows nearest to them.
-        filled_share: of the Sun's surface.
+        date: of the observation, empty where the file has none.
+        filled: values that were missing at the poles, see `fill_poles`.
     """
 
     field: Float[np.ndarray, "n row column"]
@@ -55,7 +44,6 @@ class SynopticMap:
     name: str
     date: str = ""
     filled: int = 0
-    filled_share: float = 0.0
 
 
 def read_synoptic(path: Path) -> SynopticMap:
@@ -84,12 +72,9 @@ def read_synoptic(path: Path) -> SynopticMap:
 
 
 def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> SynopticMap:
-    """Return the map of an image and its header.
+    """Return the map of an image and its header; of a SunPy Map, of its `fits_header` and `data`.
 
-    Args:
-        header: with CTYPE, CRPIX, CRVAL and CDELT of both axes.
-        data: in BUNIT (gauss where there is none), of two axes, or three where the first are realisations.
-        name: of the map in messages.
+    ADAPT has a third axis, its realisations, and calls its axes 'Long' and 'Lat'; MISSING is its NaN.
 
     Raises:
         DataError: not a map of the whole Sun, or missing values away from the poles.
@@ -131,8 +116,8 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
 def _equal_area(header: Header, rows: int, name: str) -> bool:
     """Return whether the rows are of equal area.
 
-    What their steps add up to says it, for units are not to be trusted; where CTYPE2 says so (CEA), CDELT2 may be off
-    by the quarter that it is off in MDI's maps.
+    Their steps decide, since units cannot be trusted (HMI's CUNIT2 is 'Sine Latitude' or 'sin(deg)'); where CTYPE2 is
+    CEA, CDELT2 may be off by the quarter that it is off in MDI's maps.
     """
     span = rows * abs(_required(header, "CDELT2", name))
     if text(header, "CTYPE2").upper().endswith("CEA") and MDI_ERROR[0] < span / 2 < MDI_ERROR[1]:
@@ -149,7 +134,8 @@ def _equal_area(header: Header, rows: int, name: str) -> bool:
 def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
     """Return the Carrington longitude of the left edge, and whether the columns run against it (then of the right).
 
-    An ADAPT map that is not in Carrington's frame (LNGTYPE not 0) has the longitude of its edge in CRLNGEDG.
+    HMI's CRVAL1 is a Carrington time in degrees (360 x rotation - longitude), whose CDELT1 is negative. An ADAPT map
+    that is not in Carrington's frame (LNGTYPE not 0) has the longitude of its edge in CRLNGEDG.
     """
     step, value, reference = (_required(header, key, name) for key in ("CDELT1", "CRVAL1", "CRPIX1"))
     if abs(abs(step) * columns / 360 - 1) > SPAN_TOLERANCE:
@@ -157,7 +143,7 @@ def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
     edge = number(header, "CRLNGEDG")
     if number(header, "LNGTYPE") and edge is not None:
         return edge % 360, False
-    if step < 0 and abs(value) > 360:  # a Carrington time, not a longitude
+    if step < 0 and abs(value) > 360:  # a Carrington time
         step, value = -step, -value
     mirrored = step < 0
     left = value + ((columns + 0.5 if mirrored else 0.5) - reference) * step
@@ -165,7 +151,10 @@ def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
 
 
 def _read_hdf5(path: Path) -> SynopticMap:
-    """Read the dataset `Data` with its two dimension scales, colatitude and longitude in radians, in either order."""
+    """Read the dataset `Data` with its two scales, colatitude and longitude in radians, in either order.
+
+    The values are at nodes, with the poles and both longitude 0 and 360 among them.
+    """
     try:
         import h5py  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -191,18 +180,31 @@ def _read_hdf5(path: Path) -> SynopticMap:
 
 
 def _whole(field: Float[np.ndarray, "n row column"], cells: Cells, name: str, date: str) -> SynopticMap:
-    """Return the map with its poles filled."""
+    """Return the map with its poles filled.
+
+    Raises:
+        DataError: values that are not finite away from the poles: how many, and where the first one is.
+    """
     holes = ~np.isfinite(field)
-    missing, share = int(np.count_nonzero(holes)), 0.0
-    if missing:
-        areas = np.diff(cells.sines)[:, None] * np.diff(cells.longitudes)[None] / (2 * 360)
-        share = float((holes.mean(axis=0) * areas).sum())
+    if holes.any():
         field = np.stack([fill_poles(one, cells.latitudes) for one in field])
-    try:
-        check_finite(field, name)
-    except ValueError as error:
-        raise DataError(str(error)) from None
-    return SynopticMap(field, cells, name, date, missing, share)
+    bad = np.argwhere(~np.isfinite(field))
+    if len(bad):
+        row, column = bad[0, -2:]
+        raise DataError(
+            f"{name}: {len(bad):,} of {field.size:,} values are not finite, the first in row {row}, column {column} "
+            f"(counted from 0, from the south and from the left): fill them before"
+        )
+    if holes.any():
+        areas = np.diff(cells.sines)[:, None] * np.diff(cells.longitudes)[None] / (2 * 360)
+        logger.warning(
+            "%s: %d missing values beyond 60 degrees of latitude (%.1f %% of the Sun) are filled with the mean of the "
+            "nearest rows",
+            name,
+            holes.sum(),
+            100 * (holes.mean(axis=0) * areas).sum(),
+        )
+    return SynopticMap(field, cells, name, date, int(holes.sum()))
 
 
 def fill_poles(

@@ -1,14 +1,11 @@
-"""The speed of the solar wind after Wang, Sheeley and Arge (WSA), and a current sheet beyond the source surface.
-
-Speeds are in km/s, angles in degrees, radii in solar radii.
-"""
+"""The speed of the solar wind after Wang, Sheeley and Arge (WSA), and a current sheet beyond the source surface."""
 
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from munit_jax.pfss.field import SOURCE_SURFACE, vector_field
 from munit_jax.pfss.harmonics import Grid, Transform, analysis, degrees, scaled
@@ -20,26 +17,16 @@ CURRENT_SHEET_SHELLS = 36
 
 @dataclass(frozen=True)
 class Wsa:
-    """Coefficients of v = v0 + v1 / (1 + f)^a (1 - c exp(-(d / w)^b))^e.
+    """Coefficients of v = v0 + v1 / (1 + f)^a (1 - c exp(-(d / w)^b))^e."""
 
-    Attributes:
-        slow, fast: v0 and v1 in km/s.
-        expansion_power: a.
-        depth: c.
-        width: w in degrees.
-        width_power: b.
-        power: e.
-        highest: speeds are capped here, km/s.
-    """
-
-    slow: float
-    fast: float
-    expansion_power: float
-    depth: float
-    width: float
-    width_power: float
-    power: float
-    highest: float = np.inf
+    slow: float  # v0, km/s
+    fast: float  # v1, km/s
+    expansion_power: float  # a
+    depth: float  # c
+    width: float  # w, degrees
+    width_power: float  # b
+    power: float  # e
+    highest: float = np.inf  # km/s: speeds are capped here
 
 
 # SWiG, the Solar Wind Generator of Predictive Science Inc. (github.com/predsci/swig): its models `wsa2` and `wsa`. The
@@ -51,13 +38,7 @@ WSA = {
 
 
 def wsa_speed(wsa: Wsa, expansion: Float[Array, "*n"], distance: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """Return the speed of the wind in km/s.
-
-    Args:
-        wsa: the coefficients.
-        expansion: factor by which the flux tube grows more than r^2, from the surface to the source surface.
-        distance: of the footpoint from the boundary of its coronal hole in degrees, 0 or more.
-    """
+    """Return the speed of the wind in km/s, from `expansion_factor` and `boundary_distance` (degrees) at the foot."""
     edge = 1 - wsa.depth * jnp.exp(-((distance / wsa.width) ** wsa.width_power))
     speed = wsa.slow + wsa.fast / (1 + expansion) ** wsa.expansion_power * edge**wsa.power
     return jnp.minimum(speed, wsa.highest)
@@ -88,16 +69,16 @@ def boundary_distance(grid: Grid, is_open: Bool[Array, "lat lon"]) -> Float[Arra
     return jnp.where(is_open, jnp.maximum(angle - 90 / grid.rows, 0), 0)
 
 
-def _columns_to_nearest(marked: Bool[Array, "lat lon"]) -> Float[Array, "lat lon"]:
+def _columns_to_nearest(marked: Bool[Array, "lat lon"]) -> Int[Array, "lat lon"]:
     """Return the columns to the nearest marked one of the row, either way around."""
     columns = marked.shape[1]
-    number = jnp.arange(3 * columns)[None]
-    thrice = jnp.where(jnp.tile(marked, (1, 3)), number, -3 * columns)
-    last = jax.lax.cummax(thrice, axis=1)
-    behind = (number - last)[:, columns : 2 * columns]
-    thrice = jnp.where(jnp.tile(marked, (1, 3)), number, 6 * columns)
-    ahead = (jax.lax.cummin(thrice, axis=1, reverse=True) - number)[:, columns : 2 * columns]
-    return jnp.minimum(behind, ahead).astype(jnp.result_type(float))
+    number = jnp.arange(2 * columns)[None]
+
+    def to_the_west(marked: Bool[Array, "lat lon"]) -> Int[Array, "lat lon"]:
+        last = jax.lax.cummax(jnp.where(jnp.tile(marked, (1, 2)), number, -columns), axis=1)
+        return (number - last)[:, columns:]
+
+    return jnp.minimum(to_the_west(marked), to_the_west(marked[:, ::-1])[:, ::-1])
 
 
 def current_sheet(
@@ -109,11 +90,6 @@ def current_sheet(
 
     Schatten 1971, Cosmic Electrodyn. 2, 232: the potential field outside of rss whose radial part there is |B_r|. The
     sign is that of the line's foot at rss: the current sheet is where it changes.
-
-    Args:
-        transform: the tables.
-        surface: B_r at the source surface in gauss.
-        rss: its radius.
     """
     radii = shell_radii(jnp.asarray(rss, surface.dtype), CURRENT_SHEET_END, CURRENT_SHEET_SHELLS)
     coefficients = analysis(transform, jnp.abs(surface))

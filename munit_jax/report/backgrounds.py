@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from munit_jax.data.datasets import Frames
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.pfss.boundary_ensemble import on_grid
+from munit_jax.pfss.ensemble import on_grid
 from munit_jax.pfss.harmonics import Grid
 from munit_jax.pfss.remesh import grid_cells, remesh
 from munit_jax.pfss.synoptic_maps import SynopticMap, read_synoptic
@@ -21,25 +21,17 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Background:
-    """B_r of the whole Sun for any frame.
-
-    Attributes:
-        name: with checksums of files.
-        of: gives it for a frame, in gauss.
-    """
+    """B_r of the whole Sun in gauss `of` any frame; its name has the checksums of files."""
 
     name: str
     of: Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "lat lon"]]
 
 
 def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Background:
-    """Read the background of an evaluation.
+    """Read the background of frames, on the grid of the model.
 
-    Args:
-        files: synoptic maps, of which each frame takes the nearest in time; `none` for a field of 0; empty for the
-            dataset's own truth.
-        grid: of the model.
-        frames: which are put into it.
+    Each frame takes the synoptic map that is nearest in time. `none` is a field of 0; without files the background is
+    the dataset's own truth.
 
     Raises:
         ConfigError: no file, and the dataset has no truth.

@@ -1,12 +1,8 @@
-"""Coronae of generated magnetograms against those of the true ones, over the frames of a split.
-
-The magnetogram of a frame is put into a background map of the whole Sun, as it is and flux-matched. Its corona is
-compared with that of the true magnetogram put in as it is, so the error is that of the disk alone.
-"""
+"""Coronae of generated magnetograms against those of the true ones, over the frames of a split."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +18,6 @@ from munit_jax.pfss.boundary import INSERTIONS, boundary_maps, radial_views
 from munit_jax.pfss.field import open_flux, source_surface
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import Background
-from munit_jax.report.partial_sums import PartialSums
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import DiskGeometry, on_disk
 
@@ -38,19 +33,11 @@ Translate = Callable[[Float[np.ndarray, "h w c"], DiskGeometry, int, Past | None
 
 @dataclass(frozen=True)
 class CoronaInputs:
-    """Of what, and how, coronae are measured.
+    """Of what, and how, coronae are measured."""
 
-    Attributes:
-        frames: the split, with `SURFACE` where the dataset has it.
-        translate: makes realisations of an EUV image.
-        past: earlier magnetograms of the dataset, None where the networks take none.
-        settings: of the model.
-        background: the rest of the Sun.
-    """
-
-    frames: Frames
+    frames: Frames  # of the split, with `SURFACE` where the dataset has it
     translate: Translate
-    past: Past | None
+    past: Past | None  # earlier magnetograms, where the networks take them
     settings: CoronaSettings
     background: Background
 
@@ -59,35 +46,17 @@ class CoronaInputs:
         return self.translate(frame["euv"], geometry_of(frame), int(frame["time"]), self.past, SCORED_GAP)
 
 
-class FrameBoundaries(NamedTuple):
-    """The boundaries of one frame, gauss: of the single magnetograms (SINGLES), then of the realisations.
-
-    Attributes:
-        as_is, flux_matched: by insertion.
-        monopole: what was taken off the first, gauss.
-    """
-
-    as_is: Float[np.ndarray, "n lat lon"]
-    flux_matched: Float[np.ndarray, "n lat lon"]
-    monopole: Float[np.ndarray, " n"]
-
-
 def frame_boundaries(
     transform: Transform,
     frame: Mapping[str, np.ndarray],
     realisations: Float[np.ndarray, "n h w"],
     background: Float[np.ndarray, "lat lon"],
     another: Float[np.ndarray, "h w"] | None = None,
-) -> FrameBoundaries:
-    """Return the boundaries of a frame: of the true magnetogram, an empty one, another date's, the true one with its
-    sign changed, the mean of the realisations, and all of them.
+) -> dict[str, Float[np.ndarray, "n ..."]]:
+    """Return the boundaries of a frame (gauss) by insertion, of SINGLES and then of the realisations.
 
-    Args:
-        transform: of the maps.
-        frame: with the true magnetogram in gauss.
-        realisations: generated magnetograms in gauss.
-        background: B_r of the whole Sun in gauss on the grid of the transform.
-        another: the true magnetogram of another date; None for an empty one.
+    `monopole` is what was taken off those that were put in as they are, in gauss. The background is B_r of the whole
+    Sun, `another` the true magnetogram of another date, None for an empty one.
     """
     geometry, true = geometry_of(frame), frame["magnetogram"][..., 0]
     nothing = np.zeros_like(true)
@@ -95,38 +64,33 @@ def frame_boundaries(
     images = np.where(on_disk(geometry), np.concatenate([singles, realisations]), 0)
     patches, weight = radial_views(transform.grid, [geometry], [images])
     behind = jnp.asarray(background)
-    as_is, monopole = boundary_maps(transform, patches, weight, behind, "as_is")
-    matched, _ = boundary_maps(transform, patches, weight, behind, "flux_matched")
-    return FrameBoundaries(*jax.device_get((as_is, matched, monopole)))
+    maps = {how: boundary_maps(transform, patches, weight, behind, how) for how in INSERTIONS}
+    return jax.device_get({how: field for how, (field, _) in maps.items()} | {"monopole": maps["as_is"][1]})
 
 
-def measure_coronae(
-    inputs: CoronaInputs, numbers: Sequence[int], others: Sequence[int], partial_sums: PartialSums
-) -> dict[str, Any]:
+def measure_coronae(inputs: CoronaInputs, numbers: Sequence[int], others: Sequence[int]) -> dict[str, Any]:
     """Return the scores of the coronae of frames: by insertion and column, (frame, n, SCORES), and the open fluxes.
 
-    Args:
-        inputs: the split and the model.
-        numbers: which of its frames.
-        others: for each, the frame of another day.
-        partial_sums: where the scores of frames are kept.
+    They are compared with that of the true magnetogram put in as it is, so the error is that of the disk alone. Each of
+    the `others` is the frame of another day.
     """
     frames, settings = inputs.frames, inputs.settings
-    transform = settings.transform
-    for k, (i, j) in enumerate(tqdm(list(zip(numbers, others, strict=True)), desc="coronae", unit="frame")):
-        if k not in partial_sums:
-            frame, another = frames[i], frames[j]["magnetogram"][..., 0]
-            behind = inputs.background.of(frame)
-            boundaries = frame_boundaries(transform, frame, inputs.realisations(frame), behind, another)
-            partial_sums.save(k, [_measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])}])
-    return partial_sums.load(len(numbers))
+    transform, measured = settings.transform, []
+    for i, j in tqdm(list(zip(numbers, others, strict=True)), desc="coronae", unit="frame"):
+        frame, another = frames[i], frames[j]["magnetogram"][..., 0]
+        behind = inputs.background.of(frame)
+        boundaries = frame_boundaries(transform, frame, inputs.realisations(frame), behind, another)
+        measured.append(_measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])})
+    return jax.tree.map(lambda *of_frames: np.stack(of_frames), *measured)
 
 
-def _measured(transform: Transform, settings: CoronaSettings, boundaries: FrameBoundaries) -> dict[str, Any]:
-    true = corona_of(transform, boundaries.as_is[0], settings.model)
+def _measured(
+    transform: Transform, settings: CoronaSettings, boundaries: Mapping[str, Float[np.ndarray, "n ..."]]
+) -> dict[str, Any]:
+    true = corona_of(transform, boundaries["as_is"][0], settings.model)
     result: dict[str, Any] = {}
     for insertion in INSERTIONS:
-        of_insertion = getattr(boundaries, insertion)[: len(SINGLES) + settings.samples]
+        of_insertion = boundaries[insertion][: len(SINGLES) + settings.samples]
         # The true magnetogram as it is has been modelled.
         first = [true] if insertion == "as_is" else [corona_of(transform, of_insertion[0], settings.model)]
         coronae = first + [corona_of(transform, one, settings.model) for one in of_insertion[1:]]
@@ -138,19 +102,18 @@ def _measured(transform: Transform, settings: CoronaSettings, boundaries: FrameB
         }
     # The open flux needs no more than the source surface, so it is that of all realisations.
     rss = settings.model.rss
-    surfaces = source_surface(transform, jnp.asarray(boundaries.as_is, transform.solid_angles.dtype), rss)
+    surfaces = source_surface(transform, jnp.asarray(boundaries["as_is"], transform.solid_angles.dtype), rss)
     fluxes = np.asarray(open_flux(transform, surfaces, rss), np.float64)
     return result | {
         "open_flux": {"true": fluxes[0], "zero": fluxes[1], "model": fluxes[len(SINGLES) :]},
-        "monopole": np.abs(boundaries.monopole).max(),
+        "monopole": np.abs(boundaries["monopole"]).max(),
     }
 
 
 def corona_json(measured: Mapping[str, Any], settings: CoronaSettings, background: str) -> dict[str, Any]:
     """Return what metrics.json has under `corona`: {insertion: {score: {column: value}}}, and how it was made.
 
-    A value is the median over the frames (and realisations) for which it is defined; `spread` is the standard deviation
-    among the realisations, each with its median over the frames, `defined` the part of the model's values that are.
+    A value is the median over the frames and realisations for which it is defined.
     """
     result: dict[str, Any] = {}
     for insertion in INSERTIONS:
@@ -176,7 +139,7 @@ def corona_json(measured: Mapping[str, Any], settings: CoronaSettings, backgroun
 
 
 def _spread(values: Float[np.ndarray, "frame n"]) -> dict[str, float]:
-    """Return the deviation of the realisations' medians, and the part of the values that are defined."""
+    """Return the standard deviation of the realisations' medians, and the share of the values that are defined."""
     each = np.array([median(of_one) for of_one in values.T])
     spread = float(each[np.isfinite(each)].std()) if np.isfinite(each).any() else float("nan")
     return {"spread": spread, "defined": float(np.isfinite(values).mean())}

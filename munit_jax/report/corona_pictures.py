@@ -20,7 +20,6 @@ from munit_jax.pfss.figures import (
 from munit_jax.pfss.harmonics import Grid, Transform
 from munit_jax.pfss.model import ModelSettings
 from munit_jax.report.pictures import COLORS
-from munit_jax.sun.disk import DiskGeometry
 
 # Two open-field maps: closed in both, open in both, opposite signs, only the true one open, only the other.
 AGREEMENT_COLORS = ListedColormap(["#f2f2f2", "#6c9a6c", "#000000", "#e0a030", "#7d5ba6"])
@@ -36,12 +35,7 @@ def corona_figure(
 ) -> Figure:
     """Draw boundary, source surface, open field and wind: true ones, those of a realisation, and what differs.
 
-    Args:
-        grid: of the maps.
-        true: the true corona.
-        others: of the realisations; the first one is drawn, the neutral lines of all.
-        true_boundary, boundary: B_r in gauss, that of the first realisation.
-        name: what the realisations are.
+    The corona and boundary (gauss) of the first realisation are drawn, and the neutral lines of all.
     """
     one = others[0]
     figure = Figure(figsize=(13, 9), layout="compressed")
@@ -53,14 +47,14 @@ def corona_figure(
         (rows[1], surfaces, "B_r, source surface (G)", "RdBu_r", strongest),
     ):
         drawn = [
-            draw_map(place, grid, values, cmap=cmap, norm=Normalize(-reach, reach))
+            draw_map(place, values, cmap=cmap, norm=Normalize(-reach, reach))
             for place, values in zip(axes, (*pair, pair[1] - pair[0]), strict=True)
         ]
         figure.colorbar(drawn[0], ax=list(axes), shrink=0.8, label=label)
     polarities = true.maps.polarity, one.maps.polarity
     for place, values in zip(rows[2], polarities, strict=False):
-        draw_map(place, grid, values, cmap=POLARITY_COLORS, norm=Normalize(-1, 1))
-    draw_map(rows[2, 2], grid, _agreement(*polarities), cmap=AGREEMENT_COLORS, norm=Normalize(-0.5, 4.5))
+        draw_map(place, values, cmap=POLARITY_COLORS, norm=Normalize(-1, 1))
+    draw_map(rows[2, 2], _agreement(*polarities), cmap=AGREEMENT_COLORS, norm=Normalize(-0.5, 4.5))
     for place, title in zip(
         rows[2],
         ("open field", "", "green both, black other sign,\norange true only, violet generated only"),
@@ -68,11 +62,11 @@ def corona_figure(
     ):
         place.set_title(title, fontsize=8)
     speeds = [
-        draw_map(place, grid, values, cmap="viridis", norm=Normalize(*WIND_RANGE))
+        draw_map(place, values, cmap="viridis", norm=Normalize(*WIND_RANGE))
         for place, values in zip(rows[3], (true.maps.speed, one.maps.speed), strict=False)
     ]
     figure.colorbar(speeds[0], ax=list(rows[3, :2]), location="bottom", shrink=0.5, label="wind (km/s)")
-    difference = draw_map(rows[3, 2], grid, one.maps.speed - true.maps.speed, cmap="PuOr", norm=Normalize(-300, 300))
+    difference = draw_map(rows[3, 2], one.maps.speed - true.maps.speed, cmap="PuOr", norm=Normalize(-300, 300))
     figure.colorbar(difference, ax=rows[3, 2], location="bottom", label="wind, difference (km/s)")
     for axes in (rows[1, 1], rows[1, 2]):
         draw_neutral_lines(axes, grid, [other.maps.source_surface for other in others], "#b8860b", FINE)
@@ -95,15 +89,15 @@ def _agreement(true: Int[np.ndarray, "lat lon"], other: Int[np.ndarray, "lat lon
 def field_line_figure(
     transform: Transform,
     boundaries: Mapping[str, Float[np.ndarray, "lat lon"]],
-    geometry: DiskGeometry,
+    l0: float,
     settings: ModelSettings,
 ) -> Figure:
-    """Draw field lines over the disk of several boundaries, seen from one place."""
+    """Draw field lines over the disk of several boundaries, seen from above a longitude of the equator in degrees."""
     figure = Figure(figsize=(5 * len(boundaries), 5.2), layout="constrained")
     for axes, (name, boundary) in zip(
         figure.subplots(1, len(boundaries), squeeze=False)[0], boundaries.items(), strict=True
     ):
-        draw_field_lines(axes, transform, boundary, settings, geometry)
+        draw_field_lines(axes, transform, boundary, settings, l0)
         axes.set_title(name)
     return figure
 

@@ -1,13 +1,11 @@
 """The corona in an evaluation: its scores in metrics.json, its sections of the report, and its conclusions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from munit_jax.data.datasets import format_time, geometry_of, spaced
+from munit_jax.data.datasets import format_time, spaced
 from munit_jax.metrics.corona import SCORES, corona_of
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_frames, corona_pictures, far_side, html
@@ -15,57 +13,38 @@ from munit_jax.report.backgrounds import SURFACE
 from munit_jax.report.corona_frames import SINGLES, CoronaInputs, frame_boundaries, measure_coronae
 from munit_jax.report.far_side import SyntheticSun, measure_far_side
 from munit_jax.report.html import Cell, Section
-from munit_jax.report.partial_sums import PartialSums
 from munit_jax.report.results import number_text, plain
 
 
-@dataclass(frozen=True)
-class CoronaResult:
-    """What an evaluation says of the corona.
-
-    Attributes:
-        json: by the name in metrics.json.
-        sections: of the report.
-        sentences: the conclusions.
-    """
-
-    json: dict[str, Any]
-    sections: list[Section]
-    sentences: list[str]
-
-
-def measure_corona(inputs: CoronaInputs, folder: Path, identity: Mapping[str, Any]) -> CoronaResult:
+def measure_corona(inputs: CoronaInputs) -> tuple[dict[str, Any], list[Section], list[str]]:
     """Measure the coronae of a split, and the far side where the Sun is synthetic.
 
-    Args:
-        inputs: the split and the model.
-        folder: of the partial sums.
-        identity: what the magnetograms depend on.
+    Returns:
+        What metrics.json has of them by name, the sections of the report, and the conclusions.
     """
     frames, settings = inputs.frames, inputs.settings
     numbers = list(spaced(len(frames), settings.frames))
     others = [(i + len(frames) // 2) % len(frames) for i in numbers]
-    about = {**identity, "settings": repr(settings), "background": inputs.background.name, "numbers": numbers}
-    measured = measure_coronae(inputs, numbers, others, PartialSums(folder, {**about, "what": "corona"}))
+    measured = measure_coronae(inputs, numbers, others)
     json = {"corona": corona_frames.corona_json(measured, settings, inputs.background.name)}
     sections = [_corona_section(inputs, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
     sentences = findings(json["corona"])
     if SURFACE in frames.domains:
         config, times = frames.config, measured["time"].tolist()
         sun = SyntheticSun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
-        partial_sums = PartialSums(folder, {**about, "what": "far side", "of": far_side.COLUMNS})
-        far = measure_far_side(sun, times, inputs.translate, settings, partial_sums)
+        far = measure_far_side(sun, times, inputs.translate, settings)
         json["far_side"] = far_side.far_side_json(far)
         sections.append(_far_side_section(inputs, sun, times[len(times) // 2], json["far_side"]))
         sentences += far_side_findings(json["far_side"])
-    return CoronaResult(json, sections, sentences)
+    return json, sections, sentences
 
 
 def findings(corona: Mapping[str, Any]) -> list[str]:
     """Return sentences on the error of the coronae of the generated disks."""
     row = corona["as_is"]
     flux, jaccard, line = (
-        _values(row[name]) for name in ("open_flux_error", "signed_jaccard", "neutral_line_distance")
+        {column: number_text(value) for column, value in row[name].items()}
+        for name in ("open_flux_error", "signed_jaccard", "neutral_line_distance")
     )
     return [
         f"Error of the open flux with the disk generated (median of {corona['frames']} frames): {flux['model']}, by "
@@ -79,9 +58,9 @@ def findings(corona: Mapping[str, Any]) -> list[str]:
 
 def far_side_findings(far: Mapping[str, Any]) -> list[str]:
     """Return a sentence on the error of the far side."""
-    flux, line = _values(far["open_flux_error"]), _values(far["neutral_line_distance"])
+    flux, line = far["open_flux_error"], far["neutral_line_distance"]
     parts = [
-        f"{called} {flux[column]} and {line[column]} degrees"
+        f"{called} {number_text(flux[column])} and {number_text(line[column])} degrees"
         for column, called in (
             ("model", "three generated views"),
             ("model_mean", "the mean of their realisations"),
@@ -95,17 +74,13 @@ def far_side_findings(far: Mapping[str, Any]) -> list[str]:
     return [f"The whole Sun, error of the open flux and of the neutral line (medians): {'; '.join(parts)}."]
 
 
-def _values(row: Mapping[str, float | None]) -> dict[str, str]:
-    return {column: number_text(value) for column, value in row.items()}
-
-
 def _corona_section(
     inputs: CoronaInputs, frame: Mapping[str, np.ndarray], measured: Mapping[str, Any], corona: Mapping[str, Any]
 ) -> Section:
     settings, transform = inputs.settings, inputs.settings.transform
     made = inputs.realisations(frame)
     boundaries = frame_boundaries(transform, frame, made, inputs.background.of(frame))
-    shown = boundaries.as_is[[0, *range(len(SINGLES), len(SINGLES) + settings.samples)]]
+    shown = boundaries["as_is"][[0, *range(len(SINGLES), len(SINGLES) + settings.samples)]]
     true, *others = (corona_of(transform, one, settings.model) for one in shown)
     flux = measured["open_flux"]
     note = (
@@ -126,7 +101,7 @@ def _corona_section(
     fluxes = corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"])
     maps = corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1])
     drawn = {"true": shown[0], "generated": shown[1]}
-    lines = corona_pictures.field_line_figure(transform, drawn, geometry_of(frame), settings.model)
+    lines = corona_pictures.field_line_figure(transform, drawn, float(frame["l0"]), settings.model)
     body = (
         html.paragraph(note)
         + tables
@@ -162,8 +137,8 @@ def _far_side_section(inputs: CoronaInputs, sun: SyntheticSun, time: int, far: M
 def _table(scores: Mapping[str, Mapping[str, float | None]], columns: Sequence[str]) -> str:
     rows = [
         [
-            Cell(plain(name) + (f" ({score.unit})" if score.unit else "")),
-            *(Cell(number_text(scores[name][column])) for column in columns),
+            plain(name) + (f" ({score.unit})" if score.unit else ""),
+            *(number_text(scores[name][column]) for column in columns),
             Cell(score.meaning, "text"),
         ]
         for name, score in SCORES.items()

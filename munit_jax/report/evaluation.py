@@ -1,7 +1,6 @@
 """An evaluation from a run's folder to metrics.json, frames.csv and report.html."""
 
 import logging
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,6 @@ from munit_jax.report.corona_frames import CoronaInputs, Translate
 from munit_jax.report.corona_section import measure_corona
 from munit_jax.report.held_out import HeldOutFrames, data_of, open_frames, open_held_out
 from munit_jax.report.measurement import FrameSums, make_measure, measure_frames
-from munit_jax.report.partial_sums import PartialSums
 from munit_jax.report.pictures import worst
 from munit_jax.report.report import report
 from munit_jax.report.results import findings, frames_csv, metrics_json, per_frame, without_nan
@@ -31,10 +29,8 @@ from munit_jax.report.settings import Settings
 from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import DiskGeometry
 from munit_jax.trained_run import TrainedRun
-from munit_jax.training.checkpoints import sha256
 
 FOLDER = "evaluation"  # of a run's folder
-PARTIAL = "partial"  # of that
 SHOWN = 3  # frames evenly spaced, and as many of the worst
 WORST_BY = "abs_correlation"
 SMALL = 128  # pixels: up to here all realisations of an image are decoded in one pass, on CPUs too
@@ -45,8 +41,6 @@ logger = logging.getLogger(__name__)
 def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: TrainedRun | None = None) -> dict[str, Any]:
     """Evaluate a run, write report.html, metrics.json and frames.csv into a folder, and return the metrics.
 
-    A stopped evaluation resumes; see `PartialSums`.
-
     Args:
         run: the generators, for images of the size of their training.
         settings: what is evaluated.
@@ -54,8 +48,8 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
         compared: another run on the same dataset, whose scores on the disk are compared.
 
     Raises:
-        DataError: see `open_held_out`; a background that cannot be read.
-        ConfigError: see `Settings`, `Frames` and `open_background`.
+        DataError: see `open_held_out` and `open_background`.
+        ConfigError: see `Frames` and `open_background`.
         WorkdirError: a folder that cannot be made.
     """
     held_out = open_held_out(run, settings)
@@ -65,21 +59,17 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkdirError(f"cannot make {folder}: {error.strerror}; give another --output") from None
-    partial = folder / PARTIAL
-    frame_sums = _measure(run, held_out, settings, partial)
-    other = None if compared is None or of_compared is None else _measure(compared, of_compared, settings, partial)
-    corona = None if inputs is None else measure_corona(inputs, partial, _identity(run, held_out, settings))
+    frame_sums = _measure(run, held_out, settings)
+    other = None if compared is None or of_compared is None else _measure(compared, of_compared, settings)
+    corona, sections, of_corona = ({}, [], []) if inputs is None else measure_corona(inputs)
     logger.info("scores, resampling and pictures")
     metrics = metrics_json(frame_sums, _about(run, held_out, settings, compared), settings.seed, other)
-    sentences, sections = findings(frame_sums, metrics, settings.seed), []
-    if corona is not None:
-        metrics |= without_nan(corona.json)
-        sentences, sections = [*sentences, *corona.sentences], corona.sections
+    metrics |= without_nan(corona)
+    sentences = [*findings(frame_sums, metrics, settings.seed), *of_corona]
     write_json(folder / "metrics.json", metrics)
     write_text(folder / "frames.csv", frames_csv(frame_sums))
     shown = _shown(run, held_out, settings, frame_sums)
     write_text(folder / "report.html", report(metrics, frame_sums, sentences, shown, run.config.source, sections))
-    shutil.rmtree(partial, ignore_errors=True)
     for sentence in (*sentences, *metrics["ensemble"]["verdict"]):
         logger.info("%s", sentence)
     return metrics
@@ -97,32 +87,13 @@ def _corona_inputs(run: TrainedRun, held_out: HeldOutFrames, settings: Settings)
     return CoronaInputs(frames, _realisations(run, settings), held_out.past, corona, background)
 
 
-def _identity(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> dict[str, Any]:
-    """Return everything that the sums of a frame depend on."""
-    climate = held_out.climate
-    return {
-        "program": munit_jax.__version__,
-        "parameters": run.parameters_sha256,
-        "config": run.config_sha256,
-        "size": run.size,
-        "convolution": run.architecture.convolution,
-        "data": held_out.frames.name,
-        "dates": held_out.dates.sha256,
-        "climate": sha256((climate.mean, climate.mean_unsigned, climate.unsigned_of_intensity)),
-        "split": settings.split,
-        "samples": settings.samples,
-        "seed": settings.seed,
-    }
-
-
-def _measure(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, folder: Path) -> FrameSums:
+def _measure(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> FrameSums:
     devices, every = jax.local_devices(), settings.samples + 1
     images, a_pass = run.batch_and_pass(every)
     batch = images * len(devices)
     styles = run.random_styles(settings.seed, settings.samples)
     measure = make_measure(run, styles, devices, every if run.size <= SMALL else a_pass)
-    identity = _identity(run, held_out, settings) | {"times": held_out.times.tolist(), "batch": batch}
-    return measure_frames(measure, held_out, batch, PartialSums(folder, identity), run.name)
+    return measure_frames(measure, held_out, batch, run.name)
 
 
 def _realisations(run: TrainedRun, settings: Settings) -> Translate:
@@ -142,10 +113,7 @@ def _realisations(run: TrainedRun, settings: Settings) -> Translate:
 
 def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compared: TrainedRun | None) -> dict[str, Any]:
     data = data_of(run, settings)
-    about: dict[str, Any] = {
-        "name": run.name,
-        "step": run.step,
-        "parameters_sha256": run.parameters_sha256,
+    about = _name(run) | {
         "config_sha256": run.config_sha256,
         "program": f"munit_jax {munit_jax.__version__}",
         "dataset": data.euv,
@@ -153,7 +121,6 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compare
         "samples": settings.samples,
         "limit": settings.limit,
         "seed": settings.seed,
-        "channels": list(run.channels),
         "size": run.size,
         "first": format_time(held_out.times[0]),
         "last": format_time(held_out.times[-1]),
@@ -163,14 +130,12 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compare
         "frames_of_splits": {split: len(open_frames(data, split)) for split in ("train", "validation", "test")},
         "disk_percentiles": dataset_statistics(data.euv, data.data_dir),
     }
-    if compared is not None:
-        about["compared_with"] = {
-            "name": compared.name,
-            "step": compared.step,
-            "channels": list(compared.channels),
-            "parameters_sha256": compared.parameters_sha256,
-        }
-    return about
+    return about if compared is None else about | {"compared_with": _name(compared)}
+
+
+def _name(run: TrainedRun) -> dict[str, Any]:
+    checksum = run.parameters_sha256
+    return {"name": run.name, "step": run.step, "channels": list(run.channels), "parameters_sha256": checksum}
 
 
 def days_to_training(times: Sequence[int] | np.ndarray, training: Sequence[int]) -> float:

@@ -1,8 +1,4 @@
-"""The far side end to end on known truth: the synthetic Sun seen from three vantage points at one time.
-
-Its EUV images become magnetograms, those a map of the whole Sun, and its corona is compared with that of the true
-sphere; also with three true magnetograms, the bound of the method, and with the last rotation from the Earth.
-"""
+"""The far side end to end on known truth: the synthetic Sun seen from three vantage points at one time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +17,6 @@ from munit_jax.pfss.boundary import boundary_maps, radial_views, without_monopol
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import sphere_on_grid
 from munit_jax.report.corona_frames import Translate
-from munit_jax.report.partial_sums import PartialSums
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 from munit_jax.sun.disk import DiskGeometry, on_disk
@@ -39,11 +34,7 @@ POLEWARD_OF = 45.0  # degrees of latitude: where regions do not emerge, and fiel
 
 @dataclass(frozen=True)
 class SyntheticSun:
-    """The synthetic Sun that is observed.
-
-    Attributes:
-        seed, size, channels: see `observe`.
-    """
+    """The synthetic Sun; see `observe`."""
 
     seed: int
     size: int
@@ -66,13 +57,7 @@ def assembled(
     geometries: Sequence[DiskGeometry],
     magnetograms: Sequence[Float[np.ndarray, "#n _ _"]],
 ) -> Float[Array, "n lat lon"]:
-    """Return the boundaries of several views of the disk; where none of them sees the Sun, means along the parallels.
-
-    Args:
-        transform: of the map.
-        geometries: one for each view.
-        magnetograms: realisations of each view in gauss, or a single one.
-    """
+    """Return the boundaries of several views of the disk, see `radial_views`; elsewhere means along the parallels."""
     disks = [np.where(on_disk(geometry), images, 0) for geometry, images in zip(geometries, magnetograms, strict=True)]
     patches, weight = radial_views(transform.grid, geometries, disks, transform.solid_angles.dtype.type)
     behind = jax.vmap(zonal_background, (0, None))(patches, weight)
@@ -125,22 +110,18 @@ def boundaries(
 
 
 def measure_far_side(
-    sun: SyntheticSun, times: Sequence[int], translate: Translate, settings: CoronaSettings, partial_sums: PartialSums
+    sun: SyntheticSun, times: Sequence[int], translate: Translate, settings: CoronaSettings
 ) -> dict[str, Any]:
     """Return the scores at several times by column, (time, n, SCORES), and the self-checks."""
-    transform = settings.transform
-    for k, time in enumerate(tqdm(times, desc="far side", unit="date")):
-        if k not in partial_sums:
-            made = boundaries(transform, sun, int(time), translate, settings.samples)
-            coronae = {
-                name: [corona_of(transform, one, settings.model) for one in of_column]
-                for name, of_column in made.items()
-            }
-            (true,) = coronae["true"]
-            scores = {name: score_array(transform, coronae[name], true) for name in COLUMNS}
-            checks = self_checks(one for of_column in coronae.values() for one in of_column)
-            partial_sums.save(k, [{"scores": scores, "self_checks": checks}])
-    return partial_sums.load(len(times))
+    transform, measured = settings.transform, []
+    for time in tqdm(times, desc="far side", unit="date"):
+        made = boundaries(transform, sun, int(time), translate, settings.samples)
+        coronae = {name: [corona_of(transform, one, settings.model) for one in of] for name, of in made.items()}
+        (true,) = coronae["true"]
+        scores = {name: score_array(transform, coronae[name], true) for name in COLUMNS}
+        checks = self_checks(one for of_column in coronae.values() for one in of_column)
+        measured.append({"scores": scores, "self_checks": checks})
+    return jax.tree.map(lambda *of_times: np.stack(of_times), *measured)
 
 
 def far_side_json(measured: Mapping[str, Any]) -> dict[str, Any]:

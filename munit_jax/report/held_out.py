@@ -1,8 +1,9 @@
 """The held-out frames that are evaluated, each with its baselines."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,7 @@ COLUMNS = ("model", *SINGLES)
 
 @dataclass(frozen=True)
 class Dates:
-    """Times and checksums of the frames of a split.
-
-    Attributes:
-        times: seconds since 1970.
-        digests: of the magnetograms.
-    """
+    """Times of the frames of a split (seconds since 1970) and checksums of their magnetograms."""
 
     times: Int[np.ndarray, " frame"]
     digests: tuple[bytes, ...]
@@ -62,25 +58,15 @@ def read_dates(frames: Frames, watch: Watch = iter) -> Dates:
 
 @dataclass
 class HeldOutFrames:
-    """The frames of a split that are evaluated, in the order of time, with the magnetograms that need no network.
+    """The frames of a split that are evaluated, in the order of time, with the magnetograms that need no network."""
 
-    Attributes:
-        frames: the split.
-        dates: of all its frames.
-        climate: of the training split.
-        euv: scaling of its EUV images.
-        numbers: which frames of the split.
-        context: makes the conditioning planes of a frame.
-        past: earlier magnetograms of the dataset, None where the networks take none.
-    """
-
-    frames: Frames
-    dates: Dates
-    climate: Climate
-    euv: Normalization
-    numbers: Sequence[int]
+    frames: Frames  # of the split
+    dates: Dates  # of all of them
+    climate: Climate  # of the training split
+    euv: Normalization  # of its images
+    numbers: Sequence[int]  # of the frames that are evaluated
     context: FrameContext = no_context
-    past: Past | None = None
+    past: Past | None = None  # earlier magnetograms, where the networks take them
 
     def __post_init__(self):
         self.numbers = sorted(self.numbers, key=lambda i: self.dates.times[i])
@@ -129,13 +115,9 @@ def open_frames(data: DataSettings, split: str, *more: str) -> Frames:
 def open_held_out(run: TrainedRun, settings: Settings, like: HeldOutFrames | None = None) -> HeldOutFrames:
     """Open the frames of the split, and learn the baselines from those of the training.
 
-    Args:
-        run: whose data and planes they are.
-        settings: of the evaluation.
-        like: the frames of another run, which they must equal.
-
     Raises:
-        DataError: a dataset without simultaneous magnetograms or without the split; other frames than `like`.
+        DataError: a dataset without simultaneous magnetograms or without the split; other frames than those of another
+            run, `like`.
     """
     data = data_of(run, settings)
     if not data.paired:
@@ -153,20 +135,14 @@ def open_held_out(run: TrainedRun, settings: Settings, like: HeldOutFrames | Non
         raise DataError(
             f"{data.euv} has no frames in the split {settings.split!r}, or none to learn baselines from: it has {have}"
         )
+    bar = partial(tqdm, unit="frame", dynamic_ncols=True, leave=False)
     magnetograms = Frames(data.euv, settings.split, ("magnetogram",), data.channels, data.data_dir)
-    dates = read_dates(magnetograms, _bar("dates"))
+    dates = read_dates(magnetograms, partial(bar, desc="dates"))
     if like is not None and (frames.size, dates.sha256) != (like.frames.size, like.dates.sha256):
         raise DataError(
             f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
         )
     euv, past = run.normalizations["euv"], archive_of(data)
-    climate = learn_climate(train, euv, _bar("training frames, for the baselines"))
+    climate = learn_climate(train, euv, partial(bar, desc="training frames, for the baselines"))
     numbers = list(spaced(len(frames), settings.limit))
     return HeldOutFrames(frames, dates, climate, euv, numbers, context_of_scored(data, past), past)
-
-
-def _bar(description: str) -> Watch:
-    def watch(items: Iterable[int]) -> Iterable[int]:
-        return tqdm(items, desc=description, unit="frame", dynamic_ncols=True, leave=False)
-
-    return watch

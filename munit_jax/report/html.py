@@ -65,19 +65,16 @@ def bullets(sentences: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> str:
     """Return a table that scrolls sideways where it is wider than the page."""
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    lines = "".join(
-        "<tr>"
-        + "".join(
-            f'<td class="{cell.style}">{escape(cell.text)}</td>' if cell.style else f"<td>{escape(cell.text)}</td>"
-            for cell in row
-        )
-        + "</tr>"
-        for row in rows
-    )
+    lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def _cell(cell: Cell | str) -> str:
+    text, style = cell if isinstance(cell, Cell) else Cell(cell)
+    return f'<td class="{style}">{escape(text)}</td>' if style else f"<td>{escape(text)}</td>"
 
 
 def folded(summary: str, text: str) -> str:

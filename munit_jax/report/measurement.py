@@ -1,6 +1,6 @@
 """The generators applied to held-out frames: the sums over each frame from which every score follows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -20,10 +20,7 @@ from munit_jax.metrics.strata import with_strata_by_field
 from munit_jax.metrics.structure import structure_sums
 from munit_jax.networks.munit import Params
 from munit_jax.report.held_out import SINGLES, HeldOutFrames
-from munit_jax.report.partial_sums import PartialSums
 from munit_jax.trained_run import TrainedRun
-
-LEAST_FRAMES_A_FILE = 16
 
 Tree = Any  # a tree of arrays, or of numpy arrays
 # a batch of `HeldOutFrames` -> their sums, each with the frames as leading axis
@@ -32,21 +29,13 @@ Measure = Callable[[Mapping[str, np.ndarray]], Tree]
 
 @dataclass
 class FrameSums:
-    """The sums over each frame, in double precision.
+    """The sums over each frame in double precision."""
 
-    Attributes:
-        times: seconds since 1970, increasing.
-        model: of the realisations, (frame, n, ...).
-        singles: of SINGLES, (frame, 8, ...).
-        available: whether a single magnetogram exists: the first frames have no day before.
-        ensemble: of the realisations together, (frame, ...).
-    """
-
-    times: Int[np.ndarray, " frame"]
-    model: dict[str, np.ndarray]
-    singles: dict[str, np.ndarray]
-    available: Bool[np.ndarray, "frame single"]
-    ensemble: dict[str, np.ndarray]
+    times: Int[np.ndarray, " frame"]  # seconds since 1970, increasing
+    model: dict[str, np.ndarray]  # of the realisations, (frame, n, ...)
+    singles: dict[str, np.ndarray]  # of SINGLES, (frame, 8, ...)
+    available: Bool[np.ndarray, "frame single"]  # whether it exists: the first frames have no day before
+    ensemble: dict[str, np.ndarray]  # of the realisations together, (frame, ...)
 
     def of(self, column: str) -> dict[str, Float[np.ndarray, "frame n ..."]]:
         """Return the sums of one of COLUMNS; 0 for frames in which it does not exist.
@@ -83,7 +72,7 @@ def translate_with_own_style(
     context: Float[Array, "h w k"] | None,
     a_pass: int,
 ) -> Float[Array, "n+1 h w"]:
-    """Return the magnetograms of an EUV image with n styles and, last, with that of the true magnetogram, in gauss.
+    """Return the magnetograms (gauss) of an EUV image with n styles and, last, with that of the true magnetogram.
 
     The last is NaN for a run without encoders of styles.
     """
@@ -131,44 +120,21 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
     return lambda frames: batch_sums(*everywhere, frames)
 
 
-def measure_frames(
-    measure: Measure, frames: HeldOutFrames, batch: int, partial_sums: PartialSums, name: str
-) -> FrameSums:
-    """Return the sums of every frame; those that `partial_sums` has are not measured again.
-
-    Args:
-        measure: of `make_measure`.
-        frames: to measure.
-        batch: frames measured together, a multiple of the devices.
-        partial_sums: where sums are kept.
-        name: of the run, for the progress bar.
-    """
-    in_file = batch * -(-LEAST_FRAMES_A_FILE // batch)  # whole batches
-    files = [range(len(frames))[start : start + in_file] for start in range(0, len(frames), in_file)]
+def measure_frames(measure: Measure, frames: HeldOutFrames, batch: int, name: str) -> FrameSums:
+    """Return the sums of every frame of a run (by its name), measured in batches of a multiple of the devices."""
+    of_batches = []
     with tqdm(total=len(frames), desc=name, unit="frame", dynamic_ncols=True) as bar:
-        for k, numbers in enumerate(files):
-            if k not in partial_sums:
-                partial_sums.save(k, _measured(measure, frames, numbers, batch, bar))
-            else:
-                bar.update(len(numbers))
-    sums = partial_sums.load(len(files))
-    return FrameSums(frames.times, sums["model"], sums["singles"], sums["available"], sums["ensemble"])
-
-
-def _measured(
-    measure: Measure, held_out: HeldOutFrames, numbers: Sequence[int], batch: int, bar: tqdm
-) -> Iterator[dict[str, Any]]:
-    """Yield the sums of frames, measured in batches."""
-    for start in range(0, len(numbers), batch):
-        frames = [held_out[k] for k in numbers[start : start + batch]]
-        padded = frames + [frames[-1]] * (batch - len(frames))
-        stacked = {name: np.stack([frame[name] for frame in padded]) for name in frames[0]}
-        area, available = stacked.pop("square_centimetres"), stacked.pop("available")
-        measured = jax.device_get(measure(stacked))
-        sums: dict[str, Any] = {name: in_double(of_part) for name, of_part in measured.items()}
-        for name in ("model", "singles"):
-            sums[name] |= flux_sums(sums[name], area)
-        sums["available"] = available
-        for place in range(len(frames)):
-            yield jax.tree.map(lambda x, place=place: x[place], sums)
-            bar.update()
+        for start in range(0, len(frames), batch):
+            read = [frames[k] for k in range(start, min(start + batch, len(frames)))]
+            padded = read + [read[-1]] * (batch - len(read))
+            stacked = {field: np.stack([frame[field] for frame in padded]) for field in read[0]}
+            area, available = stacked.pop("square_centimetres"), stacked.pop("available")
+            sums: dict[str, Any] = {
+                part: in_double(of_part) for part, of_part in jax.device_get(measure(stacked)).items()
+            }
+            for part in ("model", "singles"):
+                sums[part] |= flux_sums(sums[part], area)
+            sums["available"] = available
+            of_batches.append(sums)
+            bar.update(len(read))
+    return FrameSums(frames.times, **jax.tree.map(lambda *parts: np.concatenate(parts)[: len(frames)], *of_batches))

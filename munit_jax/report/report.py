@@ -42,16 +42,7 @@ def report(
     config: Mapping[str, Any],
     more: Sequence[Section] = (),
 ) -> str:
-    """Return the page.
-
-    Args:
-        metrics: as metrics.json holds them.
-        frame_sums: from which they follow.
-        findings: see `results.findings`.
-        shown: frames to draw, by the title of their group.
-        config: of the run.
-        more: sections of the corona.
-    """
+    """Return the page, with frames to draw by the title of their group, and more sections."""
     run, channel = metrics["run"], metrics["run"]["channels"][0]
     introduction = html.paragraph(
         f"{run['frames']} frames of the {run['split']} split of {run['dataset']}, {run['first']} to {run['last']}; "
@@ -98,55 +89,45 @@ def _leakage(run: Mapping[str, Any]) -> str:
 
 
 def _scores(metrics: Mapping[str, Any]) -> str:
-    columns = [*COLUMNS, *(["compared"] if "compared" in metrics["rmse"]["disk"] else [])]
-    names = {column: plain(column) for column in columns} | {
-        "compared": metrics["run"].get("compared_with", {}).get("name", "")
-    }
-    more = ["spread", "interval", *(["difference", "its interval"] if "compared" in columns else [])]
+    compared = metrics["run"].get("compared_with")
+    columns = [*COLUMNS, *(["compared"] if compared else [])]
+    head = ["score", *map(plain, COLUMNS), *([compared["name"]] if compared else []), "spread", "interval"]
+    head += ["difference", "its interval", "meaning"] if compared else ["meaning"]
     rows = []
     for name, metric in METRICS.items():
         for part in PARTS[metric.over] if metric.over == "bands" else ("disk",):
             row = metrics[name][part]
-            best = _best(row, name)
-            cells = [Cell(_title(name, part))]
-            for column in columns:
-                style = (
-                    "best" if column in best else "behind" if column == "model" and best and "model" not in best else ""
-                )
-                cells.append(Cell(number_text(row[column]), style))
-            cells += [Cell(number_text(row["spread"])), Cell(_between(row["interval"]))]
-            if "compared" in columns:
-                cells += [Cell(number_text(row["difference"])), Cell(_between(row["difference_interval"]))]
-            cells.append(Cell(metric.meaning, "text"))
-            rows.append(cells)
+            styles = _styles(row, name)
+            cells: list[Cell | str] = [_title(name, part)]
+            cells += [Cell(number_text(row[column]), styles.get(column, "")) for column in columns]
+            cells += [number_text(row["spread"]), _between(row["interval"])]
+            if compared:
+                cells += [number_text(row["difference"]), _between(row["difference_interval"])]
+            rows.append([*cells, Cell(metric.meaning, "text")])
     note = (
         "model: single realisations, each counted for itself. model mean: the mean of the realisations. model own "
         "style: with the style of the true magnetogram, which nobody has: a bound. spread: standard deviation of the "
         "score among the realisations. interval: 95 % for other dates. Bold: the best of the model and of what can be "
         "known without a magnetogram (zero, mean, shuffled, EUV proxy); red: the model is behind. Dashes: not defined."
     )
-    head = ["score", *(names[column] for column in columns), *more, "meaning"]
     return f'<p class="note">{html.escape(note)}</p>' + html.table(head, rows)
 
 
-def _best(row: Mapping[str, Any], name: str) -> set[str]:
-    """Return which of the model and its rivals is the nearest to the ideal."""
+def _styles(row: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Return the styles of the columns: which of the model and its rivals are nearest to the ideal, or it is behind."""
     ideal = METRICS[name].ideal
     known = {column: row[column] for column in ("model", *RIVALS) if row[column] is not None}
     if len(known) < 2:
-        return set()
+        return {}
     distance = {column: -value if ideal == float("inf") else abs(value - ideal) for column, value in known.items()}
-    least = min(distance.values())
-    return {column for column, value in distance.items() if value == least}
+    best = {column: "best" for column, value in distance.items() if value == min(distance.values())}
+    return {"model": "behind"} | best
 
 
 def _strata(metrics: Mapping[str, Any]) -> str:
     columns = ("model", *RIVALS, "persistence")
     rows = [
-        [
-            Cell(f"{_title(name)}, {plain(part)}"),
-            *(Cell(number_text(metrics[name][part][column])) for column in columns),
-        ]
+        [f"{_title(name)}, {plain(part)}", *(number_text(metrics[name][part][column]) for column in columns)]
         for name in BY_STRATUM
         for part in STRATA_SHOWN
     ]
@@ -180,7 +161,7 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
         ),
         ("of its variance by frame", polarity["by_frame"], "and with the frame"),
     ]
-    cells = [[Cell(name), Cell(number_text(value)), Cell(meaning, "text")] for name, value, meaning in rows]
+    cells = [[name, number_text(value), Cell(meaning, "text")] for name, value, meaning in rows]
     figure = pictures.ensemble_figure(ensemble)
     return (
         html.bullets(ensemble["verdict"])
@@ -192,10 +173,9 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
 def _run(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     named: dict[str, Any] = {}
     for name, value in run.items():
-        named |= (
-            {f"{name}, {key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
-        )
-    rows = [[Cell(plain(name)), Cell(_text(value), "text")] for name, value in named.items()]
+        inner = value if isinstance(value, Mapping) else {"": value}
+        named |= {f"{name}, {key}" if key else name: part for key, part in inner.items()}
+    rows = [[plain(name), Cell(_text(value), "text")] for name, value in named.items()]
     note = f"Baselines were learnt on at most {MOST_TRAINING_FRAMES} frames of the training split."
     return (
         html.table(["", ""], rows)

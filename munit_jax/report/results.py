@@ -11,7 +11,7 @@ from munit_jax.command_line import score_table
 from munit_jax.data.datasets import format_time
 from munit_jax.metrics.bootstrap import blocks_of, intervals, paired_intervals
 from munit_jax.metrics.definitions import METRICS, PARTS, scores
-from munit_jax.metrics.disk import polarity_agreement, polarity_disagreement
+from munit_jax.metrics.disk import polarity_agreement
 from munit_jax.metrics.ensemble import SIGNED_ABOVE, ensemble_scores
 from munit_jax.report.held_out import COLUMNS
 from munit_jax.report.measurement import FrameSums
@@ -43,19 +43,14 @@ def metrics_json(
     """Return what metrics.json holds: {metric: {part: {column: value}}}, `ensemble` and `run`.
 
     The model has `spread` too, the standard deviation of the score among the realisations, each pooled over the frames,
-    and `interval`, 95 % by resampling blocks of time. A second run adds `compared`,
-    `difference` (the model less the other) and `difference_interval`. What is not defined is None.
-
-    Args:
-        sums: of the run.
-        about: the run, for `run`.
-        seed: of the resampling.
-        compared: of another run on the same frames.
+    and `interval`, 95 % by resampling blocks of time. A second run on the same frames adds `compared`, `difference`
+    (the model less the other) and `difference_interval`. What is not defined is None.
     """
     blocks = blocks_of(sums.times)
     model = sums.of("model")
     columns = {column: scores(pooled(sums.of(column))) for column in COLUMNS}
-    spread = {name: _deviation(x) for name, x in scores({k: x.sum(axis=0) for k, x in model.items()}).items()}
+    with np.errstate(invalid="ignore"):  # it is NaN where a score is not defined for one of the realisations
+        spread = {name: x.std(axis=0) for name, x in scores({k: x.sum(axis=0) for k, x in model.items()}).items()}
     spread["crps"][:] = np.nan  # it is of all realisations
     more: dict[str, dict[str, Any]] = {"spread": spread, "interval": intervals(model, blocks, seed)}
     if compared is not None:
@@ -89,7 +84,7 @@ def pooled(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def ensemble_of(sums: FrameSums) -> dict[str, Any]:
     """Return the scores of the realisations as an ensemble."""
     model = sums.of("model")
-    right, wrong = (share(model, SIGNED_ABOVE)[:, :, 0] for share in (polarity_agreement, polarity_disagreement))
+    right, wrong = (polarity_agreement(model, SIGNED_ABOVE, which)[:, :, 0] for which in ("agreeing", "opposing"))
     own = polarity_agreement(pooled(sums.of("model_own_style")), SIGNED_ABOVE)[0]
     return ensemble_scores({name: x.sum(axis=0) for name, x in sums.ensemble.items()}, right, wrong, float(own))
 
@@ -168,12 +163,6 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _deviation(values: np.ndarray) -> np.ndarray:
-    """Return the standard deviation over the realisations, NaN where a score is not defined for one of them."""
-    finite = np.isfinite(values).all(axis=0)
-    return np.where(finite, np.where(finite, values, 0.0).std(axis=0), np.nan)
 
 
 def plain(name: str) -> str:

@@ -10,14 +10,9 @@ from munit_jax.pfss.model import ModelSettings
 
 @dataclass(frozen=True)
 class CoronaSettings:
-    """How coronae are compared.
+    """How coronae are compared: of at most `frames`, evenly spaced (0 for all), and `samples` realisations of each.
 
-    Attributes:
-        frames: at most, evenly spaced; 0 for all.
-        samples: realisations whose whole corona is modelled; the open flux is that of all.
-        rows: of the maps, half as many as columns.
-        lmax: highest degree of the harmonics.
-        model: see `ModelSettings`.
+    Maps have twice as many columns as rows, and harmonics up to the degree `lmax`. Raises as `make_transform`.
     """
 
     frames: int = 10
@@ -25,11 +20,10 @@ class CoronaSettings:
     rows: int = 180
     lmax: int = 60
     model: ModelSettings = field(default_factory=ModelSettings)
+    transform: Transform = field(init=False, repr=False, compare=False)  # the tables of the maps
 
-    @property
-    def transform(self) -> Transform:
-        """The tables of the maps; raises as `make_transform`."""
-        return make_transform(Grid(self.rows, 2 * self.rows), self.lmax)
+    def __post_init__(self):
+        object.__setattr__(self, "transform", make_transform(Grid(self.rows, 2 * self.rows), self.lmax))
 
 
 @dataclass(frozen=True)
@@ -41,10 +35,10 @@ class Settings:
         samples: realisations of each frame, at least 2.
         limit: frames, evenly spaced; 0 for all.
         seed: of the styles, the same for all frames, and of the resampling.
-        show: times of frames that are drawn, ISO 8601; the nearest are taken.
+        show: times of frames to draw, ISO 8601; the nearest are taken.
         data_dir: the datasets' folder, None for that of the training.
-        corona: how coronae are compared, None for not at all.
-        background: files of synoptic maps; see `backgrounds.open_background`.
+        corona: None for none.
+        background: see `backgrounds.open_background`.
 
     Raises:
         ConfigError: a value that is out of range.

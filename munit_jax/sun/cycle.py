@@ -15,10 +15,7 @@ YEAR = 365.25 * DAY  # seconds
 
 
 def cycle_and_phase(time: float) -> tuple[int, float]:
-    """Return the number of the cycle, and how far it is gone, 0 at its minimum to 1 at the next.
-
-    Args:
-        time: seconds since 1970.
+    """Return the number of the cycle at a time (seconds since 1970), and its phase, 0 at its minimum to 1 at the next.
 
     Raises:
         ValueError: a time before the minimum of 1976, or after the first 11 years of the last cycle that has begun.
@@ -35,10 +32,7 @@ def cycle_and_phase(time: float) -> tuple[int, float]:
 def hale_sign(time: float) -> float:
     """Return the polarity that follows in the northern hemisphere, and leads in the southern: +1 or -1.
 
-    In even cycles the leading polarity of the north is negative, which gives +1. About a minimum regions of both
-    cycles are there, the new ones at high latitudes; the sign is that of the calendar.
-
-    Raises:
-        ValueError: see `cycle_and_phase`.
+    In even cycles the leading polarity of the north is negative, which gives +1. Around a minimum, when there are
+    regions of both cycles, the sign is that of the calendar. Raises as `cycle_and_phase`.
     """
     return 1.0 if cycle_and_phase(time)[0] % 2 == 0 else -1.0

@@ -1,15 +1,4 @@
-"""Geometry of the solar disk in an image: pixels, heliographic coordinates and the angle to the vertical.
-
-An image has row 0 in the south and column 0 in the east: x (columns) grows to solar west, y (rows) to solar north, and
-integer coordinates are pixel centres. Angles are in degrees, lengths in pixels or in solar radii as each docstring
-says.
-
-The observer is at a finite distance D (in solar radii). Images are gnomonic (TAN): a pixel `rho` solar radii from the
-centre of the disk is seen at the elongation eps with tan(eps) = rho tan(asin(1 / D)) = rho / sqrt(D^2 - 1), so that the
-limb is at rho = 1. The surface point behind it is at the heliocentric angle theta from the centre of the disk, with
-D sin(eps) = sin(theta + eps): the sine rule in the triangle of the Sun's centre, the observer and the point (Thompson
-2006, A&A 449, 791, section 4).
-"""
+"""Geometry of the solar disk in an image: pixels, heliographic coordinates and the angle to the vertical."""
 
 from dataclasses import dataclass
 
@@ -23,10 +12,10 @@ SDOML_RADIUS_FRACTION = 203.3 / 512  # solar radius over the width of the image 
 
 @dataclass(frozen=True)
 class DiskGeometry:
-    """Where the Sun is in a square image and how it is turned.
+    """Where the Sun is in a square gnomonic (TAN) image, x (columns) towards solar west and y (rows) towards north.
 
     Attributes:
-        size: width and height of the image in pixels.
+        size: width and height of the image in pixels, whose centres have integer coordinates.
         solar_radius: radius of the limb in pixels.
         centre: (x, y) of the centre of the disk in pixels.
         b0: heliographic latitude of the centre of the disk in degrees.
@@ -76,12 +65,19 @@ def on_disk(geometry: DiskGeometry, limit: float = 1.0) -> Bool[np.ndarray, "y x
 
 
 def elongation(rho: Float[np.ndarray, "..."], distance: float) -> Float[np.ndarray, "..."]:
-    """Return the angle (radians) between the centre of the disk and what is seen `rho` solar radii from it."""
+    """Return the angle eps (radians) between the centre of the disk and what is seen `rho` solar radii from it.
+
+    tan(eps) = rho tan(asin(1 / D)) at the distance D, so that the limb is at rho = 1.
+    """
     return np.arctan(rho / np.sqrt(distance**2 - 1))
 
 
 def angle_to_vertical(rho: Float[np.ndarray, "..."], distance: float) -> Float[np.ndarray, "..."]:
-    """Return the angle theta + eps (radians) between the line of sight and the surface's normal; NaN where rho > 1."""
+    """Return the angle theta + eps (radians) between the line of sight and the surface's normal; NaN where rho > 1.
+
+    theta is the heliocentric angle from the centre of the disk. D sin(eps) = sin(theta + eps) is the sine rule in the
+    triangle of the Sun's centre, the observer and the point (Thompson 2006, A&A 449, 791, section 4).
+    """
     sine = distance * np.sin(elongation(rho, distance))
     return np.arcsin(np.where(rho <= 1, np.clip(sine, -1, 1), np.nan))
 

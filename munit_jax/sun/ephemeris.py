@@ -1,7 +1,4 @@
-"""The Sun as seen from the Earth at a given time, and the time scales of the file names.
-
-Times are int64 seconds since 1970-01-01 UTC (without leap seconds, as `datetime` counts).
-"""
+"""The Sun as seen from the Earth at a given time, and the time scales of the file names."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +19,7 @@ LEAP_SECONDS = (
 
 
 def seconds_from_tai(tai: datetime) -> int:
-    """Return the UTC seconds since 1970 of a TAI time, given as a `datetime` whose clock reads TAI.
+    """Return the UTC seconds since 1970 (without leap seconds) of a TAI time, a `datetime` whose clock reads TAI.
 
     Raises:
         ValueError: a time before 2009, for which the table of leap seconds has no value.

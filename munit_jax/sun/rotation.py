@@ -19,10 +19,7 @@ SMALLEST_MU = 0.1  # nearer to the limb a line-of-sight field hardly depends on 
 
 
 def rotation_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day.
-
-    Source: Snodgrass 1983, see `constants.SNODGRASS`.
-    """
+    """Return the rotation at a latitude (degrees) relative to the Carrington frame, in degrees a day (`ROTATION`)."""
     sine2 = np.sin(np.deg2rad(latitude)) ** 2
     return ROTATION[0] + ROTATION[1] * sine2 + ROTATION[2] * sine2**2 - CARRINGTON_RATE
 
@@ -36,13 +33,8 @@ def rotated(
 ) -> tuple[Float[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"]]:
     """Return a magnetogram as it would look `days` later if the surface only rotated, and where it was seen before.
 
-    The field is taken as radial: along the line of sight it changes with mu. It is 0 where it was not seen.
-
-    Args:
-        field: along the line of sight, gauss.
-        then, now: from where it was seen, and is to be.
-        days: between the two; negative to turn back.
-        least_mu: nearer to the limb the surface does not count as seen.
+    The field along the line of sight (gauss) is taken as radial, so that it changes with mu; it is 0 where it was not
+    seen, or nearer to the limb than `least_mu`. Negative days turn it back.
     """
     on_disk = radius_from_centre(now) < 1
     latitude, longitude = (np.where(on_disk, x, 0.0) for x in heliographic(now))

@@ -5,7 +5,6 @@ import pytest
 
 from munit_jax.pfss.boundary import (
     boundary_maps,
-    check_finite,
     combine,
     insert,
     meridian_weight,
@@ -219,10 +218,3 @@ def test_boundaries_of_a_batch_are_linear_and_differentiable(transform):
     gradient = jax.grad(at)(images[0])
     shift = images[1] - images[0]
     assert (gradient * shift).sum() == pytest.approx(float(at(images[1]) - at(images[0])), rel=1e-3)
-
-
-def test_values_that_are_not_finite_are_counted_and_placed():
-    field = np.zeros((4, 8))
-    field[2, 5], field[3, 1] = np.nan, np.inf
-    with pytest.raises(ValueError, match=r"a\.fits: 2 of 32 values are not finite, the first in row 2, column 5"):
-        check_finite(field, "a.fits")

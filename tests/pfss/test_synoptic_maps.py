@@ -5,7 +5,8 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.errors import DataError
-from munit_jax.pfss.synoptic_maps import fill_poles, read_synoptic, synoptic_map
+from munit_jax.pfss.remesh import car_cells
+from munit_jax.pfss.synoptic_maps import _whole, fill_poles, read_synoptic, synoptic_map
 
 ADAPT = {
     "MODEL": "ADAPT",
@@ -115,6 +116,13 @@ def test_hdf5_without_h5py(tmp_path, monkeypatch):
     (tmp_path / "br.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     with pytest.raises(DataError, match=r"HDF5 needs h5py: install munit_jax\[solar\]"):
         read_synoptic(tmp_path / "br.h5")
+
+
+def test_values_that_are_not_finite_are_counted_and_the_first_is_named():
+    field = np.zeros((1, 4, 8))
+    field[0, 2, 5], field[0, 1, 1] = np.nan, np.inf
+    with pytest.raises(DataError, match=r"a\.fits: 2 of 32 values are not finite, the first in row 1, column 1"):
+        _whole(field, car_cells(4, 8), "a.fits", "")
 
 
 def test_poles_are_filled_from_the_rows_beside_them():

@@ -16,7 +16,7 @@ def test_text_is_not_taken_for_html():
 
 
 def test_table_has_a_row_a_row_and_its_styles():
-    made = table(["a", "b"], [[Cell("1"), Cell("2", "best")], [Cell("3"), Cell("4", "behind")]])
+    made = table(["a", "b"], [["1", Cell("2", "best")], [Cell("3"), Cell("4", "behind")]])
     assert made.count("<tr>") == 3
     assert '<td>1</td><td class="best">2</td>' in made
     assert '<td class="behind">4</td>' in made

@@ -1,4 +1,4 @@
-"""A run taken over frames: what does not matter (batches, devices, order), what does, and stopping in between."""
+"""A run taken over frames: what does not matter (batches, devices, order), and what does."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,6 @@ from munit_jax.metrics.baselines import learn_climate
 from munit_jax.report import measurement
 from munit_jax.report.held_out import COLUMNS, SINGLES, HeldOutFrames, read_dates
 from munit_jax.report.measurement import make_measure, measure_frames, translate_with_own_style
-from munit_jax.report.partial_sums import PartialSums
 from munit_jax.report.results import ensemble_of, metrics_json
 from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import sdoml_geometry
@@ -61,19 +60,18 @@ def compiled() -> dict:
 
 
 @pytest.fixture
-def evaluate(run, tmp_path, compiled):
+def evaluate(run, compiled):
     """Return the function that measures the run on frames."""
     climate = learn_climate(made_frames(), run.normalizations["euv"])
 
-    def measured(frames, devices=1, batch=1, numbers=range(COUNT), folder="partial", measure=None):
+    def measured(frames, devices=1, batch=1, numbers=range(COUNT), measure=None):
         if measure is None:
             if devices not in compiled:
                 styles = run.random_styles(0, 4)
                 compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
             measure = compiled[devices]
         held_out = HeldOutFrames(frames, read_dates(frames), climate, run.normalizations["euv"], list(numbers))
-        partial_sums = PartialSums(tmp_path / folder, {"devices": devices})
-        return measure_frames(measure, held_out, batch, partial_sums, "run")
+        return measure_frames(measure, held_out, batch, "run")
 
     return measured
 
@@ -101,20 +99,20 @@ def assert_same(one: dict, other: dict, leave=()):
 
 
 def test_batches_do_not_matter(evaluate):
-    one = figures(evaluate(made_frames(), folder="a"))
-    assert_same(one, figures(evaluate(made_frames(), batch=4, folder="b")))
+    one = figures(evaluate(made_frames()))
+    assert_same(one, figures(evaluate(made_frames(), batch=4)))
 
 
 @pytest.mark.slow
 def test_devices_do_not_matter(evaluate):
-    one = figures(evaluate(made_frames(), folder="a"))
-    assert_same(one, figures(evaluate(made_frames(), devices=4, batch=4, folder="b")))
+    one = figures(evaluate(made_frames()))
+    assert_same(one, figures(evaluate(made_frames(), devices=4, batch=4)))
 
 
 def test_the_order_of_the_frames_does_not_matter(evaluate):
     frames = made_frames()
     turned = Frames(reversed(frames))
-    one, other = (evaluate(f, folder=name) for f, name in ((frames, "a"), (turned, "b")))
+    one, other = evaluate(frames), evaluate(turned)
     np.testing.assert_array_equal(one.times, other.times)
     assert_same(figures(one), figures(other))
 
@@ -124,13 +122,13 @@ def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate
 
     Intervals are by time, and so they move too.
     """
-    one = figures(evaluate(made_frames(), folder="a"))
-    other = figures(evaluate(made_frames([2, 0, 4, 1, 5, 3]), folder="b"))
+    one = figures(evaluate(made_frames()))
+    other = figures(evaluate(made_frames([2, 0, 4, 1, 5, 3])))
     assert_same(one, other, leave=("persistence", "interval", "run"))
     assert one["rmse"]["disk"]["persistence"] != pytest.approx(other["rmse"]["disk"]["persistence"], rel=1e-3)
 
 
-def test_each_frame_is_measured_with_its_own_context(tmp_path):
+def test_each_frame_is_measured_with_its_own_context():
     """Summed up by hand over translations with the context of each frame, which is seen in another place each time."""
     conditioned = conditioned_run(("mu",))
     frames: Any = made_frames()
@@ -142,7 +140,7 @@ def test_each_frame_is_measured_with_its_own_context(tmp_path):
         frames, read_dates(frames), climate, euv, range(COUNT), lambda f: frame_context(conditioned.planes, f)
     )
     measure = make_measure(conditioned, styles, jax.local_devices()[:1], 3)
-    frame_sums = measure_frames(measure, held_out, 4, PartialSums(tmp_path, {}), "run")
+    frame_sums = measure_frames(measure, held_out, 4, "run")
 
     def translated(frame, seen_in):
         context = frame_context(conditioned.planes, seen_in)
@@ -199,21 +197,6 @@ def test_the_first_frame_has_no_day_before(evaluate):
     assert (pixels[1:] > 0).all()
 
 
-def test_files_are_whole_batches(evaluate, monkeypatch):
-    """Of six frames in batches of four, files of two would leave half of each batch empty."""
-    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_FILE", 2)
-    files = []
-    real = measurement._measured
-
-    def noted(measure, frames, numbers, *more):
-        files.append(list(numbers))
-        return real(measure, frames, numbers, *more)
-
-    monkeypatch.setattr(measurement, "_measured", noted)
-    evaluate(made_frames(), batch=4)
-    assert files == [[0, 1, 2, 3], [4, 5]]
-
-
 def test_dates_distinguish_frames():
     frames = made_frames()
     assert read_dates(frames).sha256 == read_dates(frames).sha256
@@ -222,40 +205,6 @@ def test_dates_distinguish_frames():
     later = made_frames()
     later[0]["time"] = later[0]["time"] + 1
     assert len({read_dates(f).sha256 for f in (frames, other, later)}) == 3
-
-
-def test_a_stopped_evaluation_goes_on(evaluate, monkeypatch):
-    monkeypatch.setattr(measurement, "LEAST_FRAMES_A_FILE", 2)
-    measured = []
-    real = measurement._measured
-
-    def until_the_second_file(measure, frames, numbers, *more):
-        if len(measured) == 1:
-            raise KeyboardInterrupt
-        measured.append(list(numbers))
-        return real(measure, frames, numbers, *more)
-
-    monkeypatch.setattr(measurement, "_measured", until_the_second_file)
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(made_frames())
-
-    def noted(measure, frames, numbers, *more):
-        measured.append(list(numbers))
-        return real(measure, frames, numbers, *more)
-
-    monkeypatch.setattr(measurement, "_measured", noted)
-    resumed = figures(evaluate(made_frames()))
-    assert measured == [[0, 1], [2, 3], [4, 5]], "the first file is not measured again"
-    assert_same(resumed, figures(evaluate(made_frames(), folder="whole")))
-
-
-def test_sums_of_another_evaluation_are_not_taken(tmp_path):
-    one, other = PartialSums(tmp_path, {"seed": 0}), PartialSums(tmp_path, {"seed": 1})
-    one.save(0, [{"a": {"b": np.arange(3)}}, {"a": {"b": np.arange(3)}}])
-    assert 0 in one
-    assert 0 not in other
-    assert 1 not in one
-    np.testing.assert_array_equal(one.load(1)["a"]["b"], [[0, 1, 2], [0, 1, 2]])
 
 
 def test_crps_is_of_all_realisations_and_the_error_of_a_single_field(evaluate):

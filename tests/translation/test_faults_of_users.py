@@ -12,8 +12,8 @@ from munit_jax.instruments.headers import time_of
 from munit_jax.instruments.registration import solar_disk
 from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import observe, prepare
-from munit_jax.pfss.boundary_ensemble import on_grid
 from munit_jax.pfss.disk_magnetograms import read_magnetogram
+from munit_jax.pfss.ensemble import on_grid
 from munit_jax.pfss.harmonics import Grid
 from munit_jax.pfss.synoptic_maps import read_synoptic, synoptic_map
 from munit_jax.sun.disk import sdoml_geometry

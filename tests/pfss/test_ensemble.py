@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from munit_jax.errors import DataError
-from munit_jax.pfss.boundary_ensemble import Boundaries, check_any_field, disk_boundaries, synoptic_boundaries
 from munit_jax.pfss.disk_magnetograms import read_magnetogram
+from munit_jax.pfss.ensemble import Boundaries, disk_boundaries, synoptic_boundaries
 from munit_jax.pfss.harmonics import Grid, make_transform, mean_over_sphere
 from munit_jax.pfss.synoptic_maps import read_synoptic
 from tests.pfss.suns import radial, write_disk, write_synoptic
@@ -57,7 +57,7 @@ def test_vantage_points_all_around_need_no_background(tmp_path, transform):
 def test_a_sun_without_field_is_refused():
     nothing = jnp.zeros((2, 18, 36))
     with pytest.raises(DataError, match="1 of 2 boundaries are 0 everywhere: a corona needs a field"):
-        check_any_field(Boundaries(nothing.at[0, 0, 0].set(1.0), jnp.zeros(2), None, jnp.zeros((18, 36))))
+        Boundaries(nothing.at[0, 0, 0].set(1.0), jnp.zeros(2), None, jnp.zeros((18, 36)))
 
 
 def test_one_realisation_goes_with_several(tmp_path, transform):
