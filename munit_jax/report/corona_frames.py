@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from munit_jax.data.context import Past
 from munit_jax.data.datasets import Frames, geometry_of
@@ -18,6 +17,7 @@ from munit_jax.pfss.boundary import INSERTIONS, boundary_maps, radial_views
 from munit_jax.pfss.field import open_flux, source_surface
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import Background
+from munit_jax.report.kept import Kept
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import DiskGeometry, on_disk
 
@@ -68,19 +68,22 @@ def frame_boundaries(
     return jax.device_get({how: field for how, (field, _) in maps.items()} | {"monopole": maps["as_is"][1]})
 
 
-def measure_coronae(inputs: CoronaInputs, numbers: Sequence[int], others: Sequence[int]) -> dict[str, Any]:
+def measure_coronae(inputs: CoronaInputs, numbers: Sequence[int], others: Sequence[int], kept: Kept) -> dict[str, Any]:
     """Return the scores of the coronae of frames: by insertion and column, (frame, n, SCORES), and the open fluxes.
 
     They are compared with that of the true magnetogram put in as it is, so the error is that of the disk alone. Each of
     the `others` is the frame of another day.
     """
     frames, settings = inputs.frames, inputs.settings
-    transform, measured = settings.transform, []
-    for i, j in tqdm(list(zip(numbers, others, strict=True)), desc="coronae", unit="frame"):
-        frame, another = frames[i], frames[j]["magnetogram"][..., 0]
+    transform = settings.transform
+
+    def scores(k: int) -> dict[str, Any]:
+        frame, another = frames[numbers[k]], frames[others[k]]["magnetogram"][..., 0]
         behind = inputs.background.of(frame)
         boundaries = frame_boundaries(transform, frame, inputs.realisations(frame), behind, another)
-        measured.append(_measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])})
+        return _measured(transform, settings, boundaries) | {"time": np.int64(frame["time"])}
+
+    measured = kept.results(len(numbers), scores, "coronae")
     return jax.tree.map(lambda *of_frames: np.stack(of_frames), *measured)
 
 

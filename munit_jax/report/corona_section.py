@@ -13,10 +13,11 @@ from munit_jax.report.backgrounds import SURFACE
 from munit_jax.report.corona_frames import SINGLES, CoronaInputs, frame_boundaries, measure_coronae
 from munit_jax.report.far_side import SyntheticSun, measure_far_side
 from munit_jax.report.html import Cell, Section
+from munit_jax.report.kept import Kept
 from munit_jax.report.results import number_text, plain
 
 
-def measure_corona(inputs: CoronaInputs) -> tuple[dict[str, Any], list[Section], list[str]]:
+def measure_corona(inputs: CoronaInputs, kept: Kept) -> tuple[dict[str, Any], list[Section], list[str]]:
     """Measure the coronae of a split, and the far side where the Sun is synthetic.
 
     Returns:
@@ -25,14 +26,15 @@ def measure_corona(inputs: CoronaInputs) -> tuple[dict[str, Any], list[Section],
     frames, settings = inputs.frames, inputs.settings
     numbers = list(spaced(len(frames), settings.frames))
     others = [(i + len(frames) // 2) % len(frames) for i in numbers]
-    measured = measure_coronae(inputs, numbers, others)
+    kept = kept.of(corona=repr(settings), background=inputs.background.name)
+    measured = measure_coronae(inputs, numbers, others, kept.of(of="disks"))
     json = {"corona": corona_frames.corona_json(measured, settings, inputs.background.name)}
     sections = [_corona_section(inputs, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
     sentences = findings(json["corona"])
     if SURFACE in frames.domains:
         config, times = frames.config, measured["time"].tolist()
         sun = SyntheticSun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
-        far = measure_far_side(sun, times, inputs.translate, settings)
+        far = measure_far_side(sun, times, inputs.translate, settings, kept.of(of="far side"))
         json["far_side"] = far_side.far_side_json(far)
         sections.append(_far_side_section(inputs, sun, times[len(times) // 2], json["far_side"]))
         sentences += far_side_findings(json["far_side"])

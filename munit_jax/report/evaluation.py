@@ -1,6 +1,7 @@
 """An evaluation from a run's folder to metrics.json, frames.csv and report.html."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from munit_jax.report.backgrounds import SURFACE, open_background
 from munit_jax.report.corona_frames import CoronaInputs, Translate
 from munit_jax.report.corona_section import measure_corona
 from munit_jax.report.held_out import HeldOutFrames, data_of, open_frames, open_held_out
+from munit_jax.report.kept import Kept
 from munit_jax.report.measurement import FrameSums, make_measure, measure_frames
 from munit_jax.report.pictures import worst
 from munit_jax.report.report import report
@@ -31,6 +33,7 @@ from munit_jax.sun.disk import DiskGeometry
 from munit_jax.trained_run import TrainedRun
 
 FOLDER = "evaluation"  # of a run's folder
+PARTIAL = "partial"  # of that folder, while an evaluation runs
 SHOWN = 3  # frames evenly spaced, and as many of the worst
 WORST_BY = "abs_correlation"
 SMALL = 128  # pixels: up to here all realisations of an image are decoded in one pass, on CPUs too
@@ -59,17 +62,22 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkdirError(f"cannot make {folder}: {error.strerror}; give another --output") from None
-    frame_sums = _measure(run, held_out, settings)
-    other = None if compared is None or of_compared is None else _measure(compared, of_compared, settings)
-    corona, sections, of_corona = ({}, [], []) if inputs is None else measure_corona(inputs)
+    kept = Kept(folder / PARTIAL, _about(run, held_out, settings))
+    frame_sums = _measure(run, held_out, settings, kept)
+    about, other = dict(kept.identity), None
+    if compared is not None and of_compared is not None:
+        about["compared_with"] = _name(compared)
+        other = _measure(compared, of_compared, settings, Kept(kept.folder, _about(compared, of_compared, settings)))
+    corona, sections, of_corona = ({}, [], []) if inputs is None else measure_corona(inputs, kept)
     logger.info("scores, resampling and pictures")
-    metrics = metrics_json(frame_sums, _about(run, held_out, settings, compared), settings.seed, other)
+    metrics = metrics_json(frame_sums, about, settings.seed, other)
     metrics |= without_nan(corona)
     sentences = [*findings(frame_sums, metrics, settings.seed), *of_corona]
     write_json(folder / "metrics.json", metrics)
     write_text(folder / "frames.csv", frames_csv(frame_sums))
     shown = _shown(run, held_out, settings, frame_sums)
     write_text(folder / "report.html", report(metrics, frame_sums, sentences, shown, run.config.source, sections))
+    shutil.rmtree(kept.folder, ignore_errors=True)
     for sentence in (*sentences, *metrics["ensemble"]["verdict"]):
         logger.info("%s", sentence)
     return metrics
@@ -87,13 +95,13 @@ def _corona_inputs(run: TrainedRun, held_out: HeldOutFrames, settings: Settings)
     return CoronaInputs(frames, _realisations(run, settings), held_out.past, corona, background)
 
 
-def _measure(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> FrameSums:
+def _measure(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, kept: Kept) -> FrameSums:
     devices, every = jax.local_devices(), settings.samples + 1
     images, a_pass = run.batch_and_pass(every)
     batch = images * len(devices)
     styles = run.random_styles(settings.seed, settings.samples)
     measure = make_measure(run, styles, devices, every if run.size <= SMALL else a_pass)
-    return measure_frames(measure, held_out, batch, run.name)
+    return measure_frames(measure, held_out, batch, kept.of(batch=batch), run.name)
 
 
 def _realisations(run: TrainedRun, settings: Settings) -> Translate:
@@ -111,9 +119,9 @@ def _realisations(run: TrainedRun, settings: Settings) -> Translate:
     return of_image
 
 
-def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compared: TrainedRun | None) -> dict[str, Any]:
+def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> dict[str, Any]:
     data = data_of(run, settings)
-    about = _name(run) | {
+    return _name(run) | {
         "config_sha256": run.config_sha256,
         "program": f"munit_jax {munit_jax.__version__}",
         "dataset": data.euv,
@@ -130,7 +138,6 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings, compare
         "frames_of_splits": {split: len(open_frames(data, split)) for split in ("train", "validation", "test")},
         "disk_percentiles": dataset_statistics(data.euv, data.data_dir),
     }
-    return about if compared is None else about | {"compared_with": _name(compared)}
 
 
 def _name(run: TrainedRun) -> dict[str, Any]:

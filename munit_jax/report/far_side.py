@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from tqdm import tqdm
 
 from munit_jax.data.context import Magnetogram
 from munit_jax.data.pipeline import SCORED_GAP
@@ -17,6 +16,7 @@ from munit_jax.pfss.boundary import boundary_maps, radial_views, without_monopol
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import sphere_on_grid
 from munit_jax.report.corona_frames import Translate
+from munit_jax.report.kept import Kept
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 from munit_jax.sun.disk import DiskGeometry, on_disk
@@ -110,17 +110,20 @@ def boundaries(
 
 
 def measure_far_side(
-    sun: SyntheticSun, times: Sequence[int], translate: Translate, settings: CoronaSettings
+    sun: SyntheticSun, times: Sequence[int], translate: Translate, settings: CoronaSettings, kept: Kept
 ) -> dict[str, Any]:
     """Return the scores at several times by column, (time, n, SCORES), and the self-checks."""
-    transform, measured = settings.transform, []
-    for time in tqdm(times, desc="far side", unit="date"):
-        made = boundaries(transform, sun, int(time), translate, settings.samples)
+    transform = settings.transform
+
+    def scores(k: int) -> dict[str, Any]:
+        made = boundaries(transform, sun, int(times[k]), translate, settings.samples)
         coronae = {name: [corona_of(transform, one, settings.model) for one in of] for name, of in made.items()}
         (true,) = coronae["true"]
-        scores = {name: score_array(transform, coronae[name], true) for name in COLUMNS}
+        of_columns = {name: score_array(transform, coronae[name], true) for name in COLUMNS}
         checks = self_checks(one for of_column in coronae.values() for one in of_column)
-        measured.append({"scores": scores, "self_checks": checks})
+        return {"scores": of_columns, "self_checks": checks}
+
+    measured = kept.results(len(times), scores, "far side")
     return jax.tree.map(lambda *of_times: np.stack(of_times), *measured)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
-from tqdm import tqdm
 
 from munit_jax.data.normalization import normalize
 from munit_jax.metrics.disk import flux_sums, in_double, pixel_sums
@@ -20,6 +19,7 @@ from munit_jax.metrics.strata import with_strata_by_field
 from munit_jax.metrics.structure import structure_sums
 from munit_jax.networks.munit import Params
 from munit_jax.report.held_out import SINGLES, HeldOutFrames
+from munit_jax.report.kept import Kept
 from munit_jax.trained_run import TrainedRun
 
 Tree = Any  # a tree of arrays, or of numpy arrays
@@ -102,12 +102,13 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
         masks = with_strata_by_field(frame["places"], frame["true"])
         euv = normalize(run.normalizations["euv"], frame["euv"])
 
-        def sums(b: Float[Array, "n h w"], abs_b: Float[Array, "n h w"]) -> Tree:
-            return pixel_sums(b, abs_b, frame["true"], euv, masks) | structure_sums(b, abs_b, frame["true"], masks[0])
-
+        # Realisations and single magnetograms in one call: each compiles for seconds.
+        every, abs_every = jnp.concatenate([model, signed]), jnp.concatenate([jnp.abs(model), unsigned])
+        sums = pixel_sums(every, abs_every, frame["true"], euv, masks)
+        sums |= structure_sums(every, abs_every, frame["true"], masks[0])
         return {
-            "model": sums(model, jnp.abs(model)),
-            "singles": sums(signed, unsigned),
+            "model": {name: x[: len(model)] for name, x in sums.items()},
+            "singles": {name: x[len(model) :] for name, x in sums.items()},
             "ensemble": ensemble_sums(model, frame["true"], masks),
         }
 
@@ -120,21 +121,18 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
     return lambda frames: batch_sums(*everywhere, frames)
 
 
-def measure_frames(measure: Measure, frames: HeldOutFrames, batch: int, name: str) -> FrameSums:
+def measure_frames(measure: Measure, frames: HeldOutFrames, batch: int, kept: Kept, name: str) -> FrameSums:
     """Return the sums of every frame of a run (by its name), measured in batches of a multiple of the devices."""
-    of_batches = []
-    with tqdm(total=len(frames), desc=name, unit="frame", dynamic_ncols=True) as bar:
-        for start in range(0, len(frames), batch):
-            read = [frames[k] for k in range(start, min(start + batch, len(frames)))]
-            padded = read + [read[-1]] * (batch - len(read))
-            stacked = {field: np.stack([frame[field] for frame in padded]) for field in read[0]}
-            area, available = stacked.pop("square_centimetres"), stacked.pop("available")
-            sums: dict[str, Any] = {
-                part: in_double(of_part) for part, of_part in jax.device_get(measure(stacked)).items()
-            }
-            for part in ("model", "singles"):
-                sums[part] |= flux_sums(sums[part], area)
-            sums["available"] = available
-            of_batches.append(sums)
-            bar.update(len(read))
+
+    def sums_of_batch(number: int) -> Tree:
+        places = np.minimum(np.arange(batch) + number * batch, len(frames) - 1)  # the last one is repeated
+        read = [frames[k] for k in places]
+        stacked = {field: np.stack([frame[field] for frame in read]) for field in read[0]}
+        area, available = stacked.pop("square_centimetres"), stacked.pop("available")
+        sums: dict[str, Any] = {part: in_double(of_part) for part, of_part in jax.device_get(measure(stacked)).items()}
+        for part in ("model", "singles"):
+            sums[part] |= flux_sums(sums[part], area)
+        return sums | {"available": available}
+
+    of_batches = kept.results(-(-len(frames) // batch), sums_of_batch, name)
     return FrameSums(frames.times, **jax.tree.map(lambda *parts: np.concatenate(parts)[: len(frames)], *of_batches))

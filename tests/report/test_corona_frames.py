@@ -18,6 +18,7 @@ from munit_jax.report.corona_frames import (
     frame_boundaries,
     measure_coronae,
 )
+from munit_jax.report.kept import Kept
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import mu, on_disk, sdoml_geometry
 
@@ -76,8 +77,8 @@ def frames():
 
 
 @pytest.fixture(scope="module")
-def measured(frames):
-    return measure_coronae(inputs(frames, frames.translate), [0, 1], [1, 0])
+def measured(frames, tmp_path_factory):
+    return measure_coronae(inputs(frames, frames.translate), [0, 1], [1, 0], Kept(tmp_path_factory.mktemp("kept"), {}))
 
 
 def test_every_column_has_every_score(measured):
@@ -146,7 +147,7 @@ def test_the_open_flux_of_a_dipole():
     assert float(flux) == pytest.approx(expected, rel=5e-3)
 
 
-def test_a_frame_is_translated_with_its_own_place_and_time(frames, monkeypatch):
+def test_a_frame_is_translated_with_its_own_place_and_time(frames, tmp_path, monkeypatch):
     turned: Any = Frames([frames[0], frames[1] | {"b0": np.float32(5), "l0": np.float32(30)}])
     asked = []
 
@@ -155,7 +156,7 @@ def test_a_frame_is_translated_with_its_own_place_and_time(frames, monkeypatch):
         return frames.translate(euv, geometry, time, past, gap_days)
 
     monkeypatch.setattr(corona_frames, "_measured", lambda *_: {"self_checks": np.zeros(1)})
-    measure_coronae(inputs(turned, translate), [1, 0], [0, 1])
+    measure_coronae(inputs(turned, translate), [1, 0], [0, 1], Kept(tmp_path, {}))
     assert asked == [(1, 5.0, 30.0, SIZE, 86400), (0, 0.0, 90.0, SIZE, 0)]
 
 

@@ -206,3 +206,21 @@ def test_runs_on_other_data_are_not_compared(run, trained, tmp_path):
     with pytest.raises(DataError, match="trained_on_171 was trained on sdoml/other, the other run on sdoml/small"):
         evaluate(run, SETTINGS, tmp_path / "out", other)
     assert not (tmp_path / "out").exists(), "it is refused before any work"
+
+
+def test_everything_that_sums_depend_on_is_their_identity(run, trained):
+    """Kept results are taken again only where nothing has changed."""
+
+    def identity(run: TrainedRun, **changes) -> str:
+        settings = Settings(samples=2, **changes) if "samples" not in changes else Settings(**changes)
+        return json.dumps(evaluation._about(run, open_held_out(run, settings), settings), sort_keys=True)
+
+    same = identity(run)
+    assert identity(open_run(trained, "latest")) == same
+    changed = [identity(run, samples=3), identity(run, seed=1), identity(run, split="validation")]
+    changed += [identity(open_run(trained, "1")), identity(run, limit=3)]
+    assert len({same, *changed}) == 6
+
+
+def test_no_partial_results_are_left(evaluated):
+    assert not (evaluated / "partial").exists()

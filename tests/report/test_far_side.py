@@ -19,6 +19,7 @@ from munit_jax.report.far_side import (
     true_boundary,
     with_last_rotation,
 )
+from munit_jax.report.kept import Kept
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import heliographic, mu, on_disk
 from tfds_sdoml.synthetic_sun.observation import observe, sample_map
@@ -122,8 +123,8 @@ def test_each_view_is_translated_as_seen_from_its_own_place(views, perfect):
 
 
 @pytest.mark.slow
-def test_the_corona_of_true_views_is_near_the_true_one_and_the_wrong_sign_is_seen(perfect):
-    measured = measure_far_side(SUN, [TIME], perfect, SETTINGS)
+def test_the_corona_of_true_views_is_near_the_true_one_and_the_wrong_sign_is_seen(perfect, tmp_path):
+    measured = measure_far_side(SUN, [TIME], perfect, SETTINGS, Kept(tmp_path, {}))
     result = far_side_json(measured)
     assert set(result) == {*SCORES, "dates", "self_check", "self_checks_passed"}
     assert all(set(result[name]) == set(COLUMNS) for name in SCORES)

@@ -1,6 +1,7 @@
 """A run taken over frames: what does not matter (batches, devices, order), and what does."""
 
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from munit_jax.data.pipeline import frame_context
 from munit_jax.metrics.baselines import learn_climate
 from munit_jax.report import measurement
 from munit_jax.report.held_out import COLUMNS, SINGLES, HeldOutFrames, read_dates
+from munit_jax.report.kept import Kept
 from munit_jax.report.measurement import make_measure, measure_frames, translate_with_own_style
 from munit_jax.report.results import ensemble_of, metrics_json
 from munit_jax.sun.constants import DAY
@@ -60,18 +62,21 @@ def compiled() -> dict:
 
 
 @pytest.fixture
-def evaluate(run, compiled):
+def evaluate(run, compiled, tmp_path):
     """Return the function that measures the run on frames."""
     climate = learn_climate(made_frames(), run.normalizations["euv"])
 
-    def measured(frames, devices=1, batch=1, numbers=range(COUNT), measure=None):
+    folders = count()
+
+    def measured(frames, devices=1, batch=1, numbers=range(COUNT), measure=None, folder=None):
         if measure is None:
             if devices not in compiled:
                 styles = run.random_styles(0, 4)
                 compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
             measure = compiled[devices]
         held_out = HeldOutFrames(frames, read_dates(frames), climate, run.normalizations["euv"], list(numbers))
-        return measure_frames(measure, held_out, batch, "run")
+        kept = Kept(tmp_path / (folder or str(next(folders))), {})
+        return measure_frames(measure, held_out, batch, kept, "run")
 
     return measured
 
@@ -128,7 +133,7 @@ def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate
     assert one["rmse"]["disk"]["persistence"] != pytest.approx(other["rmse"]["disk"]["persistence"], rel=1e-3)
 
 
-def test_each_frame_is_measured_with_its_own_context():
+def test_each_frame_is_measured_with_its_own_context(tmp_path):
     """Summed up by hand over translations with the context of each frame, which is seen in another place each time."""
     conditioned = conditioned_run(("mu",))
     frames: Any = made_frames()
@@ -140,7 +145,7 @@ def test_each_frame_is_measured_with_its_own_context():
         frames, read_dates(frames), climate, euv, range(COUNT), lambda f: frame_context(conditioned.planes, f)
     )
     measure = make_measure(conditioned, styles, jax.local_devices()[:1], 3)
-    frame_sums = measure_frames(measure, held_out, 4, "run")
+    frame_sums = measure_frames(measure, held_out, 4, Kept(tmp_path, {}), "run")
 
     def translated(frame, seen_in):
         context = frame_context(conditioned.planes, seen_in)
@@ -214,3 +219,20 @@ def test_crps_is_of_all_realisations_and_the_error_of_a_single_field(evaluate):
     for column in COLUMNS[1:]:
         assert result["crps"]["disk"][column] == result["mae"]["disk"][column]
     assert result["crps"]["disk"]["model"] <= result["mae"]["disk"]["model"]
+
+
+def test_a_stopped_evaluation_goes_on(evaluate, compiled):
+    """The second of two batches is measured alone, and the sums are those of both."""
+    whole, asked = evaluate(made_frames(), batch=4), []
+
+    def measure(stacked):
+        asked.append(len(asked))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return compiled[1](stacked)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(made_frames(), batch=4, measure=measure, folder="stopped")
+    resumed = evaluate(made_frames(), batch=4, measure=measure, folder="stopped")
+    assert asked == [0, 1, 2]
+    assert_same(figures(resumed), figures(whole))
