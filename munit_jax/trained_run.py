@@ -41,7 +41,7 @@ class TrainedRun:
         translator: networks and scaling.
         generators: the moving average of the generators' parameters.
         parameters_sha256, config_sha256: checksums.
-        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.pipeline.describe_images`.
+        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.datasets.describe_images`.
     """
 
     name: str

@@ -19,7 +19,6 @@ SATURATED = 15_000.0
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
 BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
-
 SMALLEST_BLOCK = 4  # ... but not smaller: 3 x 3 pixels may be equal by chance
 BLOCKS_WITHIN = 0.9  # solar radii: the sky may be 0
 

@@ -46,19 +46,17 @@ class SolarDisk:
 
     def margin(self, shape: tuple[int, ...]) -> float:
         """Return how far from the centre of the disk, in solar radii, an image of the shape (rows, columns) ends."""
-        reach = np.hypot(*self.pixels.T)
+        reach = np.hypot(*self.pixels.T)  # of the ellipse that the matrix makes of a circle, along x and y
         upper = np.array(shape[::-1]) - 0.5
         return float(np.min([(self.centre + 0.5) / reach, (upper - self.centre) / reach]))
 
     def inside(self, shape: tuple[int, ...]) -> bool:
         """Return whether all of the disk is in an image of the shape (rows, columns)."""
-        reach = np.hypot(*self.pixels.T)  # of the ellipse that the matrix makes of a circle, along x and y
-        upper = np.array(shape[::-1]) - 0.5
-        return bool(np.all(self.centre - reach >= -0.5) and np.all(self.centre + reach <= upper))
+        return self.margin(shape) >= 1
 
 
 def celestial(header: Header) -> WCS:
-    """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in arcsec.
+    """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in degrees.
 
     Read are CTYPE (which axis is the longitude), CUNIT (each axis its own; arcsec where there is none, as in all of
     SDO's images), CRPIX, CRVAL, CDELT with PC or with CROTA2, CROTA1 or CROTA, and CD.
@@ -114,21 +112,17 @@ def _check_cdelt(header: Header, axis: int) -> None:
         raise FrameError("unreadable", f"CDELT{axis} = {step:g} and CD ({by_cd:g}) disagree about the size of a pixel")
 
 
-def arcsec_per_pixel(header: Header) -> Float[np.ndarray, "2 2"]:
-    """Return the matrix from pixels (x, y) to arcsec (west, north).
-
-    Raises:
-        FrameError: see `celestial`.
-    """
-    wcs = celestial(header)
+def arcsec_per_pixel(wcs: WCS) -> Float[np.ndarray, "2 2"]:
+    """Return the matrix from pixels (x, y) to arcsec (west, north)."""
     return wcs.pixel_scale_matrix[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
 
 
-def solar_radius(header: Header) -> float:
+def solar_radius(header: Header, wcs: WCS | None = None) -> float:
     """Return the Sun's angular radius in arcsec.
 
     RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it. R_SUN comes last: it is in pixels of the level-1
-    image, also in images that were binned since, so that its scale is IMSCL_MP where there is one.
+    image, also in images that were binned since, so that its scale is IMSCL_MP where there is one, else that of `wcs`
+    (by default `celestial`).
 
     Raises:
         FrameError: none of them.
@@ -141,7 +135,7 @@ def solar_radius(header: Header) -> float:
         return float(np.rad2deg(np.arcsin(metres / distance))) * 3600
     pixels, scale = number(header, "R_SUN"), number(header, "IMSCL_MP")
     if pixels and pixels > 0:
-        return pixels * (scale or abs(np.linalg.det(arcsec_per_pixel(header))) ** 0.5)
+        return pixels * (scale or abs(np.linalg.det(arcsec_per_pixel(wcs or celestial(header)))) ** 0.5)
     keys = "RSUN_OBS, RSUN_ARC, RSUN, DSUN_OBS or R_SUN"
     raise FrameError("unreadable", f"the header has no solar radius: no {keys} above 0")
 
@@ -152,10 +146,11 @@ def solar_disk(header: Header) -> SolarDisk:
     Raises:
         FrameError: see `celestial` and `solar_radius`.
     """
-    wcs, to_pixels = celestial(header), np.linalg.inv(arcsec_per_pixel(header))
+    wcs = celestial(header)
+    to_pixels = np.linalg.inv(arcsec_per_pixel(wcs))
     value = np.array(wcs.wcs.crval)[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
     value[0] = (value[0] + 648000) % 1296000 - 648000  # a longitude of 359.9 degrees is one of -0.1
-    return SolarDisk(np.array(wcs.wcs.crpix) - 1 - to_pixels @ value, to_pixels * solar_radius(header))
+    return SolarDisk(np.array(wcs.wcs.crpix) - 1 - to_pixels @ value, to_pixels * solar_radius(header, wcs))
 
 
 def block_mean(image: Float[np.ndarray, "y x"] | Bool[np.ndarray, "y x"], factor: int) -> Float[np.ndarray, "y2 x2"]:
