@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, brightness_is_rate, number, text
-from munit_jax.instruments.registration import SolarDisk
+from munit_jax.instruments.limb import edge_offset, limb_offset
+from munit_jax.instruments.registration import SolarDisk, upright
 from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
 
 STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, Solar Physics 239, 41)
@@ -26,6 +27,7 @@ SAMPLED = 128  # pixels across: of larger images every second, third ... pixel i
 OFF_DISK = 1.2  # solar radii: beyond it the corona is faint, and its level below ...
 OFF_DISK_LEVEL = 0.75  # ... this share of the disk's; the widest of real frames is 0.3 (304 A)
 OFF_CENTRE = 0.15  # solar radii; coronal holes move the centroid of real frames by up to 0.07
+LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where the header says that it is
 
 
 def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
@@ -101,16 +103,33 @@ def sampling_of(size: int) -> Sampling:
     return Sampling(step, on_disk(geometry)[::step, ::step], np.hypot(x, y) > OFF_DISK, x, y)
 
 
-def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse a magnetogram in gauss that has no signs, or values on its disk that no place on the Sun has.
+def check_limb(offset: tuple[float, float] | None) -> tuple[str, ...]:
+    """Return a warning where the limb, so far west and north of where the header says, is a little off.
 
     Raises:
-        FrameError: see `check_signed` and `check_possible`.
+        FrameError: `off-centre disk`, if it is more than a little.
+    """
+    west, north = offset or (0.0, 0.0)
+    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where the header says, in solar radii"
+    if np.hypot(west, north) > LIMB_REFUSED:
+        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?")
+    return (off,) if np.hypot(west, north) > LIMB_WARNED else ()
+
+
+def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[str, ...]:
+    """Refuse a magnetogram in gauss without signs, with values that no place on the Sun has, or with its limb off.
+
+    Returns:
+        What to beware of.
+
+    Raises:
+        FrameError: see `check_signed`, `check_possible` and `check_limb`.
     """
     y, x = np.indices(field.shape)
     inside = field[_from_centre(x, y, disk) < 1]
     check_signed(text(header, "BTYPE"), inside)
     check_possible(inside)
+    return check_limb(edge_offset(field, disk))
 
 
 def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
@@ -166,9 +185,16 @@ def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
         unit = "gauss" if field else "DN/s"
         raise FrameError("off-disk level", f"{off:g} {unit} beyond {OFF_DISK} solar radii, {level:g} on the disk")
     x, y = centroid(np.minimum(strength, mean), sampling)
-    if np.hypot(x, y) > OFF_CENTRE:
+    if np.hypot(x, y) > OFF_CENTRE and limb_is_off(image, field):
         raise FrameError("off-centre disk", f"its centroid is ({x:.2f}, {y:.2f}) solar radii off the centre")
     return level
+
+
+def limb_is_off(image: Float[np.ndarray, "y x"], field: bool) -> bool:
+    """Return whether the limb too is not where SDOML's geometry has it: coronal holes do not move it."""
+    disk = upright(sdoml_geometry(len(image)))
+    offset = edge_offset(image, disk) if field else limb_offset(image, disk)
+    return offset is not None and bool(np.hypot(*offset) > LIMB_REFUSED)
 
 
 def centroid(strength: Float[np.ndarray, "y x"], sampling: Sampling) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import zlib
+from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,29 @@ def open_file(path: Path) -> BufferedIOBase:
     with path.open("rb") as file:
         start = file.read(2)
     return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the files at any depth below a folder, relative to it and in order; hidden ones and broken links too.
+
+    A folder that links lead to again, in a circle for one, is walked once, and the log says so.
+
+    Raises:
+        OSError: a folder that cannot be listed.
+    """
+
+    def stop(error: OSError):
+        raise error  # it would otherwise be passed over in silence
+
+    walked: dict[str, str] = {}
+    for place, below, names in os.walk(folder, onerror=stop, followlinks=True):
+        if (first := walked.setdefault(os.path.realpath(place), place)) != place:
+            logger.warning("passed over %s: it is the folder %s, which is read already", place, first)
+            below.clear()
+            continue
+        below.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))  # links last
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(place, name), folder)
 
 
 def is_fits(path: Path) -> bool:

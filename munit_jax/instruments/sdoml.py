@@ -3,14 +3,15 @@
 import re
 import zlib
 from datetime import UTC, datetime
-from io import BufferedIOBase
+from io import BytesIO
+from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
-from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import iso
 from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION
@@ -37,26 +38,29 @@ def time_in_name(match: re.Match[str]) -> int:
     return seconds_from_tai(clock) if match[1] == "HMI" else int(clock.timestamp())
 
 
-def read_array(file: BufferedIOBase, key: str, size: int) -> Float[np.ndarray, "size size"]:
-    """Return an image of an open npz file, float32, in the units it has there.
+def read_array(file: Path | BytesIO, key: str, size: int) -> Float[np.ndarray, "size size"]:
+    """Return an image of an npz file, float32, in the units it has there.
 
     Raises:
         FrameError: no npz, no such key, another shape.
     """
     try:
-        with np.load(file) as arrays:
+        with file.open("rb") if isinstance(file, Path) else file as opened:  # numpy leaves damaged files open
+            arrays = np.load(opened)
+            if isinstance(arrays, np.ndarray):
+                raise ValueError("it holds one array without a key: expected an npz, not an npy")
             image = arrays[key].astype(np.float32)
     except KeyError:
         raise FrameError("unreadable", f"it has no key {key!r}") from None
     except DAMAGED as error:
-        raise FrameError("unreadable", str(error) or type(error).__name__) from error
+        raise FrameError("unreadable", reason_of(error)) from error
     if image.shape != (size, size):
         raise FrameError("shape", f"{image.shape}, expected {(size, size)}")
     return image
 
 
-def read_image(file: BufferedIOBase, series: str) -> Float[np.ndarray, "size size"]:
-    """Return the image of an open file, DN/s per pixel on the scale of version 2, or gauss.
+def read_image(file: Path | BytesIO, series: str) -> Float[np.ndarray, "size size"]:
+    """Return the image of a file, DN/s per pixel on the scale of version 2, or gauss.
 
     Raises:
         FrameError: see `read_array`.

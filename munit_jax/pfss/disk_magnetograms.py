@@ -1,5 +1,6 @@
 """Read magnetograms of the disk: those that `munit_jax.translate` writes, and of any magnetograph by their headers."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geomet
 
 LARGEST = 1024  # pixels across the upright image: 7 a degree in the centre, of which a cell takes means
 REALISATIONS = "REALISATIONS"  # the HDU of `munit_jax.translation.fits_output`
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
         images = _realisations(path, image)
-        for one in images:
-            check_field(header, one * gauss, disk)
+        for warning in {warning for one in images for warning in check_field(header, one * gauss, disk)}:
+            logger.warning("%s: %s", path, warning)
         field = np.stack([register(one * gauss, disk, geometry) for one in images])
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error
