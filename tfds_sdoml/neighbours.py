@@ -37,6 +37,13 @@ def references(times: Int[np.ndarray, "frame"]) -> list[tuple[list[int], list[in
     return chosen
 
 
+def with_references(times: Int[np.ndarray, "frame"], own: range) -> Int[np.ndarray, "some"]:
+    """Return the indices of a run of frames and of all that they may be compared with, in order."""
+    first = np.unique(times // REFERENCE_EVERY, return_index=True)[1]
+    near = (times[own[0]] - REFERENCE_REACH <= times[first]) & (times[first] <= times[own[-1]] + REFERENCE_REACH)
+    return np.union1d(own, first[near])
+
+
 def check_neighbours(level: float, others: Sequence[float], field: bool) -> None:
     """Refuse a frame whose level is far from the median of its neighbours': saturated, eclipsed, wrongly scaled.
 

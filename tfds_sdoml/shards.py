@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import Loaded, load
-from tfds_sdoml.neighbours import REFERENCES, check_neighbours, references
+from tfds_sdoml.neighbours import REFERENCES, check_neighbours, references, with_references
 from tfds_sdoml.percentiles import BINS
 from tfds_sdoml.plan import Frame, Plan
 from tfds_sdoml.sources.interface import Rejection, Source
@@ -41,7 +41,6 @@ class Job:
         frames: those that are written, unless they are rejected, and those beside that they may be compared with; in
             the order of time.
         written: which of `frames` are the shard's own.
-        compared: for each of the shard's own, the indices in `frames` of its `references`.
     """
 
     config: SdomlConfig
@@ -50,7 +49,6 @@ class Job:
     path: Path
     frames: Sequence[Frame] = field(repr=False)
     written: range
-    compared: Sequence[Sequence[Sequence[int]]] = field(repr=False)
 
     @property
     def record_file(self) -> Path:
@@ -120,11 +118,11 @@ def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> 
     """Return the shards of a plan, to be made in `folder`."""
     jobs, length = [], max(1, SHARD_BYTES // example_bytes(config))
     for split, frames in plan.splits.items():
-        near = references(np.array([frame.time for frame in frames], np.int64))
+        times = np.array([frame.time for frame in frames], np.int64)
         for number, start in enumerate(range(0, len(frames), length)):
             own = range(start, min(start + length, len(frames)))
-            seen = sorted({*own, *(other for i in own for side in near[i] for other in side)})
-            place = {index: position for position, index in enumerate(seen)}
+            seen = with_references(times, own)
+            at = int(np.searchsorted(seen, start))
             jobs.append(
                 Job(
                     config=config,
@@ -132,8 +130,7 @@ def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> 
                     split=split,
                     path=folder / f"{split}-{number:05d}",
                     frames=[frames[i] for i in seen],
-                    written=range(place[own[0]], place[own[-1]] + 1),
-                    compared=[[[place[other] for other in side] for side in near[i]] for i in own],
+                    written=range(at, at + len(own)),
                 )
             )
     return jobs
@@ -186,9 +183,9 @@ def checked_frames(job: Job, pool: Executor | None = None) -> Iterator[Loaded]:
 
     A frame is compared with later ones too: it waits in memory until those are read, some hours of them.
     """
-    compared = dict(zip(job.written, job.compared, strict=True))
-    nearest = {i: {k for side in sides for k in side[:REFERENCES]} for i, sides in compared.items()}
-    read = sorted({*job.written, *(k for near in nearest.values() for k in near)})
+    compared = references(np.array([frame.time for frame in job.frames], np.int64))
+    nearest = {i: {k for side in compared[i] for k in side[:REFERENCES]} for i in job.written}
+    read = sorted({*job.written}.union(*nearest.values()))
     tasks = [functools.partial(load, job.config, job.source, job.frames[i], i in job.written) for i in read]
     levels: dict[int, Levels | None] = {}
 
@@ -205,7 +202,7 @@ def checked_frames(job: Job, pool: Executor | None = None) -> Iterator[Loaded]:
     with threadpool_limits(1):
         for last, loaded in zip(read, in_order(pool, tasks), strict=True):
             levels[last] = loaded.levels
-            if last in compared:
+            if last in nearest:
                 waiting.append((last, loaded))
             while waiting and max(nearest[waiting[0][0]], default=0) <= last:
                 i, its = waiting.popleft()
