@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,6 +16,7 @@ STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, S
 
 # DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
 SATURATED = 15_000.0
+LOWEST = -500.0  # DN; the noise of real images less their dark level goes down to -30
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
 BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
@@ -34,12 +34,13 @@ def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDi
     """Refuse an EUV image, in the unit of its file, that is overexposed or has lost blocks.
 
     Raises:
-        FrameError: see `check_saturation` and `check_blocks`.
+        FrameError: see `check_possible`, `check_saturation` and `check_blocks`.
     """
     seconds = 1.0
     if brightness_is_rate(header):
         seconds = number(header, "EXPTIME") or number(header, "XPOSURE") or 1.0
     counts = image * np.float32(seconds)
+    check_possible(counts, LOWEST, np.inf, "DN, far below the camera's noise")
     check_saturation(counts, disk)
     check_blocks(image, disk)
 
@@ -50,9 +51,7 @@ def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     Raises:
         FrameError: `saturated`.
     """
-    y, x = np.indices(image.shape)
-    inside = _from_centre(x, y, disk) < 1
-    share = float(np.mean(image[inside] >= SATURATED))
+    share = float(np.mean(image[disk.radii(image.shape) < 1] >= SATURATED))
     if share > SATURATED_SHARE:
         raise FrameError("saturated", f"{share:.1%} of the disk is at {SATURATED:g} DN or more")
 
@@ -70,17 +69,10 @@ def check_blocks(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     height, width = (n // side for n in image.shape)
     blocks = image[: height * side, : width * side].reshape(height, side, width, side)
     constant = blocks.min(axis=(1, 3)) == blocks.max(axis=(1, 3))
-    y, x = np.indices(constant.shape)
-    inside: Bool[np.ndarray, "y x"] = _from_centre(x, y, disk.binned(side)) < BLOCKS_WITHIN
+    inside: Bool[np.ndarray, "y x"] = disk.binned(side).radii(constant.shape) < BLOCKS_WITHIN
     if lost := int(np.count_nonzero(constant & inside)):
         share = lost / np.count_nonzero(inside)
         raise FrameError("missing blocks", f"{lost} blocks of {side} x {side} pixels ({share:.1%} of the disk)")
-
-
-def _from_centre(x: Any, y: Any, disk: SolarDisk) -> Float[np.ndarray, "y x"]:
-    """Return the distance of pixels from the centre of the disk in solar radii."""
-    offset = np.stack([x, y]).reshape(2, -1) - disk.centre[:, None]
-    return np.hypot(*np.linalg.solve(disk.pixels, offset)).reshape(x.shape)
 
 
 @dataclass(frozen=True)
@@ -125,11 +117,15 @@ def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk
     Raises:
         FrameError: see `check_signed`, `check_possible` and `check_limb`.
     """
-    y, x = np.indices(field.shape)
-    inside = field[_from_centre(x, y, disk) < 1]
+    inside = field[disk.radii(field.shape) < 1]
     check_signed(text(header, "BTYPE"), inside)
     check_possible(inside)
     return check_limb(edge_offset(field, disk))
+
+
+def without_markers(field: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "y x"]:
+    """Return a magnetogram with NaN for impossible values: off the disk they pass, and would mix into the limb."""
+    return np.where(np.abs(field) <= STRONGEST, field, np.float32(np.nan))
 
 
 def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
@@ -143,18 +139,21 @@ def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
         raise FrameError("unreadable", f"no value is negative (BTYPE = '{kind}'): a field strength has no polarity")
 
 
-def check_possible(field: Float[np.ndarray, "..."]) -> None:
-    """Refuse a field in gauss with values that no pixel of the Sun has: markers of missing values without a keyword.
+def check_possible(
+    values: Float[np.ndarray, "..."],
+    lowest: float = -STRONGEST,
+    highest: float = STRONGEST,
+    what: str = "G, which no place on the Sun has",
+) -> None:
+    """Refuse values that cannot be, by default of a field in gauss: markers of missing values without a keyword.
 
     Raises:
         FrameError: `unreadable`.
     """
-    finite = field[np.isfinite(field)]
-    wrong = finite[np.abs(finite) > STRONGEST]
+    wrong = values[(values < lowest) | (values > highest)]
     if len(wrong):
-        worst = wrong[np.abs(wrong).argmax()]
-        what = f"{len(wrong)} values such as {worst:g} G, which no place on the Sun has"
-        raise FrameError("unreadable", f"{what}: mark missing values by NaN or BLANK")
+        some = f"{len(wrong)} values such as {wrong[np.abs(wrong).argmax()]:g} {what}"
+        raise FrameError("unreadable", f"{some}: mark missing values by NaN or BLANK")
 
 
 def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:

@@ -44,6 +44,16 @@ class SolarDisk:
         """Return the disk in the image whose pixels are the means over `factor` x `factor` of this one's."""
         return SolarDisk((self.centre + 0.5) / factor - 0.5, self.pixels / factor)
 
+    def west_north(self, shape: tuple[int, ...]) -> Float[np.ndarray, "2 y x"]:
+        """Return how many solar radii west and north of the centre the pixels of an image are."""
+        (rows, columns), inverse = shape, np.linalg.inv(self.pixels)
+        x, y = np.arange(columns) - self.centre[0], np.arange(rows) - self.centre[1]
+        return inverse[:, 0, None, None] * x + inverse[:, 1, None, None] * y[:, None]
+
+    def radii(self, shape: tuple[int, ...]) -> Float[np.ndarray, "y x"]:
+        """Return how many solar radii from the centre the pixels of an image are."""
+        return np.hypot(*self.west_north(shape))
+
     def margin(self, shape: tuple[int, ...]) -> float:
         """Return how far from the centre of the disk, in solar radii, an image of the shape (rows, columns) ends."""
         reach = np.hypot(*self.pixels.T)  # of the ellipse that the matrix makes of a circle, along x and y
@@ -163,10 +173,8 @@ def block_mean(image: Float[np.ndarray, "y x"] | Bool[np.ndarray, "y x"], factor
 def missing_on_disk(image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry) -> int:
     """Return how many pixels of the new geometry's size, inside of 0.98 solar radii, are NaN for the larger part."""
     factor = max(1, round(disk.radius / geometry.solar_radius))
-    missing, disk = block_mean(np.isnan(image), factor) >= 0.5, disk.binned(factor)
-    y, x = np.nonzero(missing)
-    west, north = np.linalg.solve(disk.pixels, np.stack([x, y]) - disk.centre[:, None])
-    return int(np.count_nonzero(np.hypot(west, north) < 0.98))
+    missing = block_mean(np.isnan(image), factor) >= 0.5
+    return int(np.count_nonzero(missing & (disk.binned(factor).radii(missing.shape) < 0.98)))
 
 
 def resample(
@@ -206,13 +214,11 @@ def reproject(
     return resample(image, disk, upright(geometry), (geometry.size, geometry.size))
 
 
-def register(
-    image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry
-) -> Float[np.ndarray, "size size"]:
-    """Return the image in another geometry, float32; pixels off the disk that are missing (NaN) count as 0.
+def check_inside(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+    """Refuse an image that has not all of the disk.
 
     Raises:
-        FrameError: the disk is not all in the image, or pixels of it are missing.
+        FrameError: `off-centre disk`.
     """
     if not disk.inside(image.shape):
         x, y = disk.centre
@@ -221,6 +227,17 @@ def register(
             f"the disk (centre {x:.0f}, {y:.0f}, radius {disk.radius:.0f} pixels) is not all in the image "
             f"of {image.shape[1]} x {image.shape[0]}",
         )
+
+
+def register(
+    image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry
+) -> Float[np.ndarray, "size size"]:
+    """Return the image in another geometry, float32; pixels off the disk that are missing (NaN) count as 0.
+
+    Raises:
+        FrameError: the disk is not all in the image, or pixels of it are missing.
+    """
+    check_inside(image, disk)
     if missing := missing_on_disk(image, disk, geometry):
         raise FrameError("not finite", f"{missing:,} pixels of the disk are missing")
     # What is still missing is off the disk or a dead pixel.

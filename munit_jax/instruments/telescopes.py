@@ -25,7 +25,7 @@ from munit_jax.instruments.headers import Header, check_quality, text
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.limb import limb_offset
 from munit_jax.instruments.reading import image_header, open_file, read_image
-from munit_jax.instruments.registration import solar_disk, upright
+from munit_jax.instruments.registration import check_inside, solar_disk, upright
 from munit_jax.instruments.telescope import PROGRAM, Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.units import gauss_per
 
@@ -103,6 +103,7 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
             or not where the header says, no Sun.
     """
     check_quality(seen.header, seen.telescope.harmless)
+    check_inside(seen.image, seen.disk)
     field = seen.series == "bz"
     warnings: tuple[str, ...] = ()
     if field:

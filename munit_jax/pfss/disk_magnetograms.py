@@ -10,7 +10,7 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.errors import DataError
-from munit_jax.instruments.checks import check_field
+from munit_jax.instruments.checks import check_field, without_markers
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import quality_of, text, time_of
 from munit_jax.instruments.hmi import HMI
@@ -60,7 +60,7 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
         images = _realisations(path, image)
         for warning in {warning for one in images for warning in check_field(header, one * gauss, disk)}:
             logger.warning("%s: %s", path, warning)
-        field = np.stack([register(one * gauss, disk, geometry) for one in images])
+        field = np.stack([register(without_markers(one * gauss), disk, geometry) for one in images])
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error
     return DiskMagnetogram(field, geometry, seconds, path.name, quality_of(header) & ~HMI.harmless)
