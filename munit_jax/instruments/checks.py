@@ -17,6 +17,7 @@ STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, S
 # DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
 SATURATED = 15_000.0
 LOWEST = -500.0  # DN; the noise of real images less their dark level goes down to -30
+HIGHEST = 4 * 16383.0  # DN: four pixels of 14 bits, summed on board
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
 BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
@@ -40,7 +41,7 @@ def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDi
     if brightness_is_rate(header):
         seconds = number(header, "EXPTIME") or number(header, "XPOSURE") or 1.0
     counts = image * np.float32(seconds)
-    check_possible(counts, LOWEST, np.inf, "DN, far below the camera's noise")
+    check_possible(counts, LOWEST, HIGHEST, "DN, which no camera counts")
     check_saturation(counts, disk)
     check_blocks(image, disk)
 
@@ -135,8 +136,9 @@ def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
         FrameError: `unreadable`.
     """
     finite = field[np.isfinite(field)]
-    if len(finite) and finite.any() and finite.min() >= 0:
-        raise FrameError("unreadable", f"no value is negative (BTYPE = '{kind}'): a field strength has no polarity")
+    if len(finite) and finite.any() and (finite.min() >= 0 or finite.max() <= 0):
+        sign = "negative" if finite.min() >= 0 else "positive"
+        raise FrameError("unreadable", f"no value is {sign} (BTYPE = '{kind}'): a field strength has no polarity")
 
 
 def check_possible(

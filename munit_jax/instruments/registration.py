@@ -20,6 +20,7 @@ from munit_jax.sun.constants import JSOC_SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 
 SAMPLES = 3  # points that are interpolated along a side of a new pixel, of an image that is much larger
+SMALLEST_RADIUS = 3.0  # pixels
 HELIOPROJECTIVE = ("HPL", "SOLAR", "X", "Y", "ARCSEC")  # CTYPE; no type at all is taken for one too
 
 
@@ -215,11 +216,13 @@ def reproject(
 
 
 def check_inside(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse an image that has not all of the disk.
+    """Refuse an image that has not all of the disk, or shows it as a dot.
 
     Raises:
-        FrameError: `off-centre disk`.
+        FrameError: `off-centre disk`, `shape`.
     """
+    if disk.radius < SMALLEST_RADIUS:
+        raise FrameError("shape", f"the header has a solar radius of {disk.radius:.2g} pixels: is CDELT right?")
     if not disk.inside(image.shape):
         x, y = disk.centre
         raise FrameError(

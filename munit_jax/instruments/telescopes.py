@@ -106,9 +106,13 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
     check_inside(seen.image, seen.disk)
     field = seen.series == "bz"
     warnings: tuple[str, ...] = ()
+    if (radius := seen.disk.radius) < how.geometry.solar_radius / 2:
+        warnings = (
+            f"its solar radius is {radius:.0f} pixels, the networks' {how.geometry.solar_radius:.0f}: it is coarse",
+        )
     if field:
         gauss = np.float32(gauss_per(text(seen.header, "BUNIT") or "G"))
-        warnings = check_field(seen.header, seen.image * gauss, seen.disk)
+        warnings += check_field(seen.header, seen.image * gauss, seen.disk)
     else:
         check_exposed(seen.header, seen.image, seen.disk)
     prepared = seen.telescope.calibrate(seen, how)
@@ -116,6 +120,6 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
     if not field:
         margin = seen.disk.margin(seen.image.shape)
         if margin < CLOSE_CROP:
-            warnings = (f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark",)
+            warnings += (f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark",)
         warnings += check_limb(limb_offset(prepared.image, upright(how.geometry)))
     return replace(prepared, warnings=prepared.warnings + warnings)
