@@ -110,10 +110,18 @@ def iso(seconds: float | int) -> str:
 
 
 def quality_of(header: Header) -> int:
-    """Return QUALITY, a number or a hexadecimal string; 0, which is good, where there is none."""
+    """Return QUALITY, a number or a hexadecimal string; 0, which is good, where there is none.
+
+    Raises:
+        FrameError: `quality`, for text.
+    """
     word = text(header, "QUALITY").lower()
-    flags = int(word, 16) if re.fullmatch(r"0x[0-9a-f]+", word) else int(number(header, "QUALITY") or 0)
-    return flags & 0xFFFFFFFF
+    if re.fullmatch(r"0x[0-9a-f]+", word):
+        return int(word, 16) & 0xFFFFFFFF
+    value = number(header, "QUALITY")
+    if value is None and word not in ("", "nan", "none"):
+        raise FrameError("quality", f"QUALITY = '{word}', expected a number")
+    return int(value or 0) & 0xFFFFFFFF
 
 
 def check_quality(header: Header, harmless: int) -> None:

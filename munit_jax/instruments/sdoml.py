@@ -34,7 +34,10 @@ def time_in_name(match: re.Match[str]) -> int:
     Raises:
         ValueError: a date that does not exist.
     """
-    clock = datetime.strptime(match[2], "%Y%m%d_%H%M").replace(tzinfo=UTC)
+    try:
+        clock = datetime.strptime(match[2], "%Y%m%d_%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{match[2]} in its name is no time, expected YYYYMMDD_HHMM") from None
     return seconds_from_tai(clock) if match[1] == "HMI" else int(clock.timestamp())
 
 
@@ -46,10 +49,10 @@ def read_array(file: Path | BytesIO, key: str, size: int) -> Float[np.ndarray, "
     """
     try:
         with file.open("rb") if isinstance(file, Path) else file as opened:  # numpy leaves damaged files open
-            arrays = np.load(opened)
-            if isinstance(arrays, np.ndarray):
-                raise ValueError("it holds one array without a key: expected an npz, not an npy")
-            image = arrays[key].astype(np.float32)
+            if opened.read(2) != b"PK":
+                raise ValueError("no npz file: it does not begin with PK")
+            opened.seek(0)
+            image = np.load(opened)[key].astype(np.float32)
     except KeyError:
         raise FrameError("unreadable", f"it has no key {key!r}") from None
     except DAMAGED as error:

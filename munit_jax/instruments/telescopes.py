@@ -46,7 +46,10 @@ def recognise(header: Header) -> tuple[Telescope, str]:
             return telescope, series
     cards = ("TELESCOP", "INSTRUME", "CONTENT", "WAVELNTH")
     who = " ".join(filter(None, (text(header, key) for key in cards))) or "unknown"
-    raise FrameError("instrument", f"{who}: not an image of {', '.join(t.name for t in TELESCOPES)} that can be used")
+    what = f"not an image of {', '.join(t.name for t in TELESCOPES)} that can be used"
+    raise FrameError(
+        "instrument", f"{who}: {what}, by TELESCOP, INSTRUME, DETECTOR, CONTENT, CTYPE1, WAVELNTH and WAVEUNIT"
+    )
 
 
 def header_of(path: Path) -> fits.Header:

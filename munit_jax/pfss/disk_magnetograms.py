@@ -55,6 +55,7 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
         header, image = read_image(path)
         gauss = np.float32(gauss_per(text(header, "BUNIT")))
         cards, disk, seconds = view_cards(header), solar_disk(header), time_of(header)
+        flags = quality_of(header) & ~HMI.harmless
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
         images = _realisations(path, image)
@@ -63,7 +64,7 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
         field = np.stack([register(without_markers(one * gauss), disk, geometry) for one in images])
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error
-    return DiskMagnetogram(field, geometry, seconds, path.name, quality_of(header) & ~HMI.harmless)
+    return DiskMagnetogram(field, geometry, seconds, path.name, flags)
 
 
 def _realisations(path: Path, image: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "n y x"]:
