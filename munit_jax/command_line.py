@@ -8,8 +8,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import NoReturn
@@ -69,7 +70,9 @@ def _parse_flags(arguments: Sequence[str], flag_values: flags.FlagValues, descri
         for value in flag_values.flag_values_dict().values():
             getattr(value, "to_dict", None)
     except (AttributeError, KeyError) as error:
-        _fail(f"unknown config key: {str(error.args[0]).strip('"')}")
+        # ml_collections quotes the message of the error once more for keys inside of others.
+        key, *better = re.findall(r"[\w.]+(?=\\*['\"])", str(error.args[0]))
+        _fail(f"unknown config key: {key}" + (f"; did you mean {better[0]}?" if better else ""))
     except (flags.Error, TypeError, ValueError, OSError, ImportError) as error:
         # Errors inside a config file come with its traceback in the message: the last line says what is wrong.
         lines = str(error).strip().splitlines()
@@ -158,22 +161,33 @@ def keep_compiled(folder: str | None) -> None:
     jax.config.update("jax_compilation_cache_dir", None if folder == "none" else os.path.expanduser(folder))
 
 
-def matching(flag: str, patterns: Sequence[str]) -> list[Path]:
+def matching(
+    flag: str, patterns: Sequence[str], files_below: Callable[[Path], Iterable[str]] | None = None
+) -> list[Path]:
     """Return the files that match any of the patterns, each once, in order.
+
+    Args:
+        flag: their name.
+        patterns: as the shell has them; `**` is folders at any depth, those of links that run in a circle once.
+        files_below: returns the files of a folder, where one may be given.
 
     Raises:
         UserError: no pattern, or one that matches nothing.
     """
     if not patterns:
         raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
-    found = set()
+    real = cache(os.path.realpath)
+    found: dict[tuple[str, str], Path] = {}
     for pattern in patterns:
-        # A link that leads nowhere is kept, to be refused by its name.
-        paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if not path.is_dir()]
+        if files_below is not None and os.path.isdir(pattern):
+            paths = [Path(pattern, place) for place in files_below(Path(pattern))]
+        else:  # a link that leads nowhere is kept, to be refused by its name
+            paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if not os.path.isdir(real(path))]
         if not paths:
             raise UserError(f"no file matches --{flag}='{pattern}'")
-        found.update(paths)
-    return sorted(found)
+        for path in sorted(paths, key=lambda path: (len(path.parts), path)):
+            found.setdefault((real(path.parent), path.name), path)
+    return sorted(found.values())
 
 
 def score_table(title: str, rows: Mapping[str, Mapping[str, float | None]]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FLAGS = flags.FlagValues()
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.", flag_values=FLAGS)
 INPUT = flags.DEFINE_multi_string(
-    "input", [], "Files, as a pattern in quotes ('a*.fits'); may be given again.", flag_values=FLAGS
+    "input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; may be given again.", flag_values=FLAGS
 )
 OUTPUT = flags.DEFINE_string("output", None, "The folder for the translations.", flag_values=FLAGS)
 SAMPLES = flags.DEFINE_integer("samples", 16, "Realisations of each input.", flag_values=FLAGS)
@@ -103,7 +103,9 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where the translations go")
-    inputs = command_line.matching("input", INPUT.value)
+    from munit_jax.instruments.reading import files_below
+
+    inputs = command_line.matching("input", INPUT.value, files_below)
     references = command_line.matching("calibrate_to", CALIBRATE_TO.value) if CALIBRATE_TO.value else []
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.translation.many import TABLE, translate_files

@@ -1,4 +1,4 @@
-"""A run's folder as inference reads it; that its translation is that of training's own evaluation, with its context."""
+"""A run read from its folder translates as the evaluation within its training did, with its context."""
 
 import json
 import shutil

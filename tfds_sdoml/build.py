@@ -46,8 +46,12 @@ def prepared_config(name: str, data_dir: str | os.PathLike[str] | None = None) -
         ValueError: it was built by another version of this program.
     """
     config = name.removeprefix("sdoml/")
-    place = Path(constants.DATA_DIR if data_dir is None else data_dir).expanduser()
-    folder = place / Builder.name / config / str(Builder.VERSION)
+    folder = (
+        Path(constants.DATA_DIR if data_dir is None else data_dir).expanduser()
+        / Builder.name
+        / config
+        / str(Builder.VERSION)
+    )
     if not (folder / "dataset_info.json").is_file():
         return None
     metadata = tfds.core.MetadataDict()
@@ -93,7 +97,8 @@ def make_builder(
         ValueError: an unknown name, changes that cannot be, or data that were built under other parameters.
     """
     config = None if changes else prepared_config(name, data_dir)
-    return Builder(config=config or make_config(name, changes or {}), data_dir=data_dir)
+    place = None if data_dir is None else os.path.expanduser(data_dir)
+    return Builder(config=config or make_config(name, changes or {}), data_dir=place)
 
 
 def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
@@ -194,6 +199,19 @@ def parse_duration(text: str) -> int:
     return int(match[1]) * SECONDS[match[2]]
 
 
+def parse_path(text: str) -> str:
+    """Return a path, or several with commas between, the user's folder put in for `~`.
+
+    Raises:
+        argparse.ArgumentTypeError: empty text.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError(
+            "it is empty: give a path (is a variable of the shell unset?), or leave it out"
+        )
+    return ",".join(map(os.path.expanduser, text.split(",")))
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; options that were not given are not in its result."""
     result = argparse.ArgumentParser(
@@ -205,9 +223,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "name", help="sdoml/NAME; a new name needs --channels, --field or both; known: " + ", ".join(config_names())
     )
-    result.add_argument("--data_dir", help="where datasets are kept (default: TFDS's own, ~/tensorflow_datasets)")
     result.add_argument(
-        "--manual_dir", help="folder of the source's files; zarr_v2: also a URL, or several stores with commas between"
+        "--data_dir", type=parse_path, help="where datasets are kept (default: TFDS's own, ~/tensorflow_datasets)"
+    )
+    result.add_argument(
+        "--manual_dir",
+        type=parse_path,
+        help="folder of the source's files; zarr_v2: also a URL, or several stores with commas between",
     )
     result.add_argument("--dry_run", action="store_true", help="tell what would be built, from the list of files")
     result.add_argument(
@@ -228,7 +250,9 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--test_months", type=parse_numbers, help="calendar months, such as 11-12")
     data.add_argument("--validation_months", type=parse_numbers, help="calendar months, such as 5")
     data.add_argument("--guard_days", type=float, help="days left empty around those months")
-    data.add_argument("--degradation_table", help="file of AIA's degradation, for FITS files (needs aiapy)")
+    data.add_argument(
+        "--degradation_table", type=parse_path, help="file of AIA's degradation, for FITS files (needs aiapy)"
+    )
     data.add_argument("--seed", type=int, help="of the poster's shuffle and of the synthetic Sun")
     return result
 

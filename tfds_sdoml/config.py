@@ -1,5 +1,6 @@
 """What a dataset holds, and the datasets that have a name."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -85,9 +86,9 @@ class SdomlConfig(tfds.core.BuilderConfig):
             raise ValueError("no channel and no field component: an example would hold no image; give --channels")
         if wrong := [month for month in self.months if not 1 <= month <= 12]:
             raise ValueError(f"months are numbers from 1 to 12, got {wrong}")
-        for what, value in (("every", self.every), ("limit", self.limit), ("tolerance", self.tolerance)):
-            if value < 0:
-                raise ValueError(f"{what} must not be negative, got {value}")
+        for what in ("every", "limit", "tolerance", "guard_days"):
+            if not 0 <= (value := getattr(self, what)) < math.inf:
+                raise ValueError(f"{what} must not be negative, got {value}: give a finite number from 0 on")
         if self.degradation_table and self.source != "fits":
             raise ValueError(f"degradation_table is for FITS files; {self.source} has been corrected")
         natural = NATURAL_SIZE.get(self.source, self.size)

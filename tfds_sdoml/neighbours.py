@@ -16,21 +16,32 @@ REFERENCE_REACH = 5 * DAY  # ... not farther than this, seconds
 FEWEST_REFERENCES = 2
 
 
-def references(times: Int[np.ndarray, "frame"]) -> list[list[int]]:
-    """Return the indices of the frames that each frame is compared with: up to three before and three after it.
+def references(times: Int[np.ndarray, "frame"]) -> list[tuple[list[int], list[int]]]:
+    """Return the indices of the frames that each frame may be compared with, before and after it, the nearest first.
 
-    They are the first of every two hours, the frame's own two hours left out: an eclipse is shorter. What a frame is
-    compared with depends on the times alone, and few frames are compared with.
+    They are the first of every two hours, the frame's own two hours left out: an eclipse is shorter. They depend on the
+    times alone, and REFERENCES on each side are used: the nearest that are good.
 
     Args:
         times: seconds since 1970-01-01 UTC, ascending.
     """
     bins, first, own = np.unique(np.asarray(times) // REFERENCE_EVERY, return_index=True, return_inverse=True)
     chosen = []
-    for frame, place in enumerate(own):
-        near = [n for n in range(place - REFERENCES, place + REFERENCES + 1) if 0 <= n < len(bins) and n != place]
-        chosen.append([int(first[n]) for n in near if abs(times[first[n]] - times[frame]) <= REFERENCE_REACH])
+    most = REFERENCE_REACH // REFERENCE_EVERY + 1
+    for time, place in zip(times, own, strict=True):
+        sides = range(place - 1, max(-1, place - 1 - most), -1), range(place + 1, min(len(bins), place + 1 + most))
+        before, after = (
+            [int(first[n]) for n in side if abs(times[first[n]] - time) <= REFERENCE_REACH] for side in sides
+        )
+        chosen.append((before, after))
     return chosen
+
+
+def with_references(times: Int[np.ndarray, "frame"], own: range) -> Int[np.ndarray, "some"]:
+    """Return the indices of a run of frames and of all that they may be compared with, in order."""
+    first = np.unique(times // REFERENCE_EVERY, return_index=True)[1]
+    near = (times[own[0]] - REFERENCE_REACH <= times[first]) & (times[first] <= times[own[-1]] + REFERENCE_REACH)
+    return np.union1d(own, first[near])
 
 
 def check_neighbours(level: float, others: Sequence[float], field: bool) -> None:

@@ -53,7 +53,7 @@ def make_plan(config: SdomlConfig, source: Source) -> Plan:
     found, rejected, outside = {}, [], 0
     for series in config.series:
         listing = source.listing(series)
-        found[series] = len(listing.times) + len(listing.rejected)
+        found[series] = len(listing.times) + sum(row.series == series for row in listing.rejected)
         usable[series], beyond = usable_frames(series, listing, config)
         rejected += usable[series].rejected
         outside += beyond

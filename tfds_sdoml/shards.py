@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import Loaded, load
-from tfds_sdoml.neighbours import check_neighbours, references
+from tfds_sdoml.neighbours import REFERENCES, check_neighbours, references, with_references
 from tfds_sdoml.percentiles import BINS
 from tfds_sdoml.plan import Frame, Plan
 from tfds_sdoml.sources.interface import Rejection, Source
@@ -37,10 +38,9 @@ class Job:
 
     Attributes:
         path: of the shard, without ending.
-        frames: those that are written, unless they are rejected, and those beside that they are compared with; in the
-            order of time.
+        frames: those that are written, unless they are rejected, and those beside that they may be compared with; in
+            the order of time.
         written: which of `frames` are the shard's own.
-        compared: for each of the shard's own, the indices in `frames` of those it is compared with.
     """
 
     config: SdomlConfig
@@ -49,7 +49,6 @@ class Job:
     path: Path
     frames: Sequence[Frame] = field(repr=False)
     written: range
-    compared: Sequence[Sequence[int]] = field(repr=False)
 
     @property
     def record_file(self) -> Path:
@@ -119,11 +118,11 @@ def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> 
     """Return the shards of a plan, to be made in `folder`."""
     jobs, length = [], max(1, SHARD_BYTES // example_bytes(config))
     for split, frames in plan.splits.items():
-        near = references(np.array([frame.time for frame in frames], np.int64))
+        times = np.array([frame.time for frame in frames], np.int64)
         for number, start in enumerate(range(0, len(frames), length)):
             own = range(start, min(start + length, len(frames)))
-            seen = sorted({*own, *(other for i in own for other in near[i])})
-            place = {index: position for position, index in enumerate(seen)}
+            seen = with_references(times, own)
+            at = int(np.searchsorted(seen, start))
             jobs.append(
                 Job(
                     config=config,
@@ -131,8 +130,7 @@ def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> 
                     split=split,
                     path=folder / f"{split}-{number:05d}",
                     frames=[frames[i] for i in seen],
-                    written=range(place[own[0]], place[own[-1]] + 1),
-                    compared=[[place[other] for other in near[i]] for i in own],
+                    written=range(at, at + len(own)),
                 )
             )
     return jobs
@@ -180,36 +178,40 @@ def checked_frames(job: Job, pool: Executor | None = None) -> Iterator[Loaded]:
 
     A frame is compared with later ones too: it waits in memory until those are read, some hours of them.
     """
-    tasks = [
-        functools.partial(load, job.config, job.source, frame, i in job.written) for i, frame in enumerate(job.frames)
-    ]
-    compared = dict(zip(job.written, job.compared, strict=True))
-    levels: list[Levels | None] = []
+    compared = references(np.array([frame.time for frame in job.frames], np.int64))
+    nearest = {i: {k for side in compared[i] for k in side[:REFERENCES]} for i in job.written}
+    read = sorted({*job.written}.union(*nearest.values()))
+    tasks = [functools.partial(load, job.config, job.source, job.frames[i], i in job.written) for i in read]
+    levels: dict[int, Levels | None] = {}
+
+    def good(side: Sequence[int]) -> Iterator[Levels]:
+        """Yield the levels of a side's frames that are good; those beyond the nearest are read when they are needed."""
+        for k in side:
+            if k not in levels:
+                levels[k] = load(job.config, job.source, job.frames[k], wanted=False).levels
+            if (theirs := levels[k]) is not None:
+                yield theirs
+
     waiting: deque[tuple[int, Loaded]] = deque()
     # Small matrices: threads of the linear algebra would only wait for each other.
     with threadpool_limits(1):
-        for last, loaded in enumerate(in_order(pool, tasks)):
-            levels.append(loaded.levels)
-            if last in compared:
+        for last, loaded in zip(read, in_order(pool, tasks), strict=True):
+            levels[last] = loaded.levels
+            if last in nearest:
                 waiting.append((last, loaded))
-            while waiting and max(compared[waiting[0][0]], default=0) <= last:
+            while waiting and max(nearest[waiting[0][0]], default=0) <= last:
                 i, its = waiting.popleft()
-                reasons = its.rejected or unlike_neighbours(job, i, its.levels, [levels[k] for k in compared[i]])
+                neighbours = [theirs for side in compared[i] for theirs in islice(good(side), REFERENCES)]
+                reasons = its.rejected or unlike_neighbours(job, i, its.levels, neighbours)
                 yield Loaded(None, reasons) if reasons else its
 
 
-def unlike_neighbours(
-    job: Job, index: int, levels: Levels | None, neighbours: Sequence[Levels | None]
-) -> list[Rejection]:
-    """Return a rejection for each series of a frame whose level is far from those of the frames it is compared with.
-
-    Neighbours that were rejected themselves (None) do not count.
-    """
+def unlike_neighbours(job: Job, index: int, levels: Levels | None, neighbours: Sequence[Levels]) -> list[Rejection]:
+    """Return a rejection for each series of a frame whose level is far from those of the frames it is compared with."""
     rejected, frame = [], job.frames[index]
-    good = [theirs for theirs in neighbours if theirs is not None]
     for k, (series, level) in enumerate(zip(job.config.series, levels or (), strict=True)):
         try:
-            check_neighbours(level, [theirs[k] for theirs in good], series in job.config.field)
+            check_neighbours(level, [theirs[k] for theirs in neighbours], series in job.config.field)
         except FrameError as error:
             rejected.append(Rejection(series, frame.time, frame.places[k], error.reason, error.detail))
     return rejected

@@ -13,7 +13,7 @@ from munit_jax.instruments.headers import Header, exposure, number, text, time_o
 from munit_jax.instruments.registration import register
 from munit_jax.instruments.series import AIA_CHANNELS
 from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
-from munit_jax.instruments.units import angstrom_per
+from munit_jax.instruments.units import COUNTS, angstrom_per
 from munit_jax.sun.constants import DAY
 
 # Images of the last hours: not final, not bad (SDO User Guide, section 7.7.6, table 2: bit 30).
@@ -39,7 +39,7 @@ def calibrate(seen: Observation, how: Preparation) -> Prepared:
 
     Below 0 is the noise of the camera's dark level; clipped last, so that it has averaged out.
     """
-    seconds = exposure(seen.header)
+    seconds = exposure(seen.header, COUNTS)  # nothing rescales photons here, as EUVI's factor does
     factor = 1.0
     if how.degradation_table is not None:
         try:

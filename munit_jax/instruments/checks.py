@@ -2,24 +2,25 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, brightness_is_rate, number, text
-from munit_jax.instruments.registration import SolarDisk
+from munit_jax.instruments.limb import edge_offset, limb_offset
+from munit_jax.instruments.registration import SolarDisk, upright
 from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
 
 STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, Solar Physics 239, 41)
 
 # DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
 SATURATED = 15_000.0
+LOWEST = -500.0  # DN; the noise of real images less their dark level goes down to -30
+HIGHEST = 4 * 16383.0  # DN: four pixels of 14 bits, summed on board
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
 BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
-
 SMALLEST_BLOCK = 4  # ... but not smaller: 3 x 3 pixels may be equal by chance
 BLOCKS_WITHIN = 0.9  # solar radii: the sky may be 0
 
@@ -27,18 +28,20 @@ SAMPLED = 128  # pixels across: of larger images every second, third ... pixel i
 OFF_DISK = 1.2  # solar radii: beyond it the corona is faint, and its level below ...
 OFF_DISK_LEVEL = 0.75  # ... this share of the disk's; the widest of real frames is 0.3 (304 A)
 OFF_CENTRE = 0.15  # solar radii; coronal holes move the centroid of real frames by up to 0.07
+LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where the header says that it is
 
 
 def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     """Refuse an EUV image, in the unit of its file, that is overexposed or has lost blocks.
 
     Raises:
-        FrameError: see `check_saturation` and `check_blocks`.
+        FrameError: see `check_possible`, `check_saturation` and `check_blocks`.
     """
     seconds = 1.0
     if brightness_is_rate(header):
         seconds = number(header, "EXPTIME") or number(header, "XPOSURE") or 1.0
     counts = image * np.float32(seconds)
+    check_possible(counts, LOWEST, HIGHEST, "DN, which no camera counts")
     check_saturation(counts, disk)
     check_blocks(image, disk)
 
@@ -49,9 +52,7 @@ def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     Raises:
         FrameError: `saturated`.
     """
-    y, x = np.indices(image.shape)
-    inside = _from_centre(x, y, disk) < 1
-    share = float(np.mean(image[inside] >= SATURATED))
+    share = float(np.mean(image[disk.radii(image.shape) < 1] >= SATURATED))
     if share > SATURATED_SHARE:
         raise FrameError("saturated", f"{share:.1%} of the disk is at {SATURATED:g} DN or more")
 
@@ -69,17 +70,10 @@ def check_blocks(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     height, width = (n // side for n in image.shape)
     blocks = image[: height * side, : width * side].reshape(height, side, width, side)
     constant = blocks.min(axis=(1, 3)) == blocks.max(axis=(1, 3))
-    y, x = np.indices(constant.shape)
-    inside: Bool[np.ndarray, "y x"] = _from_centre(x, y, disk.binned(side)) < BLOCKS_WITHIN
+    inside: Bool[np.ndarray, "y x"] = disk.binned(side).radii(constant.shape) < BLOCKS_WITHIN
     if lost := int(np.count_nonzero(constant & inside)):
         share = lost / np.count_nonzero(inside)
         raise FrameError("missing blocks", f"{lost} blocks of {side} x {side} pixels ({share:.1%} of the disk)")
-
-
-def _from_centre(x: Any, y: Any, disk: SolarDisk) -> Float[np.ndarray, "y x"]:
-    """Return the distance of pixels from the centre of the disk in solar radii."""
-    offset = np.stack([x, y]).reshape(2, -1) - disk.centre[:, None]
-    return np.hypot(*np.linalg.solve(disk.pixels, offset)).reshape(x.shape)
 
 
 @dataclass(frozen=True)
@@ -102,16 +96,37 @@ def sampling_of(size: int) -> Sampling:
     return Sampling(step, on_disk(geometry)[::step, ::step], np.hypot(x, y) > OFF_DISK, x, y)
 
 
-def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse a magnetogram in gauss that has no signs, or values on its disk that no place on the Sun has.
+def check_limb(offset: tuple[float, float] | None) -> tuple[str, ...]:
+    """Return a warning where the limb, so far west and north of where the header says, is a little off.
 
     Raises:
-        FrameError: see `check_signed` and `check_possible`.
+        FrameError: `off-centre disk`, if it is more than a little.
     """
-    y, x = np.indices(field.shape)
-    inside = field[_from_centre(x, y, disk) < 1]
+    west, north = offset or (0.0, 0.0)
+    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where the header says, in solar radii"
+    if np.hypot(west, north) > LIMB_REFUSED:
+        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?")
+    return (off,) if np.hypot(west, north) > LIMB_WARNED else ()
+
+
+def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[str, ...]:
+    """Refuse a magnetogram in gauss without signs, with values that no place on the Sun has, or with its limb off.
+
+    Returns:
+        What to beware of.
+
+    Raises:
+        FrameError: see `check_signed`, `check_possible` and `check_limb`.
+    """
+    inside = field[disk.radii(field.shape) < 1]
     check_signed(text(header, "BTYPE"), inside)
     check_possible(inside)
+    return check_limb(edge_offset(field, disk))
+
+
+def without_markers(field: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "y x"]:
+    """Return a magnetogram with NaN for impossible values: off the disk they pass, and would mix into the limb."""
+    return np.where(np.abs(field) <= STRONGEST, field, np.float32(np.nan))
 
 
 def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
@@ -121,22 +136,26 @@ def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
         FrameError: `unreadable`.
     """
     finite = field[np.isfinite(field)]
-    if len(finite) and finite.any() and finite.min() >= 0:
-        raise FrameError("unreadable", f"no value is negative (BTYPE = '{kind}'): a field strength has no polarity")
+    if len(finite) and finite.any() and (finite.min() >= 0 or finite.max() <= 0):
+        sign = "negative" if finite.min() >= 0 else "positive"
+        raise FrameError("unreadable", f"no value is {sign} (BTYPE = '{kind}'): a field strength has no polarity")
 
 
-def check_possible(field: Float[np.ndarray, "..."]) -> None:
-    """Refuse a field in gauss with values that no pixel of the Sun has: markers of missing values without a keyword.
+def check_possible(
+    values: Float[np.ndarray, "..."],
+    lowest: float = -STRONGEST,
+    highest: float = STRONGEST,
+    what: str = "G, which no place on the Sun has",
+) -> None:
+    """Refuse values that cannot be, by default of a field in gauss: markers of missing values without a keyword.
 
     Raises:
         FrameError: `unreadable`.
     """
-    finite = field[np.isfinite(field)]
-    wrong = finite[np.abs(finite) > STRONGEST]
+    wrong = values[(values < lowest) | (values > highest)]
     if len(wrong):
-        worst = wrong[np.abs(wrong).argmax()]
-        what = f"{len(wrong)} values such as {worst:g} G, which no place on the Sun has"
-        raise FrameError("unreadable", f"{what}: mark missing values by NaN or BLANK")
+        some = f"{len(wrong)} values such as {wrong[np.abs(wrong).argmax()]:g} {what}"
+        raise FrameError("unreadable", f"{some}: mark missing values by NaN or BLANK")
 
 
 def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
@@ -167,9 +186,16 @@ def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
         unit = "gauss" if field else "DN/s"
         raise FrameError("off-disk level", f"{off:g} {unit} beyond {OFF_DISK} solar radii, {level:g} on the disk")
     x, y = centroid(np.minimum(strength, mean), sampling)
-    if np.hypot(x, y) > OFF_CENTRE:
+    if np.hypot(x, y) > OFF_CENTRE and limb_is_off(image, field):
         raise FrameError("off-centre disk", f"its centroid is ({x:.2f}, {y:.2f}) solar radii off the centre")
     return level
+
+
+def limb_is_off(image: Float[np.ndarray, "y x"], field: bool) -> bool:
+    """Return whether the limb too is not where SDOML's geometry has it: coronal holes do not move it."""
+    disk = upright(sdoml_geometry(len(image)))
+    offset = edge_offset(image, disk) if field else limb_offset(image, disk)
+    return offset is not None and bool(np.hypot(*offset) > LIMB_REFUSED)
 
 
 def centroid(strength: Float[np.ndarray, "y x"], sampling: Sampling) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from astropy.time import Time
 from erfa import ErfaWarning
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.units import is_rate, seconds_per
+from munit_jax.instruments.units import DETECTED, is_rate, seconds_per
 
 type Header = Mapping[str, Any] | fits.Header
 
@@ -110,10 +110,18 @@ def iso(seconds: float | int) -> str:
 
 
 def quality_of(header: Header) -> int:
-    """Return QUALITY, a number or a hexadecimal string; 0, which is good, where there is none."""
+    """Return QUALITY, a number or a hexadecimal string; 0, which is good, where there is none.
+
+    Raises:
+        FrameError: `quality`, for text.
+    """
     word = text(header, "QUALITY").lower()
-    flags = int(word, 16) if re.fullmatch(r"0x[0-9a-f]+", word) else int(number(header, "QUALITY") or 0)
-    return flags & 0xFFFFFFFF
+    if re.fullmatch(r"0x[0-9a-f]+", word):
+        return int(word, 16) & 0xFFFFFFFF
+    value = number(header, "QUALITY")
+    if value is None and word not in ("", "nan", "none"):
+        raise FrameError("quality", f"QUALITY = '{word}', expected a number")
+    return int(value or 0) & 0xFFFFFFFF
 
 
 def check_quality(header: Header, harmless: int) -> None:
@@ -126,23 +134,23 @@ def check_quality(header: Header, harmless: int) -> None:
         raise FrameError("quality", f"QUALITY = {flags:#010x}")
 
 
-def brightness_is_rate(header: Header) -> bool:
+def brightness_is_rate(header: Header, counted: tuple[str, ...] = DETECTED) -> bool:
     """Return whether the pixels of an EUV image are per second, by BUNIT or PIXLUNIT.
 
     Raises:
-        FrameError: a unit that is no number of counts.
+        FrameError: a unit that is no number of what is `counted`.
     """
     key = "BUNIT" if text(header, "BUNIT") else "PIXLUNIT"
-    return is_rate(text(header, key), key)
+    return is_rate(text(header, key), key, counted)
 
 
-def exposure(header: Header) -> float:
+def exposure(header: Header, counted: tuple[str, ...] = DETECTED) -> float:
     """Return the seconds by which an EUV image is to be divided: 1 where its unit is already DN/s.
 
     Raises:
-        FrameError: no exposure time, or none above 0; a unit that is no number of counts.
+        FrameError: no exposure time, or none above 0; a unit that is no number of what is `counted`.
     """
-    return 1.0 if brightness_is_rate(header) else exposure_time(header)
+    return 1.0 if brightness_is_rate(header, counted) else exposure_time(header)
 
 
 def exposure_time(header: Header) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from munit_jax.instruments.checks import without_markers
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, text
 from munit_jax.instruments.registration import register
@@ -36,9 +37,8 @@ def calibrate(seen: Observation, how: Preparation) -> Prepared:
 
     It is a mean over pixels, where SDOML took the nearest one, which is noise.
     """
-    image = seen.image * np.float32(gauss_per(text(seen.header, "BUNIT") or "G"))
-    image = register(image, seen.disk, how.geometry)
-    return Prepared(np.where(on_disk(how.geometry), image, np.float32(0)))
+    gauss = without_markers(seen.image * np.float32(gauss_per(text(seen.header, "BUNIT") or "G")))
+    return Prepared(np.where(on_disk(how.geometry), register(gauss, seen.disk, how.geometry), np.float32(0)))
 
 
 HMI = Telescope("HMI", series_of, calibrate, harmless=NO_COSMIC_RAYS | FEWER_AVERAGED)

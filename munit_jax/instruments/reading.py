@@ -7,6 +7,7 @@ import math
 import os
 import re
 import zlib
+from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +43,29 @@ def open_file(path: Path) -> BufferedIOBase:
     return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
 
 
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the files at any depth below a folder, relative to it and in order; hidden ones and broken links too.
+
+    A folder that links lead to again, in a circle for one, is walked once, and the log says so.
+
+    Raises:
+        OSError: a folder that cannot be listed.
+    """
+
+    def stop(error: OSError):
+        raise error  # it would otherwise be passed over in silence
+
+    walked: dict[str, str] = {}
+    for place, below, names in os.walk(folder, onerror=stop, followlinks=True):
+        if (first := walked.setdefault(os.path.realpath(place), place)) != place:
+            logger.warning("passed over %s: it is the folder %s, which is read already", place, first)
+            below.clear()
+            continue
+        below.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))  # links last
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(place, name), folder)
+
+
 def is_fits(path: Path) -> bool:
     """Return whether a file holds FITS, or says so by its name and cannot be read."""
     try:
@@ -53,6 +77,8 @@ def is_fits(path: Path) -> bool:
 
 def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:
     """Return the header of the first image of so many axes, compressed ones included; the file is then at its data.
+
+    Axes of length 1 after the second do not count.
 
     Raises:
         Exception: no FITS file, a damaged one, or no such image in it.
@@ -67,9 +93,18 @@ def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Hea
             raise ValueError("no image of two axes in it") from None
         compressed = header.get("ZIMAGE") is True
         image = compressed or header.get("XTENSION", "IMAGE") == "IMAGE"
-        if image and header.get("ZNAXIS" if compressed else "NAXIS") in axes:
+        naxis = "ZNAXIS" if compressed else "NAXIS"
+        lengths = [header[f"{naxis}{k + 1}"] for k in range(int(header[naxis]))] if image else []  # pyright: ignore[reportArgumentType]
+        if len(_without_ones(lengths)) in axes:
             return header
         file.seek(header.data_size_padded, os.SEEK_CUR)
+
+
+def _without_ones(lengths: Sequence[Any]) -> Sequence[Any]:
+    """Return the lengths of axes, the first axis first, without those of length 1 after the second."""
+    while len(lengths) > 2 and lengths[-1] == 1:
+        lengths = lengths[:-1]
+    return lengths
 
 
 def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
@@ -97,7 +132,7 @@ def check_memory(header: fits.Header) -> None:
 
 
 def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
-    """Return the header and the image of a file, BLANK as NaN.
+    """Return the header and the image of a file, BLANK and infinite values as NaN.
 
     Raises:
         FrameError: a file that cannot be read to the end of the image.
@@ -111,8 +146,9 @@ def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
         floats = int(header.get("ZBITPIX", header["BITPIX"])) < 0  # pyright: ignore[reportArgumentType]
         with open_file(path) as file, fits.open(file, memmap=False, ignore_blank=floats) as units:
             for unit in cast(Any, units):
-                if unit.is_image and len(unit.shape) == 2:
-                    return unit.header, np.asarray(unit.data, np.float32)
+                if unit.is_image and len(_without_ones(unit.shape[::-1])) == 2:
+                    image = np.asarray(unit.data, np.float32).reshape(unit.shape[-2:])
+                    return unit.header, np.where(np.isfinite(image), image, np.float32(np.nan))
         raise ValueError("its header of an image of two axes is damaged")
     except Exception as error:  # astropy raises many kinds for damaged files
         raise FrameError("unreadable", reason_of(error)) from error

@@ -20,6 +20,7 @@ from munit_jax.sun.constants import JSOC_SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 
 SAMPLES = 3  # points that are interpolated along a side of a new pixel, of an image that is much larger
+SMALLEST_RADIUS = 3.0  # pixels
 HELIOPROJECTIVE = ("HPL", "SOLAR", "X", "Y", "ARCSEC")  # CTYPE; no type at all is taken for one too
 
 
@@ -44,21 +45,29 @@ class SolarDisk:
         """Return the disk in the image whose pixels are the means over `factor` x `factor` of this one's."""
         return SolarDisk((self.centre + 0.5) / factor - 0.5, self.pixels / factor)
 
+    def west_north(self, shape: tuple[int, ...]) -> Float[np.ndarray, "2 y x"]:
+        """Return how many solar radii west and north of the centre the pixels of an image are."""
+        (rows, columns), inverse = shape, np.linalg.inv(self.pixels)
+        x, y = np.arange(columns) - self.centre[0], np.arange(rows) - self.centre[1]
+        return inverse[:, 0, None, None] * x + inverse[:, 1, None, None] * y[:, None]
+
+    def radii(self, shape: tuple[int, ...]) -> Float[np.ndarray, "y x"]:
+        """Return how many solar radii from the centre the pixels of an image are."""
+        return np.hypot(*self.west_north(shape))
+
     def margin(self, shape: tuple[int, ...]) -> float:
         """Return how far from the centre of the disk, in solar radii, an image of the shape (rows, columns) ends."""
-        reach = np.hypot(*self.pixels.T)
+        reach = np.hypot(*self.pixels.T)  # of the ellipse that the matrix makes of a circle, along x and y
         upper = np.array(shape[::-1]) - 0.5
         return float(np.min([(self.centre + 0.5) / reach, (upper - self.centre) / reach]))
 
     def inside(self, shape: tuple[int, ...]) -> bool:
         """Return whether all of the disk is in an image of the shape (rows, columns)."""
-        reach = np.hypot(*self.pixels.T)  # of the ellipse that the matrix makes of a circle, along x and y
-        upper = np.array(shape[::-1]) - 0.5
-        return bool(np.all(self.centre - reach >= -0.5) and np.all(self.centre + reach <= upper))
+        return self.margin(shape) >= 1
 
 
 def celestial(header: Header) -> WCS:
-    """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in arcsec.
+    """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in degrees.
 
     Read are CTYPE (which axis is the longitude), CUNIT (each axis its own; arcsec where there is none, as in all of
     SDO's images), CRPIX, CRVAL, CDELT with PC or with CROTA2, CROTA1 or CROTA, and CD.
@@ -114,21 +123,17 @@ def _check_cdelt(header: Header, axis: int) -> None:
         raise FrameError("unreadable", f"CDELT{axis} = {step:g} and CD ({by_cd:g}) disagree about the size of a pixel")
 
 
-def arcsec_per_pixel(header: Header) -> Float[np.ndarray, "2 2"]:
-    """Return the matrix from pixels (x, y) to arcsec (west, north).
-
-    Raises:
-        FrameError: see `celestial`.
-    """
-    wcs = celestial(header)
+def arcsec_per_pixel(wcs: WCS) -> Float[np.ndarray, "2 2"]:
+    """Return the matrix from pixels (x, y) to arcsec (west, north)."""
     return wcs.pixel_scale_matrix[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
 
 
-def solar_radius(header: Header) -> float:
+def solar_radius(header: Header, wcs: WCS | None = None) -> float:
     """Return the Sun's angular radius in arcsec.
 
     RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it. R_SUN comes last: it is in pixels of the level-1
-    image, also in images that were binned since, so that its scale is IMSCL_MP where there is one.
+    image, also in images that were binned since, so that its scale is IMSCL_MP where there is one, else that of `wcs`
+    (by default `celestial`).
 
     Raises:
         FrameError: none of them.
@@ -141,7 +146,7 @@ def solar_radius(header: Header) -> float:
         return float(np.rad2deg(np.arcsin(metres / distance))) * 3600
     pixels, scale = number(header, "R_SUN"), number(header, "IMSCL_MP")
     if pixels and pixels > 0:
-        return pixels * (scale or abs(np.linalg.det(arcsec_per_pixel(header))) ** 0.5)
+        return pixels * (scale or abs(np.linalg.det(arcsec_per_pixel(wcs or celestial(header)))) ** 0.5)
     keys = "RSUN_OBS, RSUN_ARC, RSUN, DSUN_OBS or R_SUN"
     raise FrameError("unreadable", f"the header has no solar radius: no {keys} above 0")
 
@@ -152,10 +157,11 @@ def solar_disk(header: Header) -> SolarDisk:
     Raises:
         FrameError: see `celestial` and `solar_radius`.
     """
-    wcs, to_pixels = celestial(header), np.linalg.inv(arcsec_per_pixel(header))
+    wcs = celestial(header)
+    to_pixels = np.linalg.inv(arcsec_per_pixel(wcs))
     value = np.array(wcs.wcs.crval)[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
     value[0] = (value[0] + 648000) % 1296000 - 648000  # a longitude of 359.9 degrees is one of -0.1
-    return SolarDisk(np.array(wcs.wcs.crpix) - 1 - to_pixels @ value, to_pixels * solar_radius(header))
+    return SolarDisk(np.array(wcs.wcs.crpix) - 1 - to_pixels @ value, to_pixels * solar_radius(header, wcs))
 
 
 def block_mean(image: Float[np.ndarray, "y x"] | Bool[np.ndarray, "y x"], factor: int) -> Float[np.ndarray, "y2 x2"]:
@@ -168,10 +174,8 @@ def block_mean(image: Float[np.ndarray, "y x"] | Bool[np.ndarray, "y x"], factor
 def missing_on_disk(image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry) -> int:
     """Return how many pixels of the new geometry's size, inside of 0.98 solar radii, are NaN for the larger part."""
     factor = max(1, round(disk.radius / geometry.solar_radius))
-    missing, disk = block_mean(np.isnan(image), factor) >= 0.5, disk.binned(factor)
-    y, x = np.nonzero(missing)
-    west, north = np.linalg.solve(disk.pixels, np.stack([x, y]) - disk.centre[:, None])
-    return int(np.count_nonzero(np.hypot(west, north) < 0.98))
+    missing = block_mean(np.isnan(image), factor) >= 0.5
+    return int(np.count_nonzero(missing & (disk.binned(factor).radii(missing.shape) < 0.98)))
 
 
 def resample(
@@ -211,6 +215,23 @@ def reproject(
     return resample(image, disk, upright(geometry), (geometry.size, geometry.size))
 
 
+def check_inside(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+    """Refuse an image that has not all of the disk, or shows it as a dot.
+
+    Raises:
+        FrameError: `off-centre disk`, `shape`.
+    """
+    if disk.radius < SMALLEST_RADIUS:
+        raise FrameError("shape", f"the header has a solar radius of {disk.radius:.2g} pixels: is CDELT right?")
+    if not disk.inside(image.shape):
+        x, y = disk.centre
+        raise FrameError(
+            "off-centre disk",
+            f"the disk (centre {x:.0f}, {y:.0f}, radius {disk.radius:.0f} pixels) is not all in the image "
+            f"of {image.shape[1]} x {image.shape[0]}",
+        )
+
+
 def register(
     image: Float[np.ndarray, "y x"], disk: SolarDisk, geometry: DiskGeometry
 ) -> Float[np.ndarray, "size size"]:
@@ -219,13 +240,7 @@ def register(
     Raises:
         FrameError: the disk is not all in the image, or pixels of it are missing.
     """
-    if not disk.inside(image.shape):
-        x, y = disk.centre
-        raise FrameError(
-            "off-centre disk",
-            f"the disk (centre {x:.0f}, {y:.0f}, radius {disk.radius:.0f} pixels) is not all in the image "
-            f"of {image.shape[1]} x {image.shape[0]}",
-        )
+    check_inside(image, disk)
     if missing := missing_on_disk(image, disk, geometry):
         raise FrameError("not finite", f"{missing:,} pixels of the disk are missing")
     # What is still missing is off the disk or a dead pixel.

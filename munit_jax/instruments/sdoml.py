@@ -3,14 +3,15 @@
 import re
 import zlib
 from datetime import UTC, datetime
-from io import BufferedIOBase
+from io import BytesIO
+from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from astropy.io import fits
 from jaxtyping import Float
 
-from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import iso
 from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION
@@ -33,30 +34,36 @@ def time_in_name(match: re.Match[str]) -> int:
     Raises:
         ValueError: a date that does not exist.
     """
-    clock = datetime.strptime(match[2], "%Y%m%d_%H%M").replace(tzinfo=UTC)
+    try:
+        clock = datetime.strptime(match[2], "%Y%m%d_%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{match[2]} in its name is no time, expected YYYYMMDD_HHMM") from None
     return seconds_from_tai(clock) if match[1] == "HMI" else int(clock.timestamp())
 
 
-def read_array(file: BufferedIOBase, key: str, size: int) -> Float[np.ndarray, "size size"]:
-    """Return an image of an open npz file, float32, in the units it has there.
+def read_array(file: Path | BytesIO, key: str, size: int) -> Float[np.ndarray, "size size"]:
+    """Return an image of an npz file, float32, in the units it has there.
 
     Raises:
         FrameError: no npz, no such key, another shape.
     """
     try:
-        with np.load(file) as arrays:
-            image = arrays[key].astype(np.float32)
+        with file.open("rb") if isinstance(file, Path) else file as opened:  # numpy leaves damaged files open
+            if opened.read(2) != b"PK":
+                raise ValueError("no npz file: it does not begin with PK")
+            opened.seek(0)
+            image = np.load(opened)[key].astype(np.float32)
     except KeyError:
         raise FrameError("unreadable", f"it has no key {key!r}") from None
     except DAMAGED as error:
-        raise FrameError("unreadable", str(error) or type(error).__name__) from error
+        raise FrameError("unreadable", reason_of(error)) from error
     if image.shape != (size, size):
         raise FrameError("shape", f"{image.shape}, expected {(size, size)}")
     return image
 
 
-def read_image(file: BufferedIOBase, series: str) -> Float[np.ndarray, "size size"]:
-    """Return the image of an open file, DN/s per pixel on the scale of version 2, or gauss.
+def read_image(file: Path | BytesIO, series: str) -> Float[np.ndarray, "size size"]:
+    """Return the image of a file, DN/s per pixel on the scale of version 2, or gauss.
 
     Raises:
         FrameError: see `read_array`.

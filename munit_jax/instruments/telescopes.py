@@ -18,20 +18,19 @@ from jaxtyping import Float
 
 from munit_jax.instruments import sdoml
 from munit_jax.instruments.aia import AIA
-from munit_jax.instruments.checks import check_exposed, check_field, check_image
+from munit_jax.instruments.checks import check_exposed, check_field, check_image, check_limb
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI
 from munit_jax.instruments.headers import Header, check_quality, text
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.limb import limb_offset
 from munit_jax.instruments.reading import image_header, open_file, read_image
-from munit_jax.instruments.registration import solar_disk, upright
+from munit_jax.instruments.registration import check_inside, solar_disk, upright
 from munit_jax.instruments.telescope import PROGRAM, Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.units import gauss_per
 
 TELESCOPES = (AIA, EUVI, HMI)
 CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
-LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where the header says that it is
 
 
 def recognise(header: Header) -> tuple[Telescope, str]:
@@ -47,7 +46,10 @@ def recognise(header: Header) -> tuple[Telescope, str]:
             return telescope, series
     cards = ("TELESCOP", "INSTRUME", "CONTENT", "WAVELNTH")
     who = " ".join(filter(None, (text(header, key) for key in cards))) or "unknown"
-    raise FrameError("instrument", f"{who}: not an image of {', '.join(t.name for t in TELESCOPES)} that can be used")
+    what = f"not an image of {', '.join(t.name for t in TELESCOPES)} that can be used"
+    raise FrameError(
+        "instrument", f"{who}: {what}, by TELESCOP, INSTRUME, DETECTOR, CONTENT, CTYPE1, WAVELNTH and WAVEUNIT"
+    )
 
 
 def header_of(path: Path) -> fits.Header:
@@ -70,13 +72,7 @@ def observe(path: Path) -> Observation:
         FrameError: a file that cannot be read, of something else, or without a keyword that is needed.
     """
     if match := sdoml.FILE_NAME.fullmatch(path.name):
-        header = _sdoml_header(match)
-        try:
-            with path.open("rb") as file:
-                image = sdoml.read_image(file, match[3])
-        except OSError as error:
-            raise FrameError("unreadable", error.strerror or str(error)) from error
-        return observation(header, image, path.name)
+        return observation(_sdoml_header(match), sdoml.read_image(path, match[3]), path.name)
     if path.suffix.lower() == ".npz":
         raise FrameError("instrument", f"an npz of SDOML is called {sdoml.file_name('0193')}: its name has the time")
     return observation(*read_image(path), path.name)
@@ -110,29 +106,23 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
             or not where the header says, no Sun.
     """
     check_quality(seen.header, seen.telescope.harmless)
-    if seen.series == "bz":
-        check_field(seen.header, seen.image * np.float32(gauss_per(text(seen.header, "BUNIT") or "G")), seen.disk)
+    check_inside(seen.image, seen.disk)
+    field = seen.series == "bz"
+    warnings: tuple[str, ...] = ()
+    if (radius := seen.disk.radius) < how.geometry.solar_radius / 2:
+        warnings = (
+            f"its solar radius is {radius:.0f} pixels, the networks' {how.geometry.solar_radius:.0f}: it is coarse",
+        )
+    if field:
+        gauss = np.float32(gauss_per(text(seen.header, "BUNIT") or "G"))
+        warnings += check_field(seen.header, seen.image * gauss, seen.disk)
     else:
         check_exposed(seen.header, seen.image, seen.disk)
     prepared = seen.telescope.calibrate(seen, how)
-    check_image(prepared.image, field=seen.series == "bz")
-    return prepared if seen.series == "bz" else replace(prepared, warnings=_warnings(seen, prepared, how))
-
-
-def _warnings(seen: Observation, prepared: Prepared, how: Preparation) -> tuple[str, ...]:
-    """Return what to beware of in the geometry of an EUV image.
-
-    Raises:
-        FrameError: the limb is not where the header says.
-    """
-    warnings = list(prepared.warnings)
-    margin = seen.disk.margin(seen.image.shape)
-    if margin < CLOSE_CROP:
-        warnings.append(f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark")
-    west, north = limb_offset(prepared.image, upright(how.geometry))
-    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where the header says, in solar radii"
-    if np.hypot(west, north) > LIMB_REFUSED:
-        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?")
-    if np.hypot(west, north) > LIMB_WARNED:
-        warnings.append(off)
-    return tuple(warnings)
+    check_image(prepared.image, field)
+    if not field:
+        margin = seen.disk.margin(seen.image.shape)
+        if margin < CLOSE_CROP:
+            warnings += (f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark",)
+        warnings += check_limb(limb_offset(prepared.image, upright(how.geometry)))
+    return replace(prepared, warnings=prepared.warnings + warnings)

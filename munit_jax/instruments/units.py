@@ -3,6 +3,7 @@
 import math
 import re
 import warnings
+from itertools import product
 
 from astropy import units as u
 
@@ -20,6 +21,8 @@ SPELLINGS = {
     "sec": "s",
     "seconds": "s",
 }
+COUNTS = ("DN", "ct")  # of a camera
+DETECTED = (*COUNTS, "ph", "electron")  # which a gain brings to its counts
 
 
 def unit_of(name: str) -> u.UnitBase | None:
@@ -70,19 +73,19 @@ def angstrom_per(name: str, card: str) -> float:
     return _per(name, card, "Angstrom", "a wavelength in angstrom or nm")
 
 
-def is_rate(name: str, card: str = "BUNIT") -> bool:
+def is_rate(name: str, card: str = "BUNIT", counted: tuple[str, ...] = DETECTED) -> bool:
     """Return whether a unit of brightness is per second: DN/s and the like are, DN, counts and nothing are not.
 
-    It may be per pixel or not.
+    It may be per pixel or not; `counted` has what may be counted.
 
     Raises:
-        FrameError: a unit that is no number of counts: K, a radiance, a logarithm.
+        FrameError: a unit of anything else: K, a radiance, a logarithm.
     """
     unit = unit_of(name) if name else u.Unit("DN")
-    for counts in ("DN", "ct", "ph", "electron"):
-        for pixel in ("", "pix-1"):
-            if unit == u.Unit(f"{counts} {pixel}"):
-                return False
-            if unit == u.Unit(f"{counts} {pixel} s-1"):
-                return True
+    for counts, pixel in product(DETECTED, ("", "pix-1")):
+        amount = u.Unit(f"{counts} {pixel}")
+        if unit in (amount, amount / u.s):
+            if counts not in counted:
+                raise FrameError("unit", f"{card} = '{name}', expected DN or DN/s: divide by the camera's gain")
+            return unit != amount
     raise FrameError("unit", f"{card} = '{name}', expected DN or DN/s")

@@ -1,5 +1,6 @@
 """Magnetograms of the disk: those that `munit_jax.translate` writes, and of any magnetograph by their headers."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.errors import DataError
-from munit_jax.instruments.checks import check_field
+from munit_jax.instruments.checks import check_field, without_markers
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import quality_of, text, time_of
 from munit_jax.instruments.hmi import HMI
@@ -21,6 +22,8 @@ from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geomet
 
 LARGEST = 1024  # pixels across the upright image: 7 a degree in the centre, of which a cell takes means
 REALISATIONS = "REALISATIONS"  # the HDU of `munit_jax.translation.fits_output`
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,16 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
         header, image = read_image(path)
         gauss = np.float32(gauss_per(text(header, "BUNIT")))
         cards, disk, seconds = view_cards(header), solar_disk(header), time_of(header)
+        flags = quality_of(header) & ~HMI.harmless
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
         images = _realisations(path, image)
-        for one in images:
-            check_field(header, one * gauss, disk)
-        field = np.stack([register(one * gauss, disk, geometry) for one in images])
+        for warning in {warning for one in images for warning in check_field(header, one * gauss, disk)}:
+            logger.warning("%s: %s", path, warning)
+        field = np.stack([register(without_markers(one * gauss), disk, geometry) for one in images])
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error
-    return DiskMagnetogram(field, geometry, seconds, path.name, quality_of(header) & ~HMI.harmless)
+    return DiskMagnetogram(field, geometry, seconds, path.name, flags)
 
 
 def _realisations(path: Path, image: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "n y x"]:

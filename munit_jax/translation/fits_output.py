@@ -60,14 +60,11 @@ def on_input_grid(
 
     NaN off the limb for a field, and outside the networks' image for EUV.
     """
-    y, x = np.indices(shape).reshape(2, -1)
-    west, north = np.linalg.solve(disk.pixels, np.stack([x, y]) - disk.centre[:, None])
     if field:
-        seen = np.hypot(west, north) < 1
+        seen = disk.radii(shape) < 1
     else:
         reach = (geometry.size - 1) / 2 / geometry.solar_radius
-        seen = np.maximum(np.abs(west), np.abs(north)) <= reach
-    seen = seen.reshape(shape)
+        seen = np.abs(disk.west_north(shape)).max(axis=0) <= reach
     result = np.empty((len(images), *shape), np.float32)
     for image, out in zip(images, result, strict=True):
         out[:] = np.where(seen, resample(image, upright(geometry), disk, shape), np.nan)

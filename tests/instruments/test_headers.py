@@ -102,3 +102,9 @@ def test_quality_is_a_number_or_hexadecimal(value):
     check_quality(header, harmless=0x400)
     with pytest.raises(FrameError, match="quality: QUALITY = 0x00000400"):
         check_quality(header, harmless=0x800)
+
+
+def test_a_quality_that_is_text_is_refused_and_nan_is_none():
+    with pytest.raises(FrameError, match="quality: QUALITY = 'bad', expected a number"):
+        check_quality(fits.Header({"QUALITY": "bad"}), 0)
+    check_quality(fits.Header({"QUALITY": "nan"}), 0)

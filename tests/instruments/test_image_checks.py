@@ -78,11 +78,13 @@ def test_neighbours():
 def test_references_are_hours_apart_and_not_days():
     times = np.arange(0, 2 * DAY, 720)  # every 12 minutes
     chosen = references(times)
-    assert [times[i] / HOUR for i in chosen[100]] == [14.0, 16.0, 18.0, 22.0, 24.0, 26.0]  # frame 100 is at 20:00
-    assert [times[i] / HOUR for i in chosen[0]] == [2.0, 4.0, 6.0]
-    daily = references(np.arange(10) * DAY)
-    assert daily[5] == [2, 3, 4, 6, 7, 8]
-    assert references(np.arange(5) * 10 * DAY) == [[], [], [], [], []]
+    before, after = ([times[i] / HOUR for i in side] for side in chosen[100])  # frame 100 is at 20:00
+    assert before == [18.0, 16.0, 14.0, 12.0, 10.0, 8.0, 6.0, 4.0, 2.0, 0.0]
+    assert after == list(range(22, 48, 2))
+    assert [times[i] / HOUR for i in chosen[0][1][:3]] == [2.0, 4.0, 6.0]
+    daily = references(np.arange(12) * DAY)
+    assert daily[6] == ([5, 4, 3, 2, 1], [7, 8, 9, 10, 11])
+    assert references(np.arange(5) * 10 * DAY) == [([], [])] * 5
     assert references(np.array([], np.int64)) == []
 
 
@@ -90,9 +92,9 @@ def test_every_frame_of_an_eclipse_is_found():
     times = np.arange(0, 2 * DAY, 720)
     level = np.where((times >= 20 * HOUR) & (times < 21.2 * HOUR), 0.5, 100.0)  # the Earth in front for 72 minutes
     refused = []
-    for i, others in enumerate(references(times)):
+    for i, sides in enumerate(references(times)):
         try:
-            check_neighbours(float(level[i]), [float(level[k]) for k in others], field=False)
+            check_neighbours(float(level[i]), [float(level[k]) for side in sides for k in side[:3]], field=False)
         except FrameError:
             refused.append(i)
     assert refused == np.flatnonzero(level < 1).tolist()

@@ -1,5 +1,7 @@
 """From files as instruments leave them to what the networks take: units, recognition, refusals by name."""
 
+import re
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -44,6 +46,16 @@ def test_aia_per_second_is_not_divided_again(tmp_path):
     header = aia_header(SIZE, BUNIT="DN/s")
     path = write(tmp_path / "a.fits", rate(header, (SIZE, SIZE)), header)
     assert prepared(path).image[DISK].mean() == pytest.approx(150, rel=0.01)
+
+
+@pytest.mark.parametrize("unit", ["photon", "ph/s", "electron / s", "photon / (pix s)"])
+def test_photons_are_refused_of_aia_and_scaled_of_euvi(tmp_path, unit):
+    path = write_aia(tmp_path / "a.fits", BUNIT=unit)
+    with pytest.raises(FrameError, match=f"unit: BUNIT = '{re.escape(unit)}', expected DN or DN/s: divide by the cam"):
+        prepared(path)
+    header = euvi_header(128, BUNIT=unit)
+    path = write(tmp_path / "e.fits", rate(header, (128, 128)), header)
+    assert prepared(path, FAINT).image[DISK].mean() == pytest.approx(300, rel=0.02)
 
 
 def test_sdoml_is_what_the_datasets_have(tmp_path):

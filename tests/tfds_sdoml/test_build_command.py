@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.tfds_sdoml.sun_images import times, write_aia, write_hmi, write_npz
-from tfds_sdoml.build import main, make_config, parse_duration, parse_names, parse_numbers
+from tfds_sdoml.build import build, main, make_config, parse_duration, parse_names, parse_numbers, parse_path
 from tfds_sdoml.preparation import only_build
 
 ROOT = Path(__file__).parents[2]
@@ -192,6 +192,39 @@ def test_a_killed_build_goes_on_and_ends_as_if_it_had_run_through(tmp_path, many
     assert f"going on with an earlier build: {finished} of" in errors
     assert contents(killed) == contents(through)
     assert [path.name for path in (killed / "sdoml/aia0193").iterdir() if path.name != ".lock"] == ["1.2.0"]
+
+
+def test_the_home_folder_is_put_in_for_a_tilde(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for folder in ("one", "two"):
+        write_aia(tmp_path / folder, "20110215_0000")
+    assert main(["aia0193", "--manual_dir=~/one", "--data_dir=~/data"]) == 0
+    assert (tmp_path / "data/sdoml/aia0193").is_dir()
+    build("aia0193", "~/again", "~/two")
+    assert (tmp_path / "again/sdoml/aia0193").is_dir()
+    assert not (tmp_path / "~").exists()
+    assert parse_path("~/one,s3://two,~/two") == f"{tmp_path}/one,s3://two,{tmp_path}/two"
+    assert "no file" in mistake_of(
+        capsys, "aia0193", "--source=fits", f"--manual_dir={tmp_path}", "--degradation_table=~/t"
+    )
+
+
+@pytest.mark.parametrize("flag", ["--data_dir=", "--manual_dir=", "--guard_days=nan", "--guard_days=inf"])
+def test_values_that_no_flag_takes_are_refused_before_any_work(tmp_path, capsys, flag):
+    write_aia(tmp_path, "20110215_0000")
+    error = mistake_of(capsys, "aia0193", f"--manual_dir={tmp_path}", f"--data_dir={tmp_path / 'data'}", flag)
+    assert "it is empty: give a path" in error or "give a finite number from 0 on" in error
+    assert not (tmp_path / "data").exists()
+
+
+def mistake_of(capsys, *arguments):
+    try:
+        code = main(arguments)
+    except SystemExit as stop:  # argparse's own
+        code = stop.code
+    assert code == 2
+    return capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_is_finished(tmp_path, many_files):

@@ -82,6 +82,15 @@ def test_the_cut_into_shards_does_not_matter(tmp_path, monkeypatch):
     assert report.counts.sum() > 0
 
 
+def test_neighbours_that_cannot_be_used_are_replaced_by_farther_ones(tmp_path, monkeypatch):
+    """A frame between two days without a good one is compared with those beyond."""
+    levels = ["100"] * 12 + ["bad"] * 24 + ["300"] + ["bad"] * 24 + ["100"] * 12
+    for frames_a_shard in (100, 5):
+        _, reports = make_all(levels, tmp_path / str(frames_a_shard), monkeypatch, frames_a_shard)
+        rejected = [(row.place, row.reason) for r in reports for row in r.rejected if row.place != "bad"]
+        assert rejected == [("300", "unlike its neighbours")]
+
+
 def test_the_same_shard_has_the_same_bytes(tmp_path, monkeypatch):
     one, _ = make_all(LEVELS, tmp_path / "one", monkeypatch, 4)
     with ThreadPoolExecutor(3) as pool:

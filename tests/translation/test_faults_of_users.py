@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from munit_jax.command_line import matching
 from munit_jax.errors import DataError
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import time_of
+from munit_jax.instruments.reading import files_below
 from munit_jax.instruments.registration import solar_disk
 from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import observe, prepare
@@ -232,6 +234,16 @@ def test_32_33_38_links_equal_names_and_suffixes(identity, trained_like, tmp_pat
     assert (rows[3].status, rows[3].detail) == ("refused", "No such file or directory")
     missing = call("translate", tmp_path, "--workdir=run", "--output=out", "--input=gone*.fits")
     assert "no file matches" not in missing.stderr, "a link that leads nowhere is a file to be refused"
+
+
+def test_32_a_folder_is_an_input_and_circles_of_links_are_walked_once(tmp_path):
+    write_aia(tmp_path / "in" / "below" / "a.fits")
+    (tmp_path / "in" / "below" / "circle").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / ".hidden").write_text("")
+    (tmp_path / "in" / "gone.fits").symlink_to(tmp_path / "nowhere")
+    expected = [tmp_path / "in" / name for name in (".hidden", "below/a.fits", "gone.fits")]
+    assert matching("input", [str(tmp_path / "in")], files_below) == expected
+    assert matching("input", [str(tmp_path / "in" / "**")]) == expected[1:]
 
 
 @pytest.mark.parametrize("name", ["a.fits.fz", "a.fts.gz", "a.fit.bz2", "a", "a.dat"])

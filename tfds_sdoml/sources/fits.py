@@ -3,16 +3,16 @@
 What a file holds is read in its header, for names vary; images are calibrated as `munit_jax.translate` does.
 """
 
-import os
+import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import batched
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -22,27 +22,30 @@ from munit_jax.instruments.degradation import open_table
 from munit_jax.instruments.errors import FrameError, Reason, reason_of
 from munit_jax.instruments.headers import check_quality, time_of
 from munit_jax.instruments.hmi import HMI
-from munit_jax.instruments.reading import is_fits
+from munit_jax.instruments.reading import files_below, is_fits
 from munit_jax.instruments.telescope import Preparation
-from munit_jax.instruments.telescopes import header_of, observe, recognise
+from munit_jax.instruments.telescopes import header_of, observe, prepare, recognise
 from munit_jax.sun.disk import sdoml_geometry
+from tfds_sdoml.sources.folder import Folder
 from tfds_sdoml.sources.interface import Listing, Rejection
 
 TELESCOPES = (AIA, HMI)  # of a dataset
 BATCH = 4096  # files whose headers are read at a time
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Found:
-    """The frames of each series, the files that cannot be read, and how many files of each kind there are."""
+    """The frames of each series, the files that are of no series, and how many files of each kind there are."""
 
     listings: Mapping[str, Listing]
-    unreadable: list[Rejection]
+    others: list[Rejection]
     counts: Counter[str]
 
 
 class Frame(NamedTuple):
-    """What a header says: the series (None: of no use here), and either the time or the reason why there is none."""
+    """What a header says: the series and the time, or the reason why the file is of no use; None for no FITS."""
 
     series: str | None
     time: int | None
@@ -51,10 +54,7 @@ class Frame(NamedTuple):
 
 
 def inspect(path: Path) -> Frame:
-    """Return what the header of a file says; files that are not FITS, and images of other instruments, have no series.
-
-    What the file's name says does not matter, but for one that calls itself FITS and cannot be read.
-    """
+    """Return what the header of a file says, whatever its name says, but for one that is called FITS and is none."""
     if not is_fits(path):
         return Frame(None, None)
     try:
@@ -63,10 +63,10 @@ def inspect(path: Path) -> Frame:
         return Frame(None, None, "unreadable", reason_of(error))
     try:
         telescope, series = recognise(header)
-    except FrameError:
-        return Frame(None, None)
-    if telescope not in TELESCOPES:
-        return Frame(None, None)
+        if telescope not in TELESCOPES:
+            raise FrameError("instrument", f"{telescope.name}: datasets are of {', '.join(t.name for t in TELESCOPES)}")
+    except FrameError as error:
+        return Frame(None, None, error.reason, error.detail)
     try:
         time = time_of(header)
     except ValueError as error:
@@ -78,17 +78,18 @@ def inspect(path: Path) -> Frame:
     return Frame(series, time)
 
 
-class Fits:
-    """FITS files below a folder.
+class Fits(Folder):
+    """FITS files below a folder; see `Folder`.
 
     Raises:
-        FileNotFoundError: no such folder or table.
+        FileNotFoundError: no such table.
         ValueError: a table without the package that reads it, or one that it cannot read.
     """
 
     # Decompression holds the interpreter's lock for a good part of its time: two processes read images of 4096 pixels
     # 1.2 to 1.5 times as fast as two threads.
     spawn = True
+    holds = "the FITS files"
 
     def __init__(
         self, folder: Path, size: int = 512, years: tuple[int, ...] = (), degradation_table: Path | None = None
@@ -102,45 +103,40 @@ class Fits:
             degradation_table: AIA's loss of sensitivity over time, as `aia_V*_response_table.txt` of SolarSoft has it;
                 without it AIA's images are not corrected.
         """
-        if not folder.is_dir():
-            raise FileNotFoundError(f"no folder {folder}: give the folder that holds the FITS files")
-        self.folder, self.size, self.years, self.degradation_table = folder, size, years, degradation_table
-        self._first: str | None = None
+        super().__init__(folder)
+        self.size, self.years, self.degradation_table = size, years, degradation_table
         if degradation_table is not None:
             open_table(degradation_table)  # to fail here rather than at every image
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The lists of files stay behind: whoever reads is told the places.
-        return {name: value for name, value in self.__dict__.items() if name != "_found"}
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series; see `Source`.
 
-        Files that cannot be read are of no known series: the first series that is listed reports them, as of `?`.
+        Files that cannot be read or are of other instruments are reported by the first series, as of `?`.
         """
         if series in ("bx", "by"):
             raise ValueError(
                 f"no {series} in FITS magnetograms: those of M_720s and M_45s have the line-of-sight component only; "
                 "use bz, or SDOML's files for the vector"
             )
-        self._first = self._first or series
-        found = self._found
-        listing = found.listings.get(series)
+        listing = self._found.listings.get(series)
+        others = self.with_first(series, self._found.others)
         if listing is None or not len(listing.times):
             raise ValueError(self._nothing(series))
-        unreadable = found.unreadable if series == self._first else []
-        return Listing(listing.times, listing.places, [*listing.rejected, *unreadable])
+        return Listing(listing.times, listing.places, [*listing.rejected, *others])
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
         """Return one image; see `Source`.
 
-        It is calibrated as `munit_jax.translate` does; the build checks it, with its neighbours.
+        It is checked and calibrated as `munit_jax.translate` does.
         """
         seen = observe(self.folder / place)
         if seen.series != series:
             raise FrameError("instrument", f"it is of {seen.series}: the file has changed since it was listed")
         how = Preparation(sdoml_geometry(self.size), degradation_table=self.degradation_table)
-        return seen.telescope.calibrate(seen, how).image
+        prepared = prepare(seen, how)
+        for warning in prepared.warnings:
+            logger.warning("%s: %s", place, warning)
+        return prepared.image
 
     def _nothing(self, series: str) -> str:
         """What was sought in vain, what is there, and what to do."""
@@ -156,30 +152,21 @@ class Fits:
             f"{why}); give the folder that holds them, or leave {series} out"
         )
 
-    def _paths(self) -> Iterator[str]:
-        """Yield the files, relative to the folder."""
-
-        def stop(error: OSError):
-            raise error  # a folder that cannot be listed would otherwise be passed over in silence
-
-        for folder, below, names in os.walk(self.folder, onerror=stop, followlinks=True):
-            below.sort()
-            for name in sorted(names):
-                yield (Path(folder) / name).relative_to(self.folder).as_posix()
-
     @cached_property
     def _found(self) -> Found:
         """All files by their headers, which are read once."""
         times, places = defaultdict(list), defaultdict(list)
-        rejected, unreadable, counts = defaultdict(list), [], Counter()
+        rejected, others, passed, counts = defaultdict(list), [], [], Counter()
         with ThreadPoolExecutor() as pool:
-            for batch in batched(self._paths(), BATCH):
+            for batch in batched(files_below(self.folder), BATCH):
                 for place, frame in zip(batch, pool.map(lambda p: inspect(self.folder / p), batch), strict=True):
                     series, time, reason, detail = frame
                     if series is None:
-                        counts["unreadable" if reason else "another kind"] += 1
-                        if reason:
-                            unreadable.append(Rejection("?", None, place, reason, detail))
+                        if reason is None:
+                            passed.append(place)
+                        else:
+                            others.append(Rejection("?", None, place, reason, detail))
+                            counts["unreadable" if reason == "unreadable" else "another kind"] += 1
                         continue
                     counts[series] += 1
                     if time is not None and self.years and datetime.fromtimestamp(time, UTC).year not in self.years:
@@ -193,4 +180,5 @@ class Fits:
             series: Listing(np.array(times[series], np.int64), places[series], rejected[series])
             for series in {*times, *rejected}
         }
-        return Found(listings, unreadable, counts)
+        self.pass_over(passed)
+        return Found(listings, others, counts)

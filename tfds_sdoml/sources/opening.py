@@ -1,7 +1,7 @@
 """From a configuration to the source that reads what it names."""
 
 import logging
-import os
+from itertools import islice
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -13,7 +13,7 @@ from tfds_sdoml.sources.synthetic_sun import SyntheticSun
 
 logger = logging.getLogger(__name__)
 
-LOOKED_AT = 10_000  # entries, to guess what a folder holds
+LOOKED_AT = 10_000  # files, to guess what a folder holds
 
 
 def open_source(config: SdomlConfig, location: str | None) -> Source:
@@ -72,21 +72,20 @@ def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan
 
 
 def likely_source(location: str) -> str | None:
-    """Return the name of the source that the files of a folder look like, by the first entries of its tree."""
-    from munit_jax.instruments.sdoml import FILE_NAME
+    """Return the name of the source that the files of a folder look like, by the first files below it."""
+    from munit_jax.instruments.reading import files_below, is_fits
+    from munit_jax.instruments.sdoml import FILE_NAME as SDOML_NAME
+    from tfds_sdoml.sources.hf256 import FILE_NAME as HF256_NAME
 
-    seen = 0
-    for folder, below, names in os.walk(Path(location).expanduser()):
-        if folder.endswith(".zarr") or ".zgroup" in names or ".zarray" in names:
+    folder = Path(location).expanduser()
+    for place in islice(files_below(folder), LOOKED_AT):
+        name = Path(place).name
+        if name in (".zgroup", ".zarray"):
             return "zarr_v2"
-        for name in names:
-            if FILE_NAME.fullmatch(name):
-                return "npz_v1"
-            if name.endswith((".fits", ".fits.gz", ".fts")):
-                return "fits"
-            if name.endswith(".npz") and "T" in name:
-                return "hf256"
-        seen += len(below) + len(names)
-        if seen > LOOKED_AT:
-            break
+        if SDOML_NAME.fullmatch(name):
+            return "npz_v1"
+        if HF256_NAME.fullmatch(name):
+            return "hf256"
+        if is_fits(folder / place):
+            return "fits"
     return None

@@ -1,5 +1,6 @@
 """EUV images and magnetograms of the synthetic Sun at any time, seen from the Earth or beside it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -34,6 +35,9 @@ LAYERS = (0.0, 0.03, 0.09, 0.2, 0.5)  # solar radii above the surface: edges of 
 RAY_STEP, RAY_REACH = 0.1, 1.0  # solar radii along a ray beside the disk: between samples, and to the last one
 RAY_HEIGHT = 0.12  # solar radii: where rays have their full contrast
 CORONA_EDGE = 1.55  # solar radii from the centre of the disk; beyond it less than 1 % of the limb's light is left
+
+# Of rays: solar radii towards the observer, emissivity of each channel, solar radii along the ray.
+Samples = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | np.float32]]
 
 
 @dataclass(frozen=True)
@@ -130,47 +134,40 @@ def low_layer(light: Emission, seen: View, channels: tuple[str, ...]) -> Float[n
     return seen.image(sample_map(light.low, seen.latitude, seen.longitude) * (1 - thin + thin * slant))
 
 
-def corona_on_disk(
+def in_front(heights: Float[np.ndarray, "channel 1"], rho2: Float[np.ndarray, "ray"]) -> Samples:
+    """Yield where each layer of the corona lies in front of the disk, its mean emissivity, and the path through it."""
+    for low, high in pairwise(LAYERS):
+        share = (np.exp(-low / heights) - np.exp(-high / heights)) / (high - low)
+        path = np.sqrt((1 + high) ** 2 - rho2) - np.sqrt((1 + low) ** 2 - rho2)
+        yield np.sqrt((1 + (low + high) / 2) ** 2 - rho2), share, path
+
+
+def off_limb(heights: Float[np.ndarray, "channel 1"], rho2: Float[np.ndarray, "ray"], step: float) -> Samples:
+    """Yield places along the rays beside the disk, the emissivity there, and the step to the next."""
+    for towards in np.arange(-RAY_REACH, RAY_REACH + step / 2, step):
+        emissivity = np.exp((1 - np.sqrt(rho2 + np.float32(towards**2))) / heights) / heights
+        yield np.full_like(rho2, towards), emissivity, np.float32(step)
+
+
+def corona_along(
     maps: Float[np.ndarray, "channel row column"],
     geometry: DiskGeometry,
-    heights: Float[np.ndarray, "channel 1"],
+    samples: Samples,
     west: Float[np.ndarray, "ray"],
     north: Float[np.ndarray, "ray"],
 ) -> Float[np.ndarray, "channel ray"]:
-    """Return the light of the corona in front of the disk in DN/s: the sum over layers of emissivity x path.
+    """Return the light of the corona along rays in DN/s: the sum of brightness x emissivity x path.
 
     Args:
         maps: brightness of the corona seen from above.
         geometry: how the Sun is turned.
-        heights: scale heights in solar radii.
-        west, north: of the rays from the centre of the disk in solar radii. Here and off the limb they are taken as
-            parallel, which is good to 1 / D.
+        samples: of the rays, see `in_front` and `off_limb`.
+        west, north: of the rays from the centre of the disk in solar radii. They are taken as parallel, which is good
+            to 1 / D.
     """
-    rho2 = west**2 + north**2
-    total = np.zeros((len(heights), len(west)), np.float32)
-    for low, high in pairwise(LAYERS):
-        share = (np.exp(-low / heights) - np.exp(-high / heights)) / (high - low)
-        path = np.sqrt((1 + high) ** 2 - rho2) - np.sqrt((1 + low) ** 2 - rho2)
-        towards = np.sqrt((1 + (low + high) / 2) ** 2 - rho2)
-        total += sample_map(maps, *observer_to_heliographic(geometry, towards, west, north)) * share * path
-    return total
-
-
-def corona_off_limb(
-    maps: Float[np.ndarray, "channel row column"],
-    geometry: DiskGeometry,
-    heights: Float[np.ndarray, "channel 1"],
-    west: Float[np.ndarray, "ray"],
-    north: Float[np.ndarray, "ray"],
-) -> Float[np.ndarray, "channel ray"]:
-    """Return the light of the corona beside the disk in DN/s: the integral of the emissivity along each ray."""
-    rho2 = west**2 + north**2
-    total = np.zeros((len(heights), len(west)), np.float32)
-    step = RAY_STEP if geometry.size > 128 else 2.5 * RAY_STEP
-    for towards in np.arange(-RAY_REACH, RAY_REACH + step / 2, step):
-        emissivity = np.exp((1 - np.sqrt(rho2 + np.float32(towards**2))) / heights) / heights
-        place = observer_to_heliographic(geometry, np.full_like(west, towards), west, north)
-        total += sample_map(maps, *place) * emissivity * np.float32(step)
+    total = np.zeros((len(maps), len(west)), np.float32)
+    for towards, emissivity, path in samples:
+        total += sample_map(maps, *observer_to_heliographic(geometry, towards, west, north)) * emissivity * path
     return total
 
 
@@ -179,16 +176,17 @@ def corona(light: Emission, geometry: DiskGeometry, channels: tuple[str, ...]) -
     factor = 2 if geometry.size <= 128 else 1
     fine = finer(geometry, factor)
     west, north = (axis.astype(np.float32) for axis in pixel_grid(fine))
-    rho = np.hypot(west, north)
+    rho, rho2 = np.hypot(west, north), west**2 + north**2
     heights = np.array([CHANNELS[name].scale_height for name in channels], np.float32)[:, None]
     images = np.zeros((len(channels), fine.size, fine.size), np.float32)
     disk, off = rho < 1, (rho >= 1) & (rho < CORONA_EDGE)
-    images[:, disk] = corona_on_disk(light.corona, geometry, heights, west[disk], north[disk])
-    west, north, rho = west[off], north[off], rho[off]
+    images[:, disk] = corona_along(light.corona, geometry, in_front(heights, rho2[disk]), west[disk], north[disk])
+    west, north, rho, rho2 = west[off], north[off], rho[off], rho2[off]
     # The field leads matter up, so that the corona off the limb stands in rays above what is below it.
     rays = sample_map(light.rays, *observer_to_heliographic(geometry, np.zeros_like(west), west / rho, north / rho))
     contrast = rays ** np.minimum((rho - 1) / RAY_HEIGHT, 1)
-    images[:, off] = corona_off_limb(light.corona, geometry, heights, west, north) * contrast
+    samples = off_limb(heights, rho2, RAY_STEP if geometry.size > 128 else 2.5 * RAY_STEP)
+    images[:, off] = corona_along(light.corona, geometry, samples, west, north) * contrast
     return binned(images, factor)
 
 

@@ -14,12 +14,16 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
 from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.telescopes import observe
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import Layout, seen, write_aia, write_hmi
+from tests.tfds_sdoml.sun_images import euv_image, field_image
 from tfds_sdoml.sources.fits import Fits
 
 SIZE = 16
 UNIFORM = np.full((SIZE, SIZE), 100.0, np.float32)
+SUN = euv_image(100.0, 64)
 DISK = on_disk(sdoml_geometry(SIZE))
 
 
@@ -27,8 +31,11 @@ def utc(*clock: int) -> int:
     return int(datetime(*clock, tzinfo=UTC).timestamp())
 
 
-def read(folder: Path, name: str = "a.fits", series: str = "0171", **options):
-    return Fits(folder, SIZE, **options).read(series, name)
+def read(folder: Path, name: str = "a.fits", series: str = "0171"):
+    """An image as it is calibrated, before the checks that tell the Sun from these flat images."""
+    seen = observe(folder / name)
+    assert seen.series == series
+    return seen.telescope.calibrate(seen, Preparation(sdoml_geometry(SIZE))).image
 
 
 @pytest.mark.parametrize(
@@ -159,10 +166,10 @@ DATE T_START T_STOP VER_NUM WAVE_STR WAVELNTH EFF_AREA EFF_WVLN EFFA_P1 EFFA_P2 
 def test_the_degradation_is_corrected_by_the_table(tmp_path):
     pytest.importorskip("aiapy", reason="aiapy is an optional package")
     (tmp_path / "table.txt").write_text(TABLE)
-    write_aia(tmp_path / "a.fits", UNIFORM, time="2011-04-11T12:00:00Z")
-    write_aia(tmp_path / "late.fits", UNIFORM, time="2015-04-11T12:00:00Z")
-    source = Fits(tmp_path, SIZE, degradation_table=tmp_path / "table.txt")
-    expected = 50 / (0.75 * (1 - 0.001 * 100.5))
+    write_aia(tmp_path / "a.fits", SUN, time="2011-04-11T12:00:00Z")
+    write_aia(tmp_path / "late.fits", SUN, time="2015-04-11T12:00:00Z")
+    source = Fits(tmp_path, 64, degradation_table=tmp_path / "table.txt")
+    expected = SUN / 2 / (0.75 * (1 - 0.001 * 100.5))
     for copy in (source, pickle.loads(pickle.dumps(source))):
         np.testing.assert_allclose(copy.read("0171", "a.fits"), expected, rtol=1e-6)
     with pytest.raises(FrameError, match="its degradation is not known: No valid calibration epoch"):
@@ -186,11 +193,11 @@ def test_the_factor_is_asked_for_once_a_channel_and_day(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     (tmp_path / "table.txt").write_text("")
     for hour in (0, 23):
-        write_aia(tmp_path / f"{hour}.fits", UNIFORM, time=f"2011-04-11T{hour:02d}:00:00Z")
-    write_hmi(tmp_path / "hmi.fits", UNIFORM)
-    source = Fits(tmp_path, SIZE, degradation_table=tmp_path / "table.txt")
+        write_aia(tmp_path / f"{hour}.fits", SUN, time=f"2011-04-11T{hour:02d}:00:00Z")
+    write_hmi(tmp_path / "hmi.fits", field_image(100.0, 64))
+    source = Fits(tmp_path, 64, degradation_table=tmp_path / "table.txt")
     for hour in (0, 23):
-        np.testing.assert_allclose(source.read("0171", f"{hour}.fits"), 100)
+        np.testing.assert_allclose(source.read("0171", f"{hour}.fits"), SUN, rtol=1e-6)
     source.read("bz", "hmi.fits")
     assert asked == [(171, "2011-04-11", [9, 10], 10)]
 
@@ -211,7 +218,42 @@ def test_real_files_are_told_apart(shared):
     assert listing.places == ["aia_171_level1.fits", "aia_20110319_105400_0171.fits"]
     assert listing.times.tolist() == [utc(2011, 2, 15, 0, 0, 1), utc(2011, 3, 19, 10, 54, 1)]
     assert source.listing("bz").places == ["hmi_m_20111217_055810.fits"]
-    assert not listing.rejected
+    others = {row.place: (row.series, row.reason) for row in listing.rejected}
+    assert others == dict.fromkeys(
+        ("secchi_l0_a.fits", "secchi_l0_b.fits", "test_coadd_solar_map.fits"), ("?", "instrument")
+    )
+
+
+def test_what_translate_refuses_is_rejected_by_the_build(tmp_path):
+    bright = np.where(SUN > 50, 20_000 + SUN, SUN)
+    lost = SUN.copy()
+    lost[30:42, 30:42] = 0
+    for name, image, reason in (
+        ("saturated", bright, "saturated"),
+        ("lost", lost, "missing blocks"),
+        ("elsewhere", np.roll(SUN, 3, axis=1), "off-centre disk"),
+    ):
+        write_aia(tmp_path / f"{name}.fits", image)
+        with pytest.raises(FrameError, match=f"^{reason}: "):
+            Fits(tmp_path, 64).read("0171", f"{name}.fits")
+    field = field_image(100.0, 64)
+    for name, image, reason in (
+        ("marked", np.where(field > 250, -9999.0, field), "unreadable: .* values such as -9999 G"),
+        ("unsigned", np.abs(field), "unreadable: no value is negative"),
+        ("off", np.roll(field, 2, axis=0), "off-centre disk: its limb is .* west and"),
+    ):
+        write_hmi(tmp_path / f"{name}.fits", image.astype(np.float32))
+        with pytest.raises(FrameError, match=f"^{reason}"):
+            Fits(tmp_path, 64).read("bz", f"{name}.fits")
+
+
+def test_what_translate_warns_of_is_logged(tmp_path, caplog):
+    layout = Layout(64, solar_radius=30.0)
+    rho = np.hypot(*(np.indices((64, 64)) - 31.5)) / 30
+    image = np.where(rho < 1, np.random.default_rng(0).uniform(80, 120, rho.shape), 10 * np.exp(-4 * rho))
+    write_aia(tmp_path / "a.fits", image, layout)
+    Fits(tmp_path, 64).read("0171", "a.fits")
+    assert "a.fits: the image ends at 1.07 solar radii: the corona beyond is taken as dark" in caplog.messages
 
 
 def test_the_limb_of_a_real_aia_image_is_at_sdomls_radius(shared):

@@ -4,25 +4,24 @@ import gzip
 import os
 import pickle
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.tfds_sdoml.sources.fits_files import write, write_aia, write_hmi
+from tests.tfds_sdoml.sun_images import euv_image
 from tfds_sdoml.sources.fits import Fits
+from tfds_sdoml.sources.hf256 import Hf256
 from tfds_sdoml.sources.interface import Source
+from tfds_sdoml.sources.npz_v1 import NpzV1
 
 SIZE = 16
 UNIFORM = np.full((SIZE, SIZE), 100.0, np.float32)
+SUN = euv_image(100.0, 64)
 
 
 def utc(*clock: int) -> int:
     return int(datetime(*clock, tzinfo=UTC).timestamp())
-
-
-def read(folder: Path, name: str = "a.fits", series: str = "0171", **options):
-    return Fits(folder, SIZE, **options).read(series, name)
 
 
 def test_it_is_a_source(tmp_path):
@@ -32,13 +31,13 @@ def test_it_is_a_source(tmp_path):
 
 
 def test_series_are_told_by_their_headers_at_any_depth(tmp_path):
-    write_aia(tmp_path / "one.fits", UNIFORM)
-    write_aia(tmp_path / "x" / "y" / "two.FTS", UNIFORM, channel=193, time="2011-03-19T10:54:01")
-    write_aia(tmp_path / "x" / "three.fit", UNIFORM, WAVELNTH=193.0, time=None, DATE_OBS="2012-01-01T00:00:59.7")
+    write_aia(tmp_path / "one.fits", SUN)
+    write_aia(tmp_path / "x" / "y" / "two.FTS", SUN, channel=193, time="2011-03-19T10:54:01")
+    write_aia(tmp_path / "x" / "three.fit", SUN, WAVELNTH=193.0, time=None, DATE_OBS="2012-01-01T00:00:59.7")
     write_hmi(tmp_path / "x" / "four.fits", UNIFORM, compressed=True)
     (tmp_path / "five.fits.gz").write_bytes(gzip.compress((tmp_path / "one.fits").read_bytes()))
     (tmp_path / "notes.txt").write_text("no image")
-    source = Fits(tmp_path, SIZE)
+    source = Fits(tmp_path, 64)
     one, two, four = (source.listing(series) for series in ("0171", "0193", "bz"))
     assert one.places == ["five.fits.gz", "one.fits"]
     np.testing.assert_array_equal(one.times, 2 * [utc(2011, 3, 19, 10, 54, 1)])
@@ -50,7 +49,7 @@ def test_series_are_told_by_their_headers_at_any_depth(tmp_path):
     assert not any(listing.rejected for listing in (one, two, four))
     for series, listing in (("0171", one), ("0193", two)):
         for place in listing.places:
-            np.testing.assert_allclose(source.read(series, place), 50)
+            np.testing.assert_allclose(source.read(series, place), SUN / 2, rtol=1e-6)
 
 
 def test_links_to_files_are_followed(tmp_path):
@@ -58,6 +57,26 @@ def test_links_to_files_are_followed(tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "link.fits").symlink_to(tmp_path / "elsewhere" / "a.fits")
     assert Fits(tmp_path / "here", SIZE).listing("0171").places == ["link.fits"]
+
+
+@pytest.mark.parametrize("source", [Fits, NpzV1, Hf256])
+def test_links_in_a_circle_and_twice_are_walked_once(tmp_path, caplog, source):
+    """The same walk for all sources: a folder is read once, and what is passed over is logged."""
+    caplog.set_level("INFO")
+    folder = tmp_path / "real" / "below"
+    write_aia(folder / "a.fits", UNIFORM)
+    for name in ("AIA20110319_1054_0171.npz", "20110319T1054.npz"):
+        np.savez(folder / name, aia171=UNIFORM)
+    (folder / "circle").symlink_to(tmp_path / "real")
+    (tmp_path / "a_link").symlink_to(folder)
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    (place,) = source(tmp_path).listing("0171").places
+    assert place.startswith("real/below/")
+    for link, target in ((folder / "circle", tmp_path / "real"), (tmp_path / "a_link", folder)):
+        assert f"passed over {link}: it is the folder {target}, which is read already" in caplog.messages
+    (line,) = [message for message in caplog.messages if "none of" in message]
+    assert "broken, itself" in line
 
 
 @pytest.mark.parametrize(
@@ -140,15 +159,22 @@ def test_files_that_cannot_be_read_are_reported_once(tmp_path):
     assert source.listing("0193").rejected == rejected
 
 
-def test_other_images_are_passed_over(tmp_path):
+def test_other_images_are_listed_with_the_reason(tmp_path, caplog):
+    caplog.set_level("INFO")
     write_aia(tmp_path / "a.fits", UNIFORM)
     write_aia(tmp_path / "secchi.fits", UNIFORM, TELESCOP="STEREO", INSTRUME="SECCHI")
     write_aia(tmp_path / "unknown.fits", UNIFORM, channel=5000)
     write_hmi(tmp_path / "continuum.fits", UNIFORM, CONTENT="CONTINUUM INTENSITY", BUNIT="DN/s")
     write_hmi(tmp_path / "map.fits", UNIFORM, CTYPE1="CRLN-CEA")
+    write_aia(tmp_path / "euvi.fits", UNIFORM, DETECTOR="EUVI", TELESCOP="STEREO", INSTRUME="SECCHI")
+    (tmp_path / ".notes").write_text("no image")
     source = Fits(tmp_path, SIZE)
-    assert not source.listing("0171").rejected
-    with pytest.raises(ValueError, match=r"no usable FITS file of bz in .* there are: 1 of 0171, 4 of another kind"):
+    rejected = {row.place: row for row in source.listing("0171").rejected}
+    assert set(rejected) == {f"{name}.fits" for name in ("secchi", "unknown", "continuum", "map", "euvi")}
+    assert {(row.series, row.reason) for row in rejected.values()} == {("?", "instrument")}
+    assert rejected["euvi.fits"].detail == "EUVI: datasets are of AIA, HMI"
+    assert f"passed over in {tmp_path}: 1 files that are none of the FITS files: .notes" in caplog.messages
+    with pytest.raises(ValueError, match=r"no usable FITS file of bz in .* there are: 1 of 0171, 5 of another kind"):
         source.listing("bz")
 
 
@@ -181,8 +207,8 @@ def test_a_folder_that_must_not_be_read_is_not_passed_over(tmp_path, monkeypatch
 
 
 def test_it_can_be_pickled_and_the_lists_stay_behind(tmp_path):
-    write_aia(tmp_path / "a.fits", UNIFORM)
-    source = Fits(tmp_path, SIZE, (2011,))
+    write_aia(tmp_path / "a.fits", SUN)
+    source = Fits(tmp_path, 64, (2011,))
     place = source.listing("0171").places[0]
     copy = pickle.loads(pickle.dumps(source))
     assert "_found" not in vars(copy)

@@ -1,5 +1,6 @@
 """SDOML v1: every layout, units, and what is wrong with a file."""
 
+import os
 import pickle
 import tarfile
 from datetime import UTC, datetime
@@ -136,13 +137,12 @@ def test_bad_files(tmp_path):
 
 def test_a_folder_that_may_not_be_listed_is_an_error(tmp_path, monkeypatch):
     write(tmp_path, AIA)
-    from tfds_sdoml.sources import npz_v1
 
     def walk(top, onerror, followlinks):
         onerror(PermissionError(13, "Permission denied", f"{top}/2011"))
         return iter(())
 
-    monkeypatch.setattr(npz_v1.os, "walk", walk)
+    monkeypatch.setattr(os, "walk", walk)
     with pytest.raises(PermissionError, match=r"Permission denied.*2011"):
         NpzV1(tmp_path).listing("0193")
 

@@ -1,0 +1,71 @@
+"""What the sources share whose files lie in a folder."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tfds_sdoml.sources.interface import Listing, Rejection
+
+logger = logging.getLogger(__name__)
+
+NAMED = 5  # files that the log names of those that are passed over
+
+
+class Folder:
+    """Files at any depth below a folder, see `munit_jax.instruments.reading.files_below`.
+
+    Attributes:
+        holds: what the files are, for messages.
+
+    Raises:
+        FileNotFoundError: no such folder.
+    """
+
+    holds: ClassVar[str]
+    spawn = False
+    _first: str | None = None  # the series that was listed first
+
+    def __init__(self, folder: Path):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no folder {folder}: give the folder that holds {self.holds}")
+        self.folder = folder
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The lists of files stay behind: whoever reads is told the places.
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+    def pass_over(self, places: Sequence[str]) -> None:
+        """Log the files that are none of this source's."""
+        if places:
+            some = ", ".join(places[:NAMED]) + (", ..." if len(places) > NAMED else "")
+            logger.info(
+                "passed over in %s: %d files that are none of %s: %s", self.folder, len(places), self.holds, some
+            )
+
+    def timed(
+        self, series: str, places: Iterable[str], time_of: Callable[[str], int], others: Sequence[Rejection]
+    ) -> Listing:
+        """Return the frames of a series by the times in their places.
+
+        Args:
+            series: of the frames.
+            places: of the frames.
+            time_of: place -> seconds since 1970; raises ValueError for a time that does not exist.
+            others: rejected files of no known series: the series that is listed first reports them.
+        """
+        times, kept, rejected = [], [], []
+        for place in places:
+            try:
+                times.append(time_of(place))
+                kept.append(place)
+            except ValueError as error:
+                rejected.append(Rejection(series, None, place, "no time", str(error)))
+        return Listing(np.array(times, np.int64), kept, [*rejected, *self.with_first(series, others)])
+
+    def with_first(self, series: str, others: Sequence[Rejection]) -> Sequence[Rejection]:
+        """Return rejected files of no known series to the series that is listed first, nothing to the rest."""
+        self._first = self._first or series
+        return others if series == self._first else ()
