@@ -92,6 +92,7 @@ def meridian_weight(grid: Grid, l0: float) -> Float[np.ndarray, "1 lon"]:
     return np.maximum(np.where(cosine > 0, cosine, 0) ** STRIP_POWER, OVER_THE_POLE)[None]
 
 
+@jax.jit
 def combine(
     patches: Float[Array, "view lat lon"],
     weights: Float[Array, "view lat lon"],
@@ -127,6 +128,7 @@ def radial_views(
     return jax.vmap(combine, (0, None, None), (0, None))(views, jnp.stack(weights), jnp.stack(preferences))
 
 
+@jax.jit
 def zonal_background(patch: Float[Array, "lat lon"], weight: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
     """Return the mean of a patch along each parallel, where nothing else is known of the rest.
 
@@ -157,6 +159,7 @@ def insert(
     return background + replaced
 
 
+@jax.jit
 def without_monopole(
     transform: Transform, field: Float[Array, "lat lon"]
 ) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:

@@ -8,13 +8,14 @@ from jaxtyping import Array, Complex, Float
 from munit_jax.pfss.harmonics import Transform, analysis, degrees, mean_over_sphere, power, scaled, synthesis
 from munit_jax.sun.constants import SOLAR_RADIUS_CM
 
+Radius = float | Float[Array, ""]  # solar radii
+
 SOURCE_SURFACE = 2.5  # solar radii (Hoeksema, Wilcox & Scherrer 1983)
 ENERGY_RADII = (1.0, 1.1, 1.5, 2.5)  # solar radii of the energy densities
 
 
-def radial_factor(
-    degree: Float[Array, "l"], r: float | Float[Array, ""], rss: float | Float[Array, ""]
-) -> Float[Array, "l"]:
+@jax.jit
+def radial_factor(degree: Float[Array, "l"], r: Radius, rss: Radius) -> Float[Array, "l"]:
     """Return B_r at radius r over B_r at radius 1, for each degree (Schatten, Wilcox & Ness 1969, Solar Phys. 6, 442).
 
     The monopole goes out as 1 / r^2, which is no solution for the Sun: see `boundary.without_monopole`.
@@ -22,36 +23,38 @@ def radial_factor(
     return r ** -(degree + 2) * (degree + 1 + degree * (r / rss) ** (2 * degree + 1)) / _at_surface(degree, rss)
 
 
-def tangential_factor(
-    degree: Float[Array, "l"], r: float | Float[Array, ""], rss: float | Float[Array, ""]
-) -> Float[Array, "l"]:
+@jax.jit
+def tangential_factor(degree: Float[Array, "l"], r: Radius, rss: Radius) -> Float[Array, "l"]:
     """Return what makes the tangential field at radius r of the boundary's coefficients: it multiplies grad Y_lm."""
     return -(r ** -(degree + 2)) * (1 - (r / rss) ** (2 * degree + 1)) / _at_surface(degree, rss)
 
 
-def _at_surface(degree: Float[Array, "l"], rss: float | Float[Array, ""]) -> Float[Array, "l"]:
+def _at_surface(degree: Float[Array, "l"], rss: Radius) -> Float[Array, "l"]:
     return degree + 1 + degree * (1.0 / rss) ** (2 * degree + 1)
 
 
+@jax.jit
 def radial_field(
-    transform: Transform, coefficients: Complex[Array, "*n m l"], r: float, rss: float = SOURCE_SURFACE
+    transform: Transform, coefficients: Complex[Array, "*n m l"], r: Radius, rss: Radius = SOURCE_SURFACE
 ) -> Float[Array, "*n lat lon"]:
     """Return B_r on the sphere of radius r, 1 to rss."""
     return synthesis(transform, scaled(coefficients, radial_factor(degrees(transform), r, rss)))
 
 
+@jax.jit
 def source_surface(
-    transform: Transform, boundary: Float[Array, "*n lat lon"], rss: float = SOURCE_SURFACE
+    transform: Transform, boundary: Float[Array, "*n lat lon"], rss: Radius = SOURCE_SURFACE
 ) -> Float[Array, "*n lat lon"]:
     """Return B_r at the source surface from B_r of the boundary: linear, differentiable."""
     return radial_field(transform, analysis(transform, boundary), rss, rss)
 
 
+@jax.jit
 def field(
     transform: Transform,
     coefficients: Complex[Array, "m l"],
     radii: Float[Array, "r"],
-    rss: float | Float[Array, ""] = SOURCE_SURFACE,
+    rss: Radius = SOURCE_SURFACE,
 ) -> Float[Array, "3 r lat lon"]:
     """Return B_r, B_theta (positive to the south) and B_phi (positive to the west) on spheres of the given radii."""
     degree = degrees(transform)
@@ -63,6 +66,7 @@ def field(
     return vector_field(transform, *jax.vmap(shell)(radii))
 
 
+@jax.jit
 def vector_field(
     transform: Transform, radial: Complex[Array, "r m l"], tangential: Complex[Array, "r m l"]
 ) -> Float[Array, "3 r lat lon"]:
@@ -76,15 +80,17 @@ def vector_field(
     )
 
 
+@jax.jit
 def open_flux(
-    transform: Transform, surface: Float[Array, "*n lat lon"], rss: float = SOURCE_SURFACE
+    transform: Transform, surface: Float[Array, "*n lat lon"], rss: Radius = SOURCE_SURFACE
 ) -> Float[Array, "*n"]:
     """Return the unsigned flux through the source surface in maxwell, from B_r there: the open flux of the Sun."""
     return mean_over_sphere(transform, jnp.abs(surface)) * (4 * np.pi * (rss * SOLAR_RADIUS_CM) ** 2)
 
 
+@jax.jit
 def energy_density(
-    transform: Transform, coefficients: Complex[Array, "*n m l"], r: float, rss: float = SOURCE_SURFACE
+    transform: Transform, coefficients: Complex[Array, "*n m l"], r: Radius, rss: Radius = SOURCE_SURFACE
 ) -> Float[Array, "*n"]:
     """Return the magnetic energy density B^2 / 8 pi (erg / cm^3), its mean over the sphere of radius r."""
     degree = degrees(transform)

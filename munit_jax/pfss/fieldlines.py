@@ -1,5 +1,6 @@
 """Field lines: where they end, which are open, and their course for pictures."""
 
+from functools import partial
 from typing import NamedTuple
 
 import contourpy
@@ -37,14 +38,15 @@ class _Lines(NamedTuple):
     inner: Bool[Array, "*n"]
 
 
-def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]) -> Ends:
+@partial(jax.jit, static_argnames="chunk")
+def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], chunk: int = CHUNK) -> Ends:
     """Follow field lines from their seeds (solar radii) to their ends, along the field (1) or against it (-1).
 
     Steps of the classical Runge-Kutta method are in proportion to the height above the inner sphere, since structures
     of a potential field are as large as they are high.
     """
     count = len(seeds)
-    chunk = min(CHUNK, count)
+    chunk = min(chunk, count)
     size = count + -count % chunk
     seed = jnp.arange(size) % count
     nowhere = jnp.zeros(size, bool)
@@ -83,7 +85,9 @@ def _advance(field: FieldGrid, lines: _Lines, most: Int[Array, ""]) -> _Lines:
     return jax.lax.while_loop(unfinished, advance, (jnp.zeros_like(most), lines))[1]
 
 
-def step_length(field: FieldGrid, points: Float[Array, "n 3"], part: float = STEP) -> Float[Array, "n"]:
+def step_length(
+    field: FieldGrid, points: Float[Array, "n 3"], part: float | Float[Array, ""] = STEP
+) -> Float[Array, "n"]:
     """Return the steps in solar radii: a part of the height above the inner sphere, and of a least height."""
     return part * (jnp.linalg.norm(points, axis=-1) - field.inner + LEAST_HEIGHT)
 
@@ -120,8 +124,9 @@ def _land(field: FieldGrid, lines: _Lines) -> Float[Array, "n 3"]:
     return jnp.where(lines.inside[:, None], lines.points, ahead)
 
 
+@jax.jit
 def course(
-    field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], part: float = STEP / 4
+    field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"], part: float | Float[Array, ""] = STEP / 4
 ) -> Float[Array, "step n 3"]:
     """Return points along field lines for pictures, see `trace`: after its end a line's last point is repeated."""
 

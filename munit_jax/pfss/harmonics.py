@@ -99,6 +99,7 @@ def make_transform(grid: Grid, lmax: int, dtype: type[np.floating] = np.float32)
     return Transform(grid, lmax, *(jnp.asarray(table, dtype) for table in tables))
 
 
+@jax.jit
 def analysis(transform: Transform, field: Float[Array, "*n lat lon"]) -> Complex[Array, "*n m l"]:
     """Return the coefficients of maps, the integrals of field x conjugate of Y_lm over the sphere."""
     count = transform.lmax + 1
@@ -109,6 +110,7 @@ def analysis(transform: Transform, field: Float[Array, "*n lat lon"]) -> Complex
     return jax.lax.complex(real, imaginary)
 
 
+@jax.jit
 def synthesis(
     transform: Transform, coefficients: Complex[Array, "*n m l"], table: Float[Array, "m l lat"] | None = None
 ) -> Float[Array, "*n lat lon"]:
@@ -125,6 +127,7 @@ def scaled(values: Inexact[Array, "*n k"], factor: Inexact[Array, "k"]) -> Inexa
     return jnp.einsum("...k,k->...k", values, factor)
 
 
+@jax.jit
 def mean_over_sphere(transform: Transform, maps: Float[Array, "*n lat lon"]) -> Float[Array, "*n"]:
     """Return the means of maps over the sphere."""
     return jnp.einsum("...jk,j->...", maps, transform.solid_angles, precision="highest") / (4 * jnp.pi)
@@ -135,6 +138,7 @@ def degrees(transform: Transform) -> Float[Array, "l"]:
     return jnp.arange(transform.lmax + 1, dtype=transform.legendre.dtype)
 
 
+@jax.jit
 def power(a: Complex[Array, "*n m l"], b: Complex[Array, "*n m l"]) -> Float[Array, "*n l"]:
     """Return the cross-power of each degree, whose sum is the mean of the product of two fields over the sphere."""
     products = (a * b.conj()).real

@@ -36,6 +36,7 @@ def shell_radii(inner: float | Float[Array, ""], outer: float | Float[Array, ""]
     return inner + depth * CLOSENESS * jnp.expm1(jnp.linspace(0, 1, count) * jnp.log1p(1 / CLOSENESS))
 
 
+@partial(jax.jit, static_argnames="grid")
 def field_grid(grid: Grid, field: Float[Array, "3 shell lat lon"], radii: Float[Array, "shell"]) -> FieldGrid:
     """Return a field (B_r, B_theta, B_phi) on shells, ready to be interpolated; `radii` as `shell_radii` makes them."""
     dtype = field.dtype
@@ -57,6 +58,7 @@ def padded(maps: Float[Array, "*n lat lon"]) -> Float[Array, "*n lat+2 lon+1"]:
     return jnp.concatenate([maps, maps[..., :1]], axis=-1)
 
 
+@jax.jit
 def field_at(field: FieldGrid, points: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
     """Return the field at Cartesian points in solar radii: linear in latitude, longitude and the number of the shell.
 
@@ -76,6 +78,7 @@ def field_at(field: FieldGrid, points: Float[Array, "n 3"]) -> Float[Array, "n 3
     )
 
 
+@partial(jax.jit, static_argnames="grid")
 def map_at(
     grid: Grid, values: Float[Array, "lat lon"], latitude: Float[Array, "n"], longitude: Float[Array, "n"]
 ) -> Float[Array, "n"]:
@@ -86,6 +89,7 @@ def map_at(
     return _blend(table.reshape(-1, 1), row * columns + column, (columns, 1), (across, along))[:, 0]
 
 
+@jax.jit
 def latitude_longitude(points: Float[Array, "*n 3"]) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """Return the latitude and the longitude (0 to 360) of Cartesian points in degrees."""
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
@@ -93,6 +97,7 @@ def latitude_longitude(points: Float[Array, "*n 3"]) -> tuple[Float[Array, "*n"]
     return jnp.rad2deg(jnp.arctan2(z, jnp.sqrt(x * x + y * y))), jnp.where(longitude < 0, longitude + 360, longitude)
 
 
+@jax.jit
 def cartesian(
     latitude: Float[Array, "*n"], longitude: Float[Array, "*n"], radius: float | Float[Array, ""] = 1.0
 ) -> Float[Array, "*n 3"]:

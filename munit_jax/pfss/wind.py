@@ -1,6 +1,7 @@
 """The speed of the solar wind after Wang, Sheeley and Arge (WSA), and a current sheet beyond the source surface."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -52,6 +53,7 @@ def expansion_factor(
     return at_surface / (rss**2 * jnp.maximum(at_source_surface, smallest))
 
 
+@partial(jax.jit, static_argnames="grid")
 def boundary_distance(grid: Grid, is_open: Bool[Array, "lat lon"]) -> Float[Array, "lat lon"]:
     """Return how far each open cell is from closed field in degrees; 0 where closed, the farthest where nothing is.
 
