@@ -181,7 +181,8 @@ def test_every_parameter_for_planes_learns(gradient):
             assert np.abs(x).max() > 0, jax.tree_util.keystr(path)
 
 
-@pytest.mark.parametrize("recompute", ["all", pytest.param("activations", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recompute", ["all", "activations"])
 def test_what_is_computed_again_changes_nothing(gradient, recompute):
     of, plain = gradient
     for ours, theirs in zip(jax.tree.leaves(of(recompute)), jax.tree.leaves(plain), strict=True):
