@@ -1,0 +1,162 @@
+r"""Scores on real pairs of AIA and HMI images: what simple baselines reach, and a run.
+
+    python -m tfds_sdoml.build sdoml/pairs --source=hf256 --channels=0193 --field=bz --size=64 --guard_days=0 \
+        --manual_dir=PAIRS
+    python -m tfds_sdoml.build sdoml/earlier --source=hf256 --channels= --field=bz --size=64 --guard_days=0 \
+        --manual_dir=MAGNETOGRAMS
+    python benchmarks/real_pairs.py --pairs=sdoml/pairs [--earlier=sdoml/earlier] [--workdir=RUN]
+
+Prints a table: each score inside 0.9 solar radii, its mean over the pairs and the standard error of it. What is fitted
+is fitted to all pairs but the one that is scored. `linear` is a ridge regression on the brightness smoothed over a few
+scales (for |B|) and, for the signed field, on its gradients along and across the rotation times Hale's sign. A run is
+scored as it is: whether it was trained on these pairs is for the caller to know.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import isotonic_regression
+
+from munit_jax.data.datasets import Frames, geometry_of, open_dataset, past_magnetograms
+from munit_jax.metrics.baselines import painted
+from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
+from munit_jax.sun.cycle import hale_sign
+from munit_jax.sun.disk import heliographic, mu, on_disk
+from munit_jax.sun.rotation import rotated
+from munit_jax.trained_run import TrainedRun, open_run
+
+INSIDE = 0.9  # solar radii
+SCORES = ("correlation", "signs > 15 G", "signs > 50 G", "|B| correlation")
+SCALES = (0.7, 1.5, 3.0, 6.0)  # pixels of 64: standard deviations of Gaussians
+DARKEST = 20.0  # DN/s: the floor of 8-bit images
+PENALTY = 1e-2  # of the ridge regression, for features of unit variance
+
+Image = Float[np.ndarray, "h w"]
+Pair = Mapping[str, Any]  # a frame of the dataset
+Made = tuple[Image, Image]  # the signed field and |B|, gauss
+
+
+def scores(made: Made, pair: Pair) -> list[float]:
+    """Return SCORES of a magnetogram."""
+    inside = on_disk(geometry_of(pair), INSIDE)
+    b, unsigned, true = (x[inside] for x in (*made, pair["magnetogram"][..., 0]))
+
+    def right(least: float) -> float:
+        strong = np.abs(true) > least
+        return float((np.sign(b[strong]) == np.sign(true[strong])).mean())
+
+    return [correlation(b, true), right(15), right(50), correlation(unsigned, np.abs(true))]
+
+
+def correlation(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
+    """Return the correlation, NaN where one is constant."""
+    with np.errstate(invalid="ignore"):
+        return float(np.corrcoef(x, y)[0, 1])
+
+
+def proxy(pair: Pair, others: Sequence[Pair]) -> Made:
+    """Return |B| as an increasing function of the brightness, fitted to the others, with the signs of Hale's law."""
+    inside = [on_disk(geometry_of(other), INSIDE) for other in others]
+    brightness = np.concatenate([o["euv"][..., 0][disk] for o, disk in zip(others, inside, strict=True)])
+    unsigned = np.concatenate([np.abs(o["magnetogram"][..., 0][disk]) for o, disk in zip(others, inside, strict=True)])
+    order = np.argsort(brightness)
+    fitted = np.interp(pair["euv"][..., 0], brightness[order], isotonic_regression(unsigned[order]).x)
+    return painted(fitted, geometry_of(pair), float(pair["time"])), fitted
+
+
+def features(pair: Pair) -> tuple[Float[np.ndarray, "h w f"], Float[np.ndarray, "h w g"]]:
+    """Return what |B| and what the signed field are regressed on."""
+    geometry, inside = geometry_of(pair), on_disk(geometry_of(pair), INSIDE)
+    logarithm = np.log(np.maximum(pair["euv"][..., 0].astype(np.float64), DARKEST))
+    disk = on_disk(geometry, 0.98)
+    contrast = np.where(disk, logarithm - np.median(logarithm[inside]), 0.0)
+    pixels = geometry.size / 64
+    share = [np.maximum(gaussian_filter(disk.astype(float), s * pixels), 0.2) for s in SCALES]
+    smooth = [gaussian_filter(contrast, s * pixels) / part for s, part in zip(SCALES, share, strict=True)]
+    vertical, latitude = np.nan_to_num(mu(geometry)), np.nan_to_num(heliographic(geometry)[0])
+    even = [contrast, *smooth, *(np.maximum(x, 0) ** 2 for x in smooth), *(np.maximum(-x, 0) for x in smooth)]
+    even += [vertical, vertical * smooth[0], contrast * smooth[2], smooth[0] * smooth[3]]
+    hale, north = hale_sign(float(pair["time"])) * np.sign(latitude), np.sign(latitude)
+    bright = np.maximum(contrast, 0)
+    slopes = []
+    for scale in SCALES:
+        for power in (1, 2):
+            along_y, along_x = np.gradient(gaussian_filter(bright**power, scale * pixels))
+            slopes += [along_x, along_y * north]
+    odd = [hale * x for x in (*slopes, *(s * smooth[0] for s in slopes), *(s * smooth[1] for s in slopes))]
+    odd += [hale * x for x in (*smooth, np.ones_like(vertical), np.abs(np.sin(np.deg2rad(latitude))))]
+    return np.stack(even, axis=-1), np.stack(odd, axis=-1)
+
+
+def ridge(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, " n"]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function that a ridge regression of y on x fits."""
+    mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-9
+    z = (x - mean) / deviation
+    weights = np.linalg.solve(z.T @ z + PENALTY * len(z) * np.eye(z.shape[1]), z.T @ (y - y.mean()))
+    return lambda x: (x - mean) / deviation @ weights + y.mean()
+
+
+def linear(pair: Pair, others: Sequence[Pair]) -> Made:
+    """Return the regression's magnetogram, fitted to the others; |B| is regressed as its square root."""
+    inside = [on_disk(geometry_of(other), INSIDE) for other in others]
+    even, odd = zip(*((f[disk] for f in features(o)) for o, disk in zip(others, inside, strict=True)), strict=True)
+    field = np.concatenate([o["magnetogram"][..., 0][disk] for o, disk in zip(others, inside, strict=True)])
+    of_unsigned = ridge(np.concatenate(even), np.sqrt(np.abs(field)))
+    of_signed = ridge(np.concatenate(odd), field)
+    own_even, own_odd = features(pair)
+    return of_signed(own_odd), np.maximum(of_unsigned(own_even), 0) ** 2
+
+
+def of_run(run: TrainedRun, pair: Pair) -> dict[str, list[float]]:
+    """Return the scores of the mean of 16 realisations, and the mean of those of single ones."""
+    context = run.context(geometry_of(pair), float(pair["time"]))
+    contexts = None if context is None else context[None]
+    made = np.asarray(run.translate(pair["euv"][None], run.random_styles(0, 16), contexts))[0, ..., 0]
+    single = np.mean([scores((one, np.abs(one)), pair) for one in made], axis=0)
+    return {"run, mean of 16": scores((made.mean(axis=0), np.abs(made).mean(axis=0)), pair), "run, single": [*single]}
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", required=True, help="the dataset of pairs; all splits are scored")
+    parser.add_argument("--earlier", default=None, help="a dataset of magnetograms, for those of a rotation before")
+    parser.add_argument("--workdir", default=None, help="the folder of a training run")
+    parser.add_argument("--data_dir", default=None, help="the folder of the datasets; as in training")
+    options = parser.parse_args()
+    run = open_run(options.workdir) if options.workdir else None
+    earlier = past_magnetograms(options.earlier, options.data_dir) if options.earlier else None
+    domains, channels = ("euv", "magnetogram"), open_dataset(options.pairs, options.data_dir).builder_config.channels
+    splits = [Frames(options.pairs, s, domains, channels, options.data_dir) for s in ("train", "validation", "test")]
+    pairs = [split[k] for split in splits for k in range(len(split))]
+    rows: dict[str, list[list[float]]] = {}
+    for k, pair in enumerate(pairs):
+        others = pairs[:k] + pairs[k + 1 :]
+        geometry, time = geometry_of(pair), float(pair["time"])
+        of_pair = {"Hale's law on the EUV proxy": scores(proxy(pair, others), pair)}
+        of_pair["linear"] = scores(linear(pair, others), pair)
+        if earlier is not None and (before := earlier(time - SYNODIC_CARRINGTON_DAYS * DAY)) is not None:
+            turned, seen = rotated(before[0], before[1], geometry, (time - before[2]) / DAY)
+            turned = np.where(seen, turned, 0)
+            of_pair["one rotation before"] = scores((turned, np.abs(turned)), pair)
+        if run is not None:
+            of_pair |= of_run(run, pair)
+        for name, values in of_pair.items():
+            rows.setdefault(name, []).append(values)
+    print(f"| | pairs | {' | '.join(SCORES)} |".replace("|B|", "\\|B\\|"))
+    print("|---" * (len(SCORES) + 2) + "|")
+    for name, values in rows.items():
+        mean = np.mean(values, axis=0)
+        error = (
+            np.std(values, axis=0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.full(len(SCORES), np.nan)
+        )
+        cells = [f"{m:.3f} +- {e:.3f}" for m, e in zip(mean, error, strict=True)]
+        print(f"| {name} | {len(values)} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

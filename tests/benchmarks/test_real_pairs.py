@@ -1,0 +1,55 @@
+"""Scores of real pairs and the regression, on fields whose answer is known."""
+
+import numpy as np
+import pytest
+
+from benchmarks.real_pairs import linear, proxy, ridge, scores
+from munit_jax.sun.disk import sdoml_geometry
+
+SIZE = 64
+
+
+def pair(seed: int) -> dict:
+    """Return a pair of 2015 whose |B| is the brightness over 10, positive in the north and negative in the south."""
+    geometry = sdoml_geometry(SIZE)
+    euv = np.random.default_rng(seed).gamma(2, 100, (SIZE, SIZE, 1))
+    north = np.sign(np.arange(SIZE) - (SIZE - 1) / 2)[:, None, None]
+    return {
+        "euv": euv,
+        "magnetogram": north * euv / 10,
+        "time": 1_430_000_000,
+        "solar_radius": geometry.solar_radius,
+        "centre": np.array(geometry.centre),
+        "b0": 0.0,
+        "l0": 0.0,
+        "distance": geometry.distance,
+    }
+
+
+def test_scores_of_the_truth_its_reversal_and_half_of_the_signs():
+    one = pair(0)
+    true = one["magnetogram"][..., 0]
+    assert scores((true, np.abs(true)), one) == pytest.approx([1, 1, 1, 1])
+    assert scores((-true, np.abs(true)), one) == pytest.approx([-1, 0, 0, 1])
+    assert scores((np.abs(true), np.abs(true)), one)[1] == pytest.approx(0.5, abs=0.03)
+
+
+def test_an_increasing_function_of_the_brightness_is_found():
+    others = [pair(seed) for seed in (1, 2)]
+    _, unsigned = proxy(pair(0), others)
+    assert scores((unsigned, unsigned), pair(0))[3] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_regression_learns_the_sign_of_a_hemisphere():
+    made = linear(pair(0), [pair(seed) for seed in (1, 2, 3)])
+    signed, right, _, unsigned = scores(made, pair(0))
+    assert signed > 0.8
+    assert right > 0.95
+    assert unsigned > 0.9
+
+
+def test_ridge_of_a_line_by_hand():
+    """y = 2 x + 1: the slope is 2 / (1 + penalty), the mean stays."""
+    x = np.array([[-1.0], [1.0]])
+    of = ridge(x, np.array([-1.0, 3.0]))
+    np.testing.assert_allclose(of(np.array([[0.0], [1.0]])), [1, 1 + 2 / 1.01], rtol=1e-6)
