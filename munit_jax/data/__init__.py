@@ -1,0 +1,1 @@
+"""A dataset to batches in [-1, 1] with conditioning planes."""

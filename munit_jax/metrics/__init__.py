@@ -1,0 +1,1 @@
+"""Scores as pure functions of arrays, their baselines and their uncertainty."""

@@ -1,0 +1,1 @@
+"""MUNIT's encoders, decoders and discriminators as pure functions of their parameters; see `munit`."""

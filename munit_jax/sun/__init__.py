@@ -1,0 +1,1 @@
+"""Geometry of the disk, rotation, ephemeris, solar cycle and physical constants."""

@@ -1,0 +1,1 @@
+"""Where frames come from: a file for each archive format, behind `interface.Source`."""
