@@ -44,11 +44,7 @@ def reference_of_training(disk_percentiles: Mapping[str, Mapping[str, float]]) -
 
 
 def nearest_reference(series: str, time: int, references: Sequence[Reference]) -> Reference:
-    """Return the reference of a series that is nearest in time, else one without a time, the built-in one last.
-
-    Raises:
-        FrameError: none for the series.
-    """
+    """Return the reference of a series (FrameError for none): the nearest in time, else without time, else built in."""
     dated = [r for r in references if r.series == series and r.time is not None]
     if dated:
         return min(dated, key=lambda r: abs((r.time or 0) - time))
@@ -61,11 +57,7 @@ def nearest_reference(series: str, time: int, references: Sequence[Reference]) -
 
 
 def gain(image: Float[np.ndarray, "size size"], reference: Reference) -> float:
-    """Return the factor that brings an image to the reference.
-
-    Raises:
-        FrameError: a disk that is not brighter than nothing.
-    """
+    """Return the factor that brings an image to the reference; FrameError for a dark disk."""
     own = quartiles(image)
     if own[0] <= 0:
         raise FrameError("constant", f"a quarter of the disk is dark ({own[0]:g} DN/s)")

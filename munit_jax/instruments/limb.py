@@ -30,9 +30,7 @@ RAGGED = 0.02  # ... from which they differ by less, solar radii: not the rim of
 def limb_offset(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[float, float]:
     """Return how far west and north of `disk` the limb is, in solar radii.
 
-    Args:
-        image: of the corona in any unit, the zero level subtracted.
-        disk: where the header says that the Sun is.
+    The image is of the corona in any unit, the zero level subtracted.
     """
     slopes = _slopes(image, disk)
     offset = max(
@@ -52,13 +50,9 @@ def limb_offset(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[float
 
 
 def edge_offset(field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[float, float] | None:
-    """Return how far west and north of `disk` the disk of a magnetogram is, in solar radii; None for one without edge.
+    """Return how far west and north of `disk` that of a magnetogram, NaN or 0 off it, is; None for one without edge.
 
-    Only the centre counts: some magnetograms end within the limb.
-
-    Args:
-        field: NaN or 0 off the disk.
-        disk: where the header says that the Sun is.
+    In solar radii. Only the centre counts: some magnetograms end within the limb.
     """
     values = np.isfinite(field) & (field != 0)
     seen = map_coordinates(values.astype(np.float32), _along_radii(disk), order=0, mode="nearest") > 0

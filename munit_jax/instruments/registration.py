@@ -28,9 +28,8 @@ HELIOPROJECTIVE = ("HPL", "SOLAR", "X", "Y", "ARCSEC")  # CTYPE; no type at all 
 class SolarDisk:
     """Where the Sun is in an image: (x, y) solar radii west and north of its centre is `centre + pixels @ (x, y)`.
 
-    Attributes:
-        centre: (x, y) of the centre of the disk in pixels; (0, 0) is the centre of the first pixel.
-        pixels: pixels (rows of the matrix: x, y) per solar radius (columns: west, north).
+    `centre` is (x, y) in pixels, (0, 0) the centre of the first one; `pixels` has pixels (rows: x, y) per solar radius
+    (columns: west, north).
     """
 
     centre: Float[np.ndarray, "2"]
@@ -129,14 +128,11 @@ def arcsec_per_pixel(wcs: WCS) -> Float[np.ndarray, "2 2"]:
 
 
 def solar_radius(header: Header, wcs: WCS | None = None) -> float:
-    """Return the Sun's angular radius in arcsec.
+    """Return the Sun's angular radius in arcsec; FrameError where no keyword has it.
 
     RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it. R_SUN comes last: it is in pixels of the level-1
     image, also in images that were binned since, so that its scale is IMSCL_MP where there is one, else that of `wcs`
     (by default `celestial`).
-
-    Raises:
-        FrameError: none of them.
     """
     for key in ("RSUN_OBS", "RSUN_ARC", "RSUN"):
         if (radius := number(header, key)) and radius > 0:
@@ -152,11 +148,7 @@ def solar_radius(header: Header, wcs: WCS | None = None) -> float:
 
 
 def solar_disk(header: Header) -> SolarDisk:
-    """Return where the header says that the Sun is: CRPIX (the first pixel is 1), CRVAL, the scale and the radius.
-
-    Raises:
-        FrameError: see `celestial` and `solar_radius`.
-    """
+    """Return where the header says that the Sun is; raises as `celestial` and `solar_radius`."""
     wcs = celestial(header)
     to_pixels = np.linalg.inv(arcsec_per_pixel(wcs))
     value = np.array(wcs.wcs.crval)[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
@@ -216,11 +208,7 @@ def reproject(
 
 
 def check_inside(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse an image that has not all of the disk, or shows it as a dot.
-
-    Raises:
-        FrameError: `off-centre disk`, `shape`.
-    """
+    """Refuse an image that has not all of the disk (FrameError `off-centre disk`), or shows it as a dot (`shape`)."""
     if disk.radius < SMALLEST_RADIUS:
         raise FrameError("shape", f"the header has a solar radius of {disk.radius:.2g} pixels: is CDELT right?")
     if not disk.inside(image.shape):

@@ -38,15 +38,7 @@ class Telescope:
 
 @dataclass(frozen=True)
 class Observation:
-    """An image as the instrument took it.
-
-    Attributes:
-        header: of the image.
-        image: in the unit of the file.
-        disk: where the Sun is in it.
-        telescope, series: see `Telescope`.
-        name: of the file.
-    """
+    """An image as the instrument took it, in the unit of the file, and the name of the file."""
 
     header: fits.Header
     image: Float[np.ndarray, "y x"]
@@ -58,12 +50,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image as the networks take it, DN/s or gauss.
-
-    Attributes:
-        treatment: the cards that say how it was calibrated.
-        warnings: what is not as it should be, and not bad enough to refuse the image.
-    """
+    """An image as the networks take it (DN/s or gauss), cards on its calibration, and what to beware of."""
 
     image: Float[np.ndarray, "size size"]
     treatment: tuple[Card, ...] = ()
@@ -72,13 +59,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How images are prepared.
-
-    Attributes:
-        geometry: of the training.
-        references: what instruments other than AIA are calibrated by; see `calibration`.
-        degradation_table: AIA's loss of sensitivity, see `degradation`; None for no correction.
-    """
+    """How images are prepared: the geometry of the training, see `calibration` and `degradation` for the others."""
 
     geometry: DiskGeometry
     references: Sequence[Reference] = ()
