@@ -114,13 +114,7 @@ def _per_channel(xp: Any, like: Any, values: Sequence[float]) -> Any:
 def preset(
     name: str, domain: str, channels: tuple[str, ...], statistics: Mapping[str, Mapping[str, float]]
 ) -> Normalization:
-    """Return a normalisation by its name.
-
-    Args:
-        name: `dataset`, `fdl` or `iti`.
-        domain: `euv` or `magnetogram`.
-        channels: the series of the images, such as ("0171", "0193") or ("bz",).
-        statistics: percentiles of each series; read for `dataset` only.
+    """Return a normalisation by its name; the channels are series, as are those of the dataset's percentiles.
 
     Raises:
         ConfigError: an unknown name, a channel that it has no number for, or a dataset without statistics.

@@ -73,11 +73,7 @@ def context_of_scored(settings: DataSettings, past: Past | None) -> FrameContext
 def frame_context(
     names: Sequence[str], frame: Mapping[str, np.ndarray], earlier: Earlier | None = None
 ) -> Float[np.ndarray, "h w k"] | None:
-    """Return the planes of a frame, None if there are none; see `context_of`.
-
-    Raises:
-        DataError: a frame of a time whose cycle is not known.
-    """
+    """Return the planes of a frame, see `context_of`; DataError for one of a time whose cycle is not known."""
     try:
         return context_of(names, geometry_of(frame), float(frame["time"]), earlier)
     except ValueError as error:
