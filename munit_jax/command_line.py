@@ -165,18 +165,11 @@ def keep_compiled(folder: str | None) -> None:
 def matching(
     flag: str, patterns: Sequence[str], files_below: Callable[[Path], Iterable[str]] | None = None
 ) -> list[Path]:
-    """Return the files that match any of the patterns, each once, in order.
+    """Return the files that match any of a flag's patterns, each once, in order; UserError for one without a match.
 
-    Args:
-        flag: their name.
-        patterns: as the shell has them; `**` is folders at any depth, those of links that run in a circle once.
-        files_below: returns the files of a folder, where one may be given.
-
-    Raises:
-        UserError: no pattern, or one that matches nothing.
+    Patterns are as the shell has them: `**` is folders at any depth, those of links that run in a circle once. Where a
+    folder may be given, `files_below` returns its files.
     """
-    if not patterns:
-        raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
     real = cache(os.path.realpath)
     found: dict[tuple[str, str], Path] = {}
     for pattern in patterns:

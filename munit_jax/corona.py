@@ -53,7 +53,7 @@ def main(_: Sequence[str]) -> None:
         raise UserError(f"--insertion={INSERTION.value} is for magnetograms: leave it out with --synoptic")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where maps, figures and corona.json go")
-    magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value) if MAGNETOGRAM.value else []
+    magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value)
     whole = _file(SYNOPTIC.value or BACKGROUND.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.pfss.boundary import INSERTIONS, Insertion

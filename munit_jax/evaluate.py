@@ -66,16 +66,11 @@ def main(_: Sequence[str]) -> None:
             corona = CoronaSettings(CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model)
         except ValueError as error:
             raise ConfigError(str(error)) from None
-    settings = Settings(
-        SPLIT.value,
-        SAMPLES.value,
-        LIMIT.value,
-        SEED.value,
-        tuple(SHOW.value),
-        DATA_DIR.value,
-        corona,
-        _backgrounds(BACKGROUND.value),
-    )
+    background = BACKGROUND.value
+    if background != ["none"]:
+        background = map(str, command_line.matching("background", background))
+    of_frames = SPLIT.value, SAMPLES.value, LIMIT.value, SEED.value, tuple(SHOW.value), DATA_DIR.value
+    settings = Settings(*of_frames, corona, tuple(background))
     command_line.keep_compiled(COMPILATION_CACHE.value)
     workdir = Path(WORKDIR.value)
     run = open_run(workdir, CHECKPOINT.value, convolution=CONVOLUTION.value)
@@ -83,12 +78,6 @@ def main(_: Sequence[str]) -> None:
     output = Path(OUTPUT.value) if OUTPUT.value else workdir / FOLDER
     metrics = evaluate(run, settings, output, other)
     command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", metrics_table(metrics), output)
-
-
-def _backgrounds(patterns: Sequence[str]) -> tuple[str, ...]:
-    if not patterns or list(patterns) == ["none"]:
-        return tuple(patterns)
-    return tuple(str(path) for path in command_line.matching("background", patterns))
 
 
 def command() -> None:

@@ -80,10 +80,12 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where the translations go")
+    if not INPUT.value:
+        raise UserError("no input: give --input='FOLDER/*.fits'")
     from munit_jax.instruments.reading import files_below
 
     inputs = command_line.matching("input", INPUT.value, files_below)
-    references = command_line.matching("calibrate_to", CALIBRATE_TO.value) if CALIBRATE_TO.value else []
+    references = command_line.matching("calibrate_to", CALIBRATE_TO.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.translation.many import TABLE, translate_files
 
@@ -105,7 +107,7 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translator import Translation
 
-    past = command_line.matching("last_seen", LAST_SEEN.value) if LAST_SEEN.value else []
+    past = command_line.matching("last_seen", LAST_SEEN.value)
     settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past), FORCE.value)
     table = Path(DEGRADATION_TABLE.value) if DEGRADATION_TABLE.value else None
     if table is not None:

@@ -22,18 +22,15 @@ PROGRAM = "munit_jax"  # ORIGIN of what it writes
 class Telescope:
     """An instrument; each has a file of its own here, and a place in `telescopes.TELESCOPES`.
 
-    Attributes:
-        name: in messages.
-        series_of: header -> AIA's channel (`0193`), the one that is like it, or `bz` for a magnetogram of the line of
-            sight; None for an image of another instrument. Raises FrameError for one of its own that cannot be used.
-        calibrate: bring an image to DN/s as AIA has them or to gauss, and to the geometry of the training.
-        harmless: the bits of QUALITY that do not matter.
+    `series_of` a header is AIA's channel (`0193`), the one that is like it, or `bz` for a magnetogram of the line of
+    sight; None for an image of another instrument; FrameError for one of its own that cannot be used. `calibrate`
+    brings an image to DN/s as AIA has them or to gauss, and to the geometry of the training.
     """
 
     name: str
     series_of: Callable[[Header], str | None]
     calibrate: "Callable[[Observation, Preparation], Prepared]"
-    harmless: int = 0
+    harmless: int = 0  # the bits of QUALITY that do not matter
 
 
 @dataclass(frozen=True)

@@ -32,20 +32,13 @@ Field = Float[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Climate:
-    """The mean field and |B| of the training split, and |B| as a function of one intensity, in gauss.
-
-    Attributes:
-        mean, mean_unsigned: pixel by pixel.
-        channel: the EUV channel, by its place, whose intensity explains most of |B|.
-        unsigned_of_intensity: |B| of the bins of its normalised intensity, increasing.
-        times: of the training frames that were read, seconds since 1970.
-    """
+    """The mean field and |B| of the training split, and |B| as a function of one intensity, in gauss."""
 
     mean: Field
     mean_unsigned: Field
-    channel: int
-    unsigned_of_intensity: Float[np.ndarray, " bins"]
-    times: tuple[int, ...]
+    channel: int  # the EUV channel, by its place, whose intensity explains most of |B|
+    unsigned_of_intensity: Float[np.ndarray, " bins"]  # of the bins of its normalised intensity, increasing
+    times: tuple[int, ...]  # of the training frames that were read, seconds since 1970
 
 
 def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Climate:
