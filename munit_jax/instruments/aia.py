@@ -13,7 +13,7 @@ from munit_jax.instruments.headers import Header, exposure, number, text, time_o
 from munit_jax.instruments.registration import register
 from munit_jax.instruments.series import AIA_CHANNELS
 from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
-from munit_jax.instruments.units import COUNTS, angstrom_per
+from munit_jax.instruments.units import COUNTS, scale_of
 from munit_jax.sun.constants import DAY
 
 # Images of the last hours: not final, not bad (SDO User Guide, section 7.7.6, table 2: bit 30).
@@ -23,7 +23,7 @@ QUICKLOOK = 1 << 30
 def wavelength(header: Header) -> int:
     """Return the wavelength in angstrom, 0 where there is none."""
     unit = text(header, "WAVEUNIT") or "angstrom"
-    return round((number(header, "WAVELNTH") or 0) * angstrom_per(unit, "WAVEUNIT"))
+    return round((number(header, "WAVELNTH") or 0) * scale_of(unit, "WAVEUNIT", "Angstrom"))
 
 
 def series_of(header: Header) -> str | None:

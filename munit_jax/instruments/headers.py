@@ -12,7 +12,7 @@ from astropy.time import Time
 from erfa import ErfaWarning
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.units import DETECTED, is_rate, seconds_per
+from munit_jax.instruments.units import DETECTED, is_rate, scale_of
 
 type Header = Mapping[str, Any] | fits.Header
 
@@ -139,7 +139,7 @@ def exposure(header: Header, counted: tuple[str, ...] = DETECTED) -> float:
     seconds = required(header, key, "how long the exposure was cannot be known")
     comment = str(header.comments[key]) if isinstance(header, fits.Header) else ""
     if match := UNIT_IN_COMMENT.match(comment):
-        seconds *= seconds_per(match[1], key)
+        seconds *= scale_of(match[1], key, "s")
     if seconds <= 0:
         raise FrameError("unreadable", f"{key} = {seconds} s: an exposure must be above 0")
     return seconds

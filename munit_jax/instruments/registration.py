@@ -15,7 +15,7 @@ from scipy.ndimage import affine_transform
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, number, required, rotation, text
-from munit_jax.instruments.units import arcsec_per
+from munit_jax.instruments.units import scale_of
 from munit_jax.sun.constants import JSOC_SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 
@@ -60,10 +60,6 @@ class SolarDisk:
         upper = np.array(shape[::-1]) - 0.5
         return float(np.min([(self.centre + 0.5) / reach, (upper - self.centre) / reach]))
 
-    def inside(self, shape: tuple[int, ...]) -> bool:
-        """Return whether all of the disk is in an image of the shape (rows, columns)."""
-        return self.margin(shape) >= 1
-
 
 def celestial(header: Header) -> WCS:
     """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in degrees.
@@ -82,7 +78,7 @@ def celestial(header: Header) -> WCS:
             raise FrameError("unreadable", f"CTYPE{axis} = '{name}', expected helioprojective HPLN-TAN and HPLT-TAN")
         swapped = names[0].startswith("HPLT") and names[1].startswith("HPLN")
         cards[f"CTYPE{axis}"] = "HPLT-TAN" if (axis == 2) != swapped else "HPLN-TAN"
-        scale = arcsec_per(text(header, f"CUNIT{axis}") or "arcsec", f"CUNIT{axis}") / 3600
+        scale = scale_of(text(header, f"CUNIT{axis}") or "arcsec", f"CUNIT{axis}", "arcsec") / 3600
         cards[f"CUNIT{axis}"] = "deg"
         cards[f"CRPIX{axis}"] = required(header, f"CRPIX{axis}")
         cards[f"CRVAL{axis}"] = (number(header, f"CRVAL{axis}") or 0.0) * scale
@@ -211,7 +207,7 @@ def check_inside(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     """Refuse an image that has not all of the disk (FrameError `off-centre disk`), or shows it as a dot (`shape`)."""
     if disk.radius < SMALLEST_RADIUS:
         raise FrameError("shape", f"the header has a solar radius of {disk.radius:.2g} pixels: is CDELT right?")
-    if not disk.inside(image.shape):
+    if not disk.margin(image.shape) >= 1:
         x, y = disk.centre
         raise FrameError(
             "off-centre disk",

@@ -97,7 +97,7 @@ class Checkpoints:
         """Keep the generators if their score is the best so far; they are written when this returns."""
         best = self._best.latest_step()
         if best is not None:
-            gain = score - self._score(best)
+            gain = score - self._best.restore(best, args=args.Composite(score=args.JsonRestore()))["score"]["score"]
             if best >= step or (gain if wanted == "highest" else -gain) <= 0:
                 return False
         items = args.Composite(
@@ -161,9 +161,6 @@ class Checkpoints:
         if failures:
             hosts.wait("put aside")
             self._latest.reload()
-
-    def _score(self, step: int) -> float:
-        return self._best.restore(step, args=args.Composite(score=args.JsonRestore()))["score"]["score"]
 
     def _check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self._workdir).free
