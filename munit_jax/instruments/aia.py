@@ -1,9 +1,4 @@
-"""AIA on SDO: level 1, level 1.5 and the synoptic series of 1024 pixels.
-
-Pixels hold DN per pixel of 0.6 arcsec at every level: the synoptic images are means over 4 x 4 of those
-(https://jsoc1.stanford.edu/data/aia/synoptic/README.html). A mean also brings an image to the size of the networks, so
-that all are on one scale, which is SDOML v2's.
-"""
+"""AIA on SDO: level 1, level 1.5 and the synoptic series of 1024 pixels."""
 
 import numpy as np
 
@@ -37,7 +32,9 @@ def series_of(header: Header) -> str | None:
 def calibrate(seen: Observation, how: Preparation) -> Prepared:
     """Divide by the exposure and the degradation, register, and clip at 0 as SDOML does.
 
-    Below 0 is the noise of the camera's dark level; clipped last, so that it has averaged out.
+    Pixels hold DN per pixel of 0.6 arcsec at every level, as in SDOML v2: the synoptic images are means over 4 x 4
+    (https://jsoc1.stanford.edu/data/aia/synoptic/README.html), and so is registration. Below 0 is the noise of the
+    camera's dark level; clipped last, so that it has averaged out.
     """
     seconds = exposure(seen.header, COUNTS)  # nothing rescales photons here, as EUVI's factor does
     factor = 1.0

@@ -1,8 +1,4 @@
-"""The brightness of another EUV imager on AIA's scale, by the quartiles of the disk.
-
-One factor, so that ratios within the image stay as they are: the median of the ratios of the three quartiles. They are
-robust: active regions, which differ from one side of the Sun to the other, cover a few per cent of the disk.
-"""
+"""The brightness of another EUV imager on AIA's scale, by the quartiles of the disk."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -57,7 +53,10 @@ def nearest_reference(series: str, time: int, references: Sequence[Reference]) -
 
 
 def gain(image: Float[np.ndarray, "size size"], reference: Reference) -> float:
-    """Return the factor that brings an image to the reference; FrameError for a dark disk."""
+    """Return the factor that brings an image to the reference; FrameError for a dark disk.
+
+    The median of the ratios of the quartiles, which are robust: active regions cover a few per cent of the disk.
+    """
     own = quartiles(image)
     if own[0] <= 0:
         raise FrameError("constant", f"a quarter of the disk is dark ({own[0]:g} DN/s)")

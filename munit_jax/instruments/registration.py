@@ -1,8 +1,4 @@
-"""Bring a solar image as a telescope took it to SDOML's geometry: the disk turned, shifted and scaled in one step.
-
-Where the Sun is comes from a handful of keywords of the FITS header (Thompson 2006, A&A 449, 791). The gnomonic
-projection is taken as a plane: over half a degree they differ by 1e-5 of the solar radius.
-"""
+"""Bring a solar image as a telescope took it to SDOML's geometry: the disk turned, shifted and scaled in one step."""
 
 import warnings
 from dataclasses import dataclass
@@ -62,9 +58,10 @@ class SolarDisk:
 
 
 def celestial(header: Header) -> WCS:
-    """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in degrees.
+    """Return the linear part of the header's coordinates in degrees (Thompson 2006, A&A 449, 791), as astropy reads it.
 
-    Read are CTYPE (which axis is the longitude), CUNIT (each axis its own; arcsec where there is none, as in all of
+    The gnomonic projection is taken as a plane: over half a degree they differ by 1e-5 of the solar radius. Read are
+    CTYPE (which axis is the longitude), CUNIT (each axis its own; arcsec where there is none, as in all of
     SDO's images), CRPIX, CRVAL, CDELT with PC or with CROTA2, CROTA1 or CROTA, and CD.
 
     Raises:

@@ -1,12 +1,4 @@
-"""Every instrument that is read: a file in, an image as the networks take it out.
-
-| instrument | recognised by | brightness | geometry |
-|---|---|---|---|
-| AIA level 1, 1.5, synoptic | TELESCOP, INSTRUME | by EXPTIME, by the degradation where a table is given | header |
-| EUVI A and B | DETECTOR | less the bias (BIASMEAN), by EXPTIME, times a factor to AIA's quartiles | header |
-| SDOML version 1 | the file's name | as in the dataset | SDOML's |
-| HMI line of sight | TELESCOP, CONTENT | gauss | header |
-"""
+"""Every instrument that is read: a file in, an image as the networks take it out."""
 
 import re
 from dataclasses import replace

@@ -1,7 +1,4 @@
-"""Where an image was taken from, when, and how its pixels lie on the sky: the cards that an output keeps of its input.
-
-Keywords after Thompson 2006, A&A 449, 791, and the FITS standard 4.0.
-"""
+"""Where an image was taken from, when, and how its pixels lie on the sky: the cards that an output keeps."""
 
 from astropy.io import fits
 
@@ -12,6 +9,7 @@ from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 from munit_jax.sun.ephemeris import earth_view
 
+# Keywords after Thompson 2006, A&A 449, 791, and the FITS standard 4.0.
 GRID = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2")
 PC, CD = (tuple(f"{name}{ij}" for ij in ("1_1", "1_2", "2_1", "2_2")) for name in ("PC", "CD"))
 MORE_GRID = ("LONPOLE", "LATPOLE", "WCSNAME")
