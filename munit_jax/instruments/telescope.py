@@ -56,7 +56,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How images are prepared: the geometry of the training, see `calibration` and `degradation` for the others."""
+    """How images are prepared: in the geometry of the training, calibrated and corrected for degradation by these."""
 
     geometry: DiskGeometry
     references: Sequence[Reference] = ()

@@ -56,7 +56,7 @@ def scale_of(name: str, card: str, unit: str) -> float:
 
 
 def gauss_per(name: str, card: str = "BUNIT") -> float:
-    """Return the gauss in a unit of the magnetic field, see `scale_of`; `g` is none of mass."""
+    """Return the gauss in a unit of the magnetic field, see `scale_of`; `g` is gauss, not gram."""
     return scale_of("G" if name == "g" else name, card, "G")
 
 

@@ -123,8 +123,8 @@ def flux_sums(sums: Sums, gauss_to_maxwell: Float[np.ndarray, "frame"]) -> dict[
     """Return the sums of the fluxes of whole frames through the scored disk, along the line of sight.
 
     The moments are those of (1, total unsigned flux, true total unsigned flux, net flux, true net flux), in maxwell;
-    errors are relative to the true total unsigned flux. The sums are of single frames, (frame, n, s, ...); from gauss
-    to maxwell it is the area of a pixel in square centimetres.
+    errors are relative to the true total unsigned flux. The sums are of single frames, (frame, n, s, ...);
+    `gauss_to_maxwell` is the area of a pixel in square centimetres.
     """
     disk = sums["moments"][:, :, 0]
     unsigned, true_unsigned, net, true_net = (

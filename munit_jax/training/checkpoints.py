@@ -54,7 +54,7 @@ class Checkpoints:
         return f"the checkpoint of step {steps[-1]} stands" if steps else "no checkpoint was written yet"
 
     def save(self, step: int, state: TrainState) -> None:
-        """Save in the background; a second save waits for the first, and raises WorkdirError if that went wrong."""
+        """Save in the background; a second save waits for the first. WorkdirError: no room, or that one failed."""
         if self._latest.latest_step() == step:
             return
         self._check_space(_size(state))

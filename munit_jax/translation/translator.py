@@ -155,7 +155,7 @@ class Translation:
             raise FrameError("no time", str(error)) from None
 
     def translate(self, sources: Sequence[Source]) -> Float[np.ndarray, "b n size size c"]:
-        """Return the realisations of at most `batch` sources, DN/s or gauss, in the geometry of the training."""
+        """Return the realisations (DN/s or gauss) of at most `batch` sources; DataError where they are not finite."""
         padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # another shape would be compiled anew
         contexts = [source.context for source in padded if source.context is not None]
         images = np.stack([source.image for source in padded])
