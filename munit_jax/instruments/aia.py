@@ -33,7 +33,7 @@ def calibrate(seen: Observation, how: Preparation) -> Prepared:
     """Divide by the exposure and the degradation, register, and clip at 0 as SDOML does.
 
     Pixels hold DN per pixel of 0.6 arcsec at every level, as in SDOML v2: the synoptic images are means over 4 x 4
-    (https://jsoc1.stanford.edu/data/aia/synoptic/README.html), and registration takes means too. Below 0 is the noise of
+    (https://jsoc1.stanford.edu/data/aia/synoptic/README.html), and registration takes means. Below 0 is the noise of
     the camera's dark level; clipped last, so that it has averaged out.
     """
     seconds = exposure(seen.header, COUNTS)  # nothing rescales photons here, as EUVI's factor does
