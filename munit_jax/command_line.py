@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import NoReturn
@@ -28,11 +28,34 @@ OUR_CONFIG = re.compile(r"(?P<flag>--?config=)?(?P<file>configs/\w+\.py)(?P<vari
 logger = logging.getLogger("munit_jax")
 
 
-def run(main: Callable[[Sequence[str]], None], flag_values: flags.FlagValues) -> NoReturn:
-    """Parse the command line, run `main`, which gets what is left of it, and exit.
+class Define:
+    """Defines the flags of a command; each has its own `flag_values`, so that one process can hold several."""
 
-    Each command has its own `flag_values`, so that one process can hold several.
-    """
+    def __init__(self, flag_values: flags.FlagValues):
+        self.string = partial(flags.DEFINE_string, flag_values=flag_values)
+        self.strings = partial(flags.DEFINE_multi_string, flag_values=flag_values)
+        self.integer = partial(flags.DEFINE_integer, flag_values=flag_values)
+        self.number = partial(flags.DEFINE_float, flag_values=flag_values)
+        self.choice = partial(flags.DEFINE_enum, flag_values=flag_values)
+        self.switch = partial(flags.DEFINE_bool, flag_values=flag_values)
+
+    def compilation_cache(self) -> flags.FlagHolder[str | None]:
+        """Define --compilation_cache, see `keep_compiled`."""
+        return self.string(
+            "compilation_cache",
+            None,
+            "Folder where compiled programs are kept for the next start; none for nowhere. Default: "
+            "JAX_COMPILATION_CACHE_DIR or the user's cache folder.",
+        )
+
+    def convolution(self) -> flags.FlagHolder[str]:
+        """Define --convolution, see `trained_run.open_run`."""
+        how = ("auto", "direct", "winograd")
+        return self.choice("convolution", "auto", how, "How convolutions are computed; auto chooses by the device.")
+
+
+def run(main: Callable[[Sequence[str]], None], flag_values: flags.FlagValues) -> NoReturn:
+    """Parse the command line, run `main`, which gets what is left of it, and exit."""
     with _own_messages_shown():
         _guard(main, _parse_flags(sys.argv, flag_values, inspect.getmodule(main).__doc__ or ""))
     sys.exit(0)
@@ -126,28 +149,6 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
         sys.exit(INTERRUPTED)
 
 
-def define_compilation_cache(flag_values: flags.FlagValues) -> flags.FlagHolder[str | None]:
-    """Define --compilation_cache, see `keep_compiled`."""
-    return flags.DEFINE_string(
-        "compilation_cache",
-        None,
-        "Folder where compiled programs are kept for the next start; none for nowhere. Default: "
-        "JAX_COMPILATION_CACHE_DIR or the user's cache folder.",
-        flag_values=flag_values,
-    )
-
-
-def define_convolution(flag_values: flags.FlagValues) -> flags.FlagHolder[str]:
-    """Define --convolution, see `trained_run.open_run`."""
-    return flags.DEFINE_enum(
-        "convolution",
-        "auto",
-        ("auto", "direct", "winograd"),
-        "How convolutions are computed; auto chooses by the device.",
-        flag_values=flag_values,
-    )
-
-
 def keep_compiled(folder: str | None) -> None:
     """Keep compiled programs in a folder, so that the next start of the same program need not compile them.
 
@@ -164,18 +165,11 @@ def keep_compiled(folder: str | None) -> None:
 def matching(
     flag: str, patterns: Sequence[str], files_below: Callable[[Path], Iterable[str]] | None = None
 ) -> list[Path]:
-    """Return the files that match any of the patterns, each once, in order.
+    """Return the files that match any of a flag's patterns, each once, in order; UserError for one without a match.
 
-    Args:
-        flag: their name.
-        patterns: as the shell has them; `**` is folders at any depth, those of links that run in a circle once.
-        files_below: returns the files of a folder, where one may be given.
-
-    Raises:
-        UserError: no pattern, or one that matches nothing.
+    Patterns are as the shell has them: `**` is folders at any depth, those of links that run in a circle once. Where a
+    folder may be given, `files_below` returns its files.
     """
-    if not patterns:
-        raise UserError(f"no {flag}: give --{flag}='FOLDER/*.fits'")
     real = cache(os.path.realpath)
     found: dict[tuple[str, str], Path] = {}
     for pattern in patterns:

@@ -15,43 +15,32 @@ from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
 
 FLAGS = flags.FlagValues()
-MAGNETOGRAM = flags.DEFINE_multi_string(
+define = command_line.Define(FLAGS)
+
+MAGNETOGRAM = define.strings(
     "magnetogram",
     [],
     "Magnetograms of the disk, as a pattern in quotes; several are put together, from several vantage points or times.",
-    flag_values=FLAGS,
 )
-BACKGROUND = flags.DEFINE_string(
-    "background", None, "Synoptic map of the rest of the Sun, or none for a field of 0.", flag_values=FLAGS
-)
-SYNOPTIC = flags.DEFINE_string(
-    "synoptic", None, "A synoptic map of the whole Sun instead: FITS, or HDF5 (.h5).", flag_values=FLAGS
-)
-OUTPUT = flags.DEFINE_string("output", None, "The folder for maps, figures and corona.json.", flag_values=FLAGS)
-LMAX = flags.DEFINE_integer(
-    "lmax", 60, "Highest degree of the spherical harmonics, (rows - 1) / 2 at most.", flag_values=FLAGS
-)
-RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.", flag_values=FLAGS)
-SEED_RADIUS = flags.DEFINE_float(
-    "seed_radius", 1.0, "Where lines of the open-field map start, in solar radii.", flag_values=FLAGS
-)
-INSERTION = flags.DEFINE_enum(
+BACKGROUND = define.string("background", None, "Synoptic map of the rest of the Sun, or none for a field of 0.")
+SYNOPTIC = define.string("synoptic", None, "A synoptic map of the whole Sun instead: FITS, or HDF5 (.h5).")
+OUTPUT = define.string("output", None, "The folder for maps, figures and corona.json.")
+LMAX = define.integer("lmax", 60, "Highest degree of the spherical harmonics, (rows - 1) / 2 at most.")
+RSS = define.number("rss", 2.5, "Radius of the source surface in solar radii.")
+SEED_RADIUS = define.number("seed_radius", 1.0, "Where lines of the open-field map start, in solar radii.")
+INSERTION = define.choice(
     "insertion",
     "as_is",
     ("as_is", "flux_matched", "both"),
     "How magnetograms are put into the background; flux_matched keeps its net flux.",
-    flag_values=FLAGS,
 )
-WIND = flags.DEFINE_string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.", flag_values=FLAGS)
-CURRENT_SHEET = flags.DEFINE_bool(
-    "current_sheet",
-    False,
-    "Maps of wind and field at 21.5 solar radii too, through a Schatten current sheet.",
-    flag_values=FLAGS,
+WIND = define.string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.")
+CURRENT_SHEET = define.switch(
+    "current_sheet", False, "Maps of wind and field at 21.5 solar radii too, through a Schatten current sheet."
 )
-ROWS = flags.DEFINE_integer("rows", 180, "Rows of the maps, half as many as columns.", flag_values=FLAGS)
-FIGURES = flags.DEFINE_bool("figures", True, "Draw the maps too.", flag_values=FLAGS)
-COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
+ROWS = define.integer("rows", 180, "Rows of the maps, half as many as columns.")
+FIGURES = define.switch("figures", True, "Draw the maps too.")
+COMPILATION_CACHE = define.compilation_cache()
 
 
 def main(_: Sequence[str]) -> None:
@@ -64,7 +53,7 @@ def main(_: Sequence[str]) -> None:
         raise UserError(f"--insertion={INSERTION.value} is for magnetograms: leave it out with --synoptic")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where maps, figures and corona.json go")
-    magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value) if MAGNETOGRAM.value else []
+    magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value)
     whole = _file(SYNOPTIC.value or BACKGROUND.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.pfss.boundary import INSERTIONS, Insertion

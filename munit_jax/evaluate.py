@@ -15,58 +15,37 @@ from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
 
 FLAGS = flags.FlagValues()
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.", flag_values=FLAGS)
-OUTPUT = flags.DEFINE_string(
-    "output", None, "The folder for the report. Default: evaluation/ in the run's.", flag_values=FLAGS
+define = command_line.Define(FLAGS)
+
+WORKDIR = define.string("workdir", None, "The folder of the training run.")
+OUTPUT = define.string("output", None, "The folder for the report. Default: evaluation/ in the run's.")
+SPLIT = define.choice("split", "test", ("test", "validation", "train"), "The frames to evaluate.")
+SAMPLES = define.integer("samples", 16, "Realisations of each frame.")
+LIMIT = define.integer("limit", 0, "Frames, evenly spaced; 0 for all.")
+SEED = define.integer("seed", 0, "Of the random styles and of the resampling.")
+CHECKPOINT = define.string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
+COMPARE = define.string(
+    "compare", None, "The folder of another run on the same dataset, whose best checkpoint is compared, on the disk."
 )
-SPLIT = flags.DEFINE_enum(
-    "split", "test", ("test", "validation", "train"), "The frames to evaluate.", flag_values=FLAGS
+SHOW = define.strings(
+    "show", [], "Time of a frame to draw, as 2012-11-03T12:00: the nearest of the evaluated ones; may be given again."
 )
-SAMPLES = flags.DEFINE_integer("samples", 16, "Realisations of each frame.", flag_values=FLAGS)
-LIMIT = flags.DEFINE_integer("limit", 0, "Frames, evenly spaced; 0 for all.", flag_values=FLAGS)
-SEED = flags.DEFINE_integer("seed", 0, "Of the random styles and of the resampling.", flag_values=FLAGS)
-CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", "best", "best (by the held-out score), latest, or a step.", flag_values=FLAGS
-)
-COMPARE = flags.DEFINE_string(
-    "compare",
-    None,
-    "The folder of another run on the same dataset, whose best checkpoint is compared, on the disk.",
-    flag_values=FLAGS,
-)
-SHOW = flags.DEFINE_multi_string(
-    "show",
-    [],
-    "Time of a frame to draw, as 2012-11-03T12:00: the nearest of the evaluated ones; may be given again.",
-    flag_values=FLAGS,
-)
-DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "The folder of the datasets. Default: as in training.", flag_values=FLAGS
-)
-CORONA = flags.DEFINE_bool(
-    "corona", False, "Model the corona of the magnetograms too; see docs/evaluate.md.", flag_values=FLAGS
-)
-CORONA_FRAMES = flags.DEFINE_integer(
-    "corona_frames", 10, "Frames for the corona, evenly spaced; 0 for all.", flag_values=FLAGS
-)
-CORONA_SAMPLES = flags.DEFINE_integer(
-    "corona_samples", 4, "Realisations whose whole corona is modelled.", flag_values=FLAGS
-)
-BACKGROUND = flags.DEFINE_multi_string(
+DATA_DIR = define.string("data_dir", None, "The folder of the datasets. Default: as in training.")
+CORONA = define.switch("corona", False, "Model the corona of the magnetograms too; see docs/evaluate.md.")
+CORONA_FRAMES = define.integer("corona_frames", 10, "Frames for the corona, evenly spaced; 0 for all.")
+CORONA_SAMPLES = define.integer("corona_samples", 4, "Realisations whose whole corona is modelled.")
+BACKGROUND = define.strings(
     "background",
     [],
     "Synoptic maps of the rest of the Sun, as a pattern in quotes; none for a field of 0. Default: the dataset's own "
     "truth.",
-    flag_values=FLAGS,
 )
-LMAX = flags.DEFINE_integer("lmax", 60, "Highest degree of the corona's spherical harmonics.", flag_values=FLAGS)
-RSS = flags.DEFINE_float("rss", 2.5, "Radius of the source surface in solar radii.", flag_values=FLAGS)
-SEED_RADIUS = flags.DEFINE_float(
-    "seed_radius", 1.0, "Where lines of the open-field map start, in solar radii.", flag_values=FLAGS
-)
-ROWS = flags.DEFINE_integer("rows", 180, "Rows of the corona's maps, half as many as columns.", flag_values=FLAGS)
-CONVOLUTION = command_line.define_convolution(FLAGS)
-COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
+LMAX = define.integer("lmax", 60, "Highest degree of the corona's spherical harmonics.")
+RSS = define.number("rss", 2.5, "Radius of the source surface in solar radii.")
+SEED_RADIUS = define.number("seed_radius", 1.0, "Where lines of the open-field map start, in solar radii.")
+ROWS = define.integer("rows", 180, "Rows of the corona's maps, half as many as columns.")
+CONVOLUTION = define.convolution()
+COMPILATION_CACHE = define.compilation_cache()
 
 
 def main(_: Sequence[str]) -> None:
@@ -87,16 +66,11 @@ def main(_: Sequence[str]) -> None:
             corona = CoronaSettings(CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model)
         except ValueError as error:
             raise ConfigError(str(error)) from None
-    settings = Settings(
-        SPLIT.value,
-        SAMPLES.value,
-        LIMIT.value,
-        SEED.value,
-        tuple(SHOW.value),
-        DATA_DIR.value,
-        corona,
-        _backgrounds(BACKGROUND.value),
-    )
+    background = BACKGROUND.value
+    if background != ["none"]:
+        background = map(str, command_line.matching("background", background))
+    of_frames = SPLIT.value, SAMPLES.value, LIMIT.value, SEED.value, tuple(SHOW.value), DATA_DIR.value
+    settings = Settings(*of_frames, corona, tuple(background))
     command_line.keep_compiled(COMPILATION_CACHE.value)
     workdir = Path(WORKDIR.value)
     run = open_run(workdir, CHECKPOINT.value, convolution=CONVOLUTION.value)
@@ -104,12 +78,6 @@ def main(_: Sequence[str]) -> None:
     output = Path(OUTPUT.value) if OUTPUT.value else workdir / FOLDER
     metrics = evaluate(run, settings, output, other)
     command_line.logger.info("%s\nreport.html, metrics.json and frames.csv are in %s", metrics_table(metrics), output)
-
-
-def _backgrounds(patterns: Sequence[str]) -> tuple[str, ...]:
-    if not patterns or list(patterns) == ["none"]:
-        return tuple(patterns)
-    return tuple(str(path) for path in command_line.matching("background", patterns))
 
 
 def command() -> None:

@@ -95,11 +95,6 @@ def draw_magnetogram(axes: Axes, field: Float[np.ndarray, "h w"]) -> Any:
     return _draw(axes, field, "gray", Normalize(-FIELD_RANGE, FIELD_RANGE))
 
 
-def draw_hmi(axes: Axes, field: Float[np.ndarray, "h w"]) -> Any:
-    """Draw a line-of-sight field in gauss in HMI's colours, north up."""
-    return _draw(axes, field, HMI_COLORS, Normalize(-HMI_RANGE, HMI_RANGE))
-
-
 def draw_grid(axes: Axes, geometry: DiskGeometry, labels: bool = False) -> None:
     """Draw meridians (Carrington) and parallels every 30 degrees, the equator stronger; the Sun's limb."""
     fine = np.arange(-90.0, 91.0, 2.0)
@@ -122,12 +117,6 @@ def _line(axes: Axes, geometry: DiskGeometry, latitude: np.ndarray, longitude: n
     axes.plot(np.where(visible, x, np.nan), np.where(visible, y, np.nan), color="#ffd27f", lw=width, alpha=0.6)
 
 
-def draw_difference(axes: Axes, generated: Float[np.ndarray, "h w"], true: Float[np.ndarray, "h w"]) -> Any:
-    """Draw |generated - true| in gauss in log scale, north up."""
-    difference = np.maximum(np.abs(generated - true), DIFFERENCE_RANGE[0])
-    return _draw(axes, difference, "magma", LogNorm(*DIFFERENCE_RANGE))
-
-
 def frames_figure(frames: Sequence[FrameImages], channel: str, title: str = "") -> Figure:
     """Draw a row a frame: input, truth, mean and spread of realisations, four of them, and the error in log scale."""
     shown = min(REALISATIONS, len(frames[0].realisations))
@@ -136,16 +125,18 @@ def frames_figure(frames: Sequence[FrameImages], channel: str, title: str = "") 
     figure.suptitle(title, fontsize=11)
     grid = figure.subplots(len(frames), columns, squeeze=False)
     drawn: dict[str, Any] = {}
+    hmi_range = Normalize(-HMI_RANGE, HMI_RANGE)
     for row, frame in zip(grid, frames, strict=True):
         disk = on_disk(frame.geometry)
         mean, spread = (np.where(disk, x, np.nan) for x in (frame.realisations.mean(0), frame.realisations.std(0)))
         draw_euv(row[0], frame.euv, channel)
         for axes, field in zip(row[2:-2], (mean, *frame.realisations), strict=False):
-            drawn["field"] = draw_hmi(axes, np.where(disk, field, np.nan))
+            drawn["field"] = _draw(axes, np.where(disk, field, np.nan), HMI_COLORS, hmi_range)
         drawn["spread"] = _draw(row[-2], spread, "viridis", LogNorm(*SPREAD_RANGE))
         if frame.true is not None:
-            draw_hmi(row[1], np.where(disk, frame.true, np.nan))
-            drawn["error"] = draw_difference(row[-1], mean, frame.true)
+            _draw(row[1], np.where(disk, frame.true, np.nan), HMI_COLORS, hmi_range)
+            difference = np.maximum(np.abs(mean - frame.true), DIFFERENCE_RANGE[0])
+            drawn["error"] = _draw(row[-1], difference, "magma", LogNorm(*DIFFERENCE_RANGE))
         row[0].set_ylabel(frame.label, fontsize=8)
         for axes in row:
             axes.set(facecolor=OFF_DISK, xticks=[], yticks=[], aspect="equal")

@@ -18,28 +18,24 @@ from munit_jax import command_line
 from munit_jax.errors import UserError
 
 FLAGS = flags.FlagValues()
+define = command_line.Define(FLAGS)
+
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Config file, with its variant behind a colon: configs/aia193.py:quickstart.", flag_values=FLAGS
 )
-WORKDIR = flags.DEFINE_string(
-    "workdir",
-    None,
-    "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name.",
-    flag_values=FLAGS,
+WORKDIR = define.string(
+    "workdir", None, "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name."
 )
-COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
-DISTRIBUTED = flags.DEFINE_bool(
+COMPILATION_CACHE = define.compilation_cache()
+DISTRIBUTED = define.switch(
     "distributed",
     False,
     "This is one of several processes of one run: SLURM, Open MPI (both a process a device) and Kubernetes say which; "
     "elsewhere give the three flags below, usually to a process a host.",
-    flag_values=FLAGS,
 )
-COORDINATOR = flags.DEFINE_string(
-    "coordinator_address", None, "host:port of the first process, with a free port.", flag_values=FLAGS
-)
-NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.", flag_values=FLAGS)
-PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", flag_values=FLAGS)
+COORDINATOR = define.string("coordinator_address", None, "host:port of the first process, with a free port.")
+NUM_PROCESSES = define.integer("num_processes", None, "How many processes the run has.")
+PROCESS_ID = define.integer("process_id", None, "Which of them this is, from 0.")
 
 SHOWN = {
     "RMSE (G)": "rmse",

@@ -32,24 +32,17 @@ class TrainedRun:
 
     The networks saw images in SDOML's geometry (`munit_jax.sun.disk.sdoml_geometry`), as all datasets have it; crops
     and flips in training do not change the scale.
-
-    Attributes:
-        name: of the run's folder.
-        step: of the checkpoint.
-        size: width and height of the images to translate, in pixels.
-        generators: the moving average of the generators' parameters.
-        disk_percentiles: of the training's disks by series, DN/s or gauss; see `data.datasets.describe_images`.
     """
 
-    name: str
-    step: int
-    size: int
+    name: str  # of its folder
+    step: int  # of the checkpoint
+    size: int  # width and height of the images to translate, in pixels
     config: RunConfig
     translator: Translator
-    generators: Params
+    generators: Params  # the moving average
     parameters_sha256: str
     config_sha256: str
-    disk_percentiles: Mapping[str, Mapping[str, float]]
+    disk_percentiles: Mapping[str, Mapping[str, float]]  # by series, DN/s or gauss; see `datasets.describe_images`
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -84,10 +77,9 @@ class TrainedRun:
     def context(
         self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0
     ) -> Float[np.ndarray, "h w k"] | None:
-        """Return the conditioning planes of an image at `time` (seconds since 1970), None if the decoders take none.
+        """Return the planes of an image at `time` (seconds since 1970), see `context_of`; None if there are none.
 
-        Where the Sun is in the image must be as in the run's geometry. The latest of the earlier magnetograms that may
-        be used is `gap_days` before the image. Raises as `context_of`.
+        The latest of the earlier magnetograms that may be used is `gap_days` before the image.
         """
         earlier = None if past is None else Earlier(past, gap_days, self.normalizations["magnetogram"])
         return context_of(self.planes, geometry, time, earlier)
@@ -133,11 +125,8 @@ def open_run(
         >>> magnetograms.shape  # image, realisation, row, column, channel
         (1, 16, 16, 16, 1)
 
-    Args:
-        workdir: the folder that training left.
-        checkpoint: `best` by the validation score, `latest`, or the number of a step.
-        size: pixels across the images to translate; None for that of the training.
-        convolution: how convolutions are computed; `auto` chooses by this device, not by that of the training.
+    The checkpoint is `best` by the validation score, `latest`, or the number of a step; the size that of the images to
+    translate in pixels, None for that of the training; `auto` chooses the convolution by this device.
 
     Raises:
         WorkdirError: no such run or checkpoint.

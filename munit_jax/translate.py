@@ -21,63 +21,40 @@ if TYPE_CHECKING:
     from munit_jax.translation.translator import Translation
 
 FLAGS = flags.FlagValues()
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the training run.", flag_values=FLAGS)
-INPUT = flags.DEFINE_multi_string(
-    "input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; may be given again.", flag_values=FLAGS
+define = command_line.Define(FLAGS)
+
+WORKDIR = define.string("workdir", None, "The folder of the training run.")
+INPUT = define.strings("input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; may be given again.")
+OUTPUT = define.string("output", None, "The folder for the translations.")
+SAMPLES = define.integer("samples", 16, "Realisations of each input.")
+SEED = define.integer("seed", 0, "Of the random styles.")
+STYLE = define.string(
+    "style", "random", "Where the styles come from: random, mean, or image:FILE for that of a real magnetogram."
 )
-OUTPUT = flags.DEFINE_string("output", None, "The folder for the translations.", flag_values=FLAGS)
-SAMPLES = flags.DEFINE_integer("samples", 16, "Realisations of each input.", flag_values=FLAGS)
-SEED = flags.DEFINE_integer("seed", 0, "Of the random styles.", flag_values=FLAGS)
-STYLE = flags.DEFINE_string(
-    "style",
-    "random",
-    "Where the styles come from: random, mean, or image:FILE for that of a real magnetogram.",
-    flag_values=FLAGS,
+CHECKPOINT = define.string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
+DIRECTION = define.choice(
+    "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "What is made of what."
 )
-CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", "best", "best (by the held-out score), latest, or a step.", flag_values=FLAGS
-)
-DIRECTION = flags.DEFINE_enum(
-    "direction",
-    "euv_to_magnetogram",
-    ("euv_to_magnetogram", "magnetogram_to_euv"),
-    "What is made of what.",
-    flag_values=FLAGS,
-)
-SIZE = flags.DEFINE_integer(
-    "size", None, "Pixels across the images that the networks are given. Default: as in training.", flag_values=FLAGS
-)
-CALIBRATE_TO = flags.DEFINE_multi_string(
+SIZE = define.integer("size", None, "Pixels across the images that the networks are given. Default: as in training.")
+CALIBRATE_TO = define.strings(
     "calibrate_to",
     [],
     "Files of AIA, as a pattern: EUVI is brought to the brightness of the one nearest in time. "
     "Default: to that of the training images.",
-    flag_values=FLAGS,
 )
-DEGRADATION_TABLE = flags.DEFINE_string(
-    "degradation_table",
-    None,
-    "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy).",
-    flag_values=FLAGS,
+DEGRADATION_TABLE = define.string(
+    "degradation_table", None, "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy)."
 )
-LAST_SEEN = flags.DEFINE_multi_string(
+LAST_SEEN = define.strings(
     "last_seen",
     [],
     "Earlier magnetograms from the Earth (HMI), as a pattern in quotes, for a run trained with them: of a rotation, a "
     "week or less apart. Without them the past is not known.",
-    flag_values=FLAGS,
 )
-RESUME = flags.DEFINE_bool(
-    "resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.", flag_values=FLAGS
-)
-FORCE = flags.DEFINE_bool(
-    "force",
-    False,
-    "Translate images that are unlike those of the training, with a warning.",
-    flag_values=FLAGS,
-)
-CONVOLUTION = command_line.define_convolution(FLAGS)
-COMPILATION_CACHE = command_line.define_compilation_cache(FLAGS)
+RESUME = define.switch("resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.")
+FORCE = define.switch("force", False, "Translate images that are unlike those of the training, with a warning.")
+CONVOLUTION = define.convolution()
+COMPILATION_CACHE = define.compilation_cache()
 
 REFUSED = 1  # the exit code where some inputs could not be used
 PICTURES = ("map", "grid")
@@ -103,10 +80,12 @@ def main(_: Sequence[str]) -> None:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where the translations go")
+    if not INPUT.value:
+        raise UserError("no input: give --input='FOLDER/*.fits'")
     from munit_jax.instruments.reading import files_below
 
     inputs = command_line.matching("input", INPUT.value, files_below)
-    references = command_line.matching("calibrate_to", CALIBRATE_TO.value) if CALIBRATE_TO.value else []
+    references = command_line.matching("calibrate_to", CALIBRATE_TO.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.translation.many import TABLE, translate_files
 
@@ -128,7 +107,7 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translator import Translation
 
-    past = command_line.matching("last_seen", LAST_SEEN.value) if LAST_SEEN.value else []
+    past = command_line.matching("last_seen", LAST_SEEN.value)
     settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past), FORCE.value)
     table = Path(DEGRADATION_TABLE.value) if DEGRADATION_TABLE.value else None
     if table is not None:

@@ -54,13 +54,9 @@ class Translator:
     ) -> Float[Array, "b n h w c2"]:
         """Return every image with every style: its content is encoded once and decoded with each.
 
-        Args:
-            generators: parameters of both domains' generators.
-            images: of the source domain, in DN/s (`euv`) or gauss (`magnetogram`).
-            styles: of the target domain, whose images are returned in gauss or DN/s.
-            contexts: conditioning planes of the images, where the networks take them.
-            source: the domain the images come from.
-            a_pass: realisations of an image that are decoded in one pass; memory grows with it.
+        Images are in DN/s (`euv`) or gauss (`magnetogram`), with their conditioning planes where the networks take
+        them; styles are of the other domain. `a_pass` realisations of an image are decoded in one pass: memory grows
+        with it.
         """
 
         def one(image: Float[Array, "h w c"], context: Float[Array, "h w k"] | None) -> Float[Array, "n h w c2"]:

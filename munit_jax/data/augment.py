@@ -15,11 +15,7 @@ FIELD_ALONE: Signs = {"magnetogram": -1}
 
 
 def random_crop(images: Example, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Cut the same random square of `size` pixels a side out of every image; 0 keeps the whole.
-
-    Raises:
-        ConfigError: the images are smaller than the crop.
-    """
+    """Cut the same random square of `size` pixels (0: the whole) out of every image; ConfigError for smaller ones."""
     if size == 0:
         return dict(images)
     height, width = next(iter(images.values())).shape[:2]

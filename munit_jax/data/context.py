@@ -76,10 +76,7 @@ def context_of(
 ) -> Float[np.ndarray, "h w k"] | None:
     """Return the planes of an image at `time` (seconds since 1970), None for no names.
 
-    The planes of `last_seen` are 0 where no earlier magnetogram is known.
-
-    Raises:
-        ValueError: a time whose cycle is not known.
+    Those of `last_seen` are 0 where no earlier magnetogram is known. ValueError for a time whose cycle is not known.
     """
     if not names:
         return None
@@ -115,12 +112,9 @@ def past_from(times: Sequence[float], read: Callable[[int], Magnetogram]) -> Pas
 def last_seen(
     past: Past, geometry: DiskGeometry, time: float, gap_days: float
 ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """Return the latest known field of each pixel, rotated to the time of an image (seconds since 1970).
+    """Return the field last seen (gauss), rotated to the time of an image (seconds since 1970), its age, and where.
 
-    The latest magnetogram that may be used is `gap_days` before the image; for a far side that is 0.
-
-    Returns:
-        The field in gauss along the line of sight, its age in days, and whether it was seen at all.
+    The age is in days. The latest magnetogram that may be used is `gap_days` before the image; for a far side 0.
     """
     shape = geometry.size, geometry.size
     field, age, known = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)

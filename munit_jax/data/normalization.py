@@ -112,27 +112,17 @@ def _per_channel(xp: Any, like: Any, values: Sequence[float]) -> Any:
 
 
 def preset(
-    name: str, domain: str, channels: tuple[str, ...], statistics: Mapping[str, Mapping[str, float]]
+    name: Preset, domain: str, channels: tuple[str, ...], statistics: Mapping[str, Mapping[str, float]]
 ) -> Normalization:
-    """Return a normalisation by its name.
+    """Return one of PRESETS for series of images, and the percentiles of a dataset's series, read for `dataset` only.
 
-    Args:
-        name: `dataset`, `fdl` or `iti`.
-        domain: `euv` or `magnetogram`.
-        channels: the series of the images, such as ("0171", "0193") or ("bz",).
-        statistics: percentiles of each series; read for `dataset` only.
-
-    Raises:
-        ConfigError: an unknown name, a channel that it has no number for, or a dataset without statistics.
+    ConfigError for a channel that it has no number for.
     """
-    presets: dict[str, Mapping[str, float]] = {
+    known: Mapping[str, float] = {
         "dataset": {s: ROOM * values[PERCENTILE] for s, values in statistics.items() if values.get(PERCENTILE)},
         "fdl": FDL,
         "iti": ITI,
-    }
-    if name not in presets:
-        raise ConfigError(f"unknown normalization {name!r}: choose one of {', '.join(PRESETS)}")
-    known = presets[name]
+    }[name]
     if missing := [channel for channel in channels if channel not in known]:
         raise ConfigError(
             f"the normalization {name!r} has no number for {', '.join(missing)}, only for "

@@ -31,27 +31,18 @@ FrameContext = Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "h w k"] |
 
 @dataclass(frozen=True)
 class DataSettings:
-    """The sources of the images and their treatment.
+    """The sources of the images and their treatment."""
 
-    euv, magnetogram: dataset names, such as sdoml/aia0193_hmi; the same name twice for a dataset that has both.
-    paired: examples are simultaneous; otherwise each domain is shuffled for itself.
-    channels: the EUV channels to use, in this order, as the dataset names them (0193).
-    crop: side of the random square in pixels, 0 for the whole image.
-    data_dir: the datasets' folder, None for TFDS's default (~/tensorflow_datasets or TFDS_DATA_DIR).
-    context: names of conditioning planes, see `munit_jax.data.context`.
-    reversal: whether the field of half of the examples is reversed, as in the next cycle.
-    """
-
-    euv: str
-    magnetogram: str
-    paired: bool
-    channels: tuple[str, ...]
-    crop: int
+    euv: str  # a dataset's name, such as sdoml/aia0193_hmi
+    magnetogram: str  # the same for a dataset that has both
+    paired: bool  # examples are simultaneous; otherwise each domain is shuffled for itself
+    channels: tuple[str, ...]  # EUV channels to use, in this order, as the dataset names them (0193)
+    crop: int  # side of the random square in pixels, 0 for the whole image
     flip: Flip
     normalization: Mapping[str, Normalization]
-    data_dir: str | None
-    context: tuple[str, ...] = ()
-    reversal: bool = False
+    data_dir: str | None  # None for TFDS's default (~/tensorflow_datasets or TFDS_DATA_DIR)
+    context: tuple[str, ...] = ()  # conditioning planes, see `munit_jax.data.context`
+    reversal: bool = False  # whether the field of half of the examples is reversed, as in the next cycle
 
 
 def no_context(_frame: Mapping[str, np.ndarray]) -> None:
@@ -73,11 +64,7 @@ def context_of_scored(settings: DataSettings, past: Past | None) -> FrameContext
 def frame_context(
     names: Sequence[str], frame: Mapping[str, np.ndarray], earlier: Earlier | None = None
 ) -> Float[np.ndarray, "h w k"] | None:
-    """Return the planes of a frame, None if there are none; see `context_of`.
-
-    Raises:
-        DataError: a frame of a time whose cycle is not known.
-    """
+    """Return the planes of a frame, see `context_of`; DataError for one of a time whose cycle is not known."""
     try:
         return context_of(names, geometry_of(frame), float(frame["time"]), earlier)
     except ValueError as error:

@@ -1,9 +1,4 @@
-"""AIA on SDO: level 1, level 1.5 and the synoptic series of 1024 pixels.
-
-Pixels hold DN per pixel of 0.6 arcsec at every level: the synoptic images are means over 4 x 4 of those
-(https://jsoc1.stanford.edu/data/aia/synoptic/README.html). A mean also brings an image to the size of the networks, so
-that all are on one scale, which is SDOML v2's.
-"""
+"""AIA on SDO: level 1, level 1.5 and the synoptic series of 1024 pixels."""
 
 import numpy as np
 
@@ -13,7 +8,7 @@ from munit_jax.instruments.headers import Header, exposure, number, text, time_o
 from munit_jax.instruments.registration import register
 from munit_jax.instruments.series import AIA_CHANNELS
 from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
-from munit_jax.instruments.units import COUNTS, angstrom_per
+from munit_jax.instruments.units import COUNTS, scale_of
 from munit_jax.sun.constants import DAY
 
 # Images of the last hours: not final, not bad (SDO User Guide, section 7.7.6, table 2: bit 30).
@@ -23,7 +18,7 @@ QUICKLOOK = 1 << 30
 def wavelength(header: Header) -> int:
     """Return the wavelength in angstrom, 0 where there is none."""
     unit = text(header, "WAVEUNIT") or "angstrom"
-    return round((number(header, "WAVELNTH") or 0) * angstrom_per(unit, "WAVEUNIT"))
+    return round((number(header, "WAVELNTH") or 0) * scale_of(unit, "WAVEUNIT", "Angstrom"))
 
 
 def series_of(header: Header) -> str | None:
@@ -37,7 +32,9 @@ def series_of(header: Header) -> str | None:
 def calibrate(seen: Observation, how: Preparation) -> Prepared:
     """Divide by the exposure and the degradation, register, and clip at 0 as SDOML does.
 
-    Below 0 is the noise of the camera's dark level; clipped last, so that it has averaged out.
+    Pixels hold DN per pixel of 0.6 arcsec at every level, as in SDOML v2: the synoptic images are means over 4 x 4
+    (https://jsoc1.stanford.edu/data/aia/synoptic/README.html), and registration takes means. Below 0 is the noise of
+    the camera's dark level; clipped last, so that it has averaged out.
     """
     seconds = exposure(seen.header, COUNTS)  # nothing rescales photons here, as EUVI's factor does
     factor = 1.0

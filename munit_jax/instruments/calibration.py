@@ -1,8 +1,4 @@
-"""The brightness of another EUV imager on AIA's scale, by the quartiles of the disk.
-
-One factor, so that ratios within the image stay as they are: the median of the ratios of the three quartiles. They are
-robust: active regions, which differ from one side of the Sun to the other, cover a few per cent of the disk.
-"""
+"""The brightness of another EUV imager on AIA's scale, by the quartiles of the disk."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -44,11 +40,7 @@ def reference_of_training(disk_percentiles: Mapping[str, Mapping[str, float]]) -
 
 
 def nearest_reference(series: str, time: int, references: Sequence[Reference]) -> Reference:
-    """Return the reference of a series that is nearest in time, else one without a time, the built-in one last.
-
-    Raises:
-        FrameError: none for the series.
-    """
+    """Return the reference of a series (FrameError for none): the nearest in time, else without time, else built in."""
     dated = [r for r in references if r.series == series and r.time is not None]
     if dated:
         return min(dated, key=lambda r: abs((r.time or 0) - time))
@@ -61,10 +53,9 @@ def nearest_reference(series: str, time: int, references: Sequence[Reference]) -
 
 
 def gain(image: Float[np.ndarray, "size size"], reference: Reference) -> float:
-    """Return the factor that brings an image to the reference.
+    """Return the factor that brings an image to the reference; FrameError for a dark disk.
 
-    Raises:
-        FrameError: a disk that is not brighter than nothing.
+    The median of the ratios of the quartiles, which are robust: active regions cover a few per cent of the disk.
     """
     own = quartiles(image)
     if own[0] <= 0:

@@ -1,4 +1,4 @@
-"""Refuse images that are of no use: overexposed, with lost blocks, not finite, off-centre, without a Sun."""
+"""Refuse images (FrameError) that are overexposed, with lost blocks, not finite, off-centre or without a Sun."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,11 +32,7 @@ LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where
 
 
 def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse an EUV image, in the unit of its file, that is overexposed or has lost blocks.
-
-    Raises:
-        FrameError: see `check_possible`, `check_saturation` and `check_blocks`.
-    """
+    """Refuse an EUV image, in the unit of its file, that is overexposed or has lost blocks."""
     seconds = 1.0
     if brightness_is_rate(header):
         seconds = number(header, "EXPTIME") or number(header, "XPOSURE") or 1.0
@@ -47,11 +43,7 @@ def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDi
 
 
 def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse an image in DN that is overexposed.
-
-    Raises:
-        FrameError: `saturated`.
-    """
+    """Refuse an image in DN that is overexposed."""
     share = float(np.mean(image[disk.radii(image.shape) < 1] >= SATURATED))
     if share > SATURATED_SHARE:
         raise FrameError("saturated", f"{share:.1%} of the disk is at {SATURATED:g} DN or more")
@@ -60,11 +52,7 @@ def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
 def check_blocks(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     """Refuse an image of which square blocks on the disk hold one value, as lost telemetry is filled in.
 
-    Noise makes neighbours differ, so that no block of a whole image is constant. Pixels that are NaN are counted by
-    `register`.
-
-    Raises:
-        FrameError: `missing blocks`.
+    Noise makes neighbours differ, so that no block of a whole image is constant.
     """
     side = max(SMALLEST_BLOCK, round(disk.radius / BLOCKS_PER_RADIUS))
     height, width = (n // side for n in image.shape)
@@ -97,11 +85,7 @@ def sampling_of(size: int) -> Sampling:
 
 
 def check_limb(offset: tuple[float, float] | None) -> tuple[str, ...]:
-    """Return a warning where the limb, so far west and north of where the header says, is a little off.
-
-    Raises:
-        FrameError: `off-centre disk`, if it is more than a little.
-    """
+    """Warn of a limb that is a little off, so far west and north of where the header says; refuse it further off."""
     west, north = offset or (0.0, 0.0)
     off = f"its limb is {west:+.3f} west and {north:+.3f} north of where the header says, in solar radii"
     if np.hypot(west, north) > LIMB_REFUSED:
@@ -110,14 +94,7 @@ def check_limb(offset: tuple[float, float] | None) -> tuple[str, ...]:
 
 
 def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[str, ...]:
-    """Refuse a magnetogram in gauss without signs, with values that no place on the Sun has, or with its limb off.
-
-    Returns:
-        What to beware of.
-
-    Raises:
-        FrameError: see `check_signed`, `check_possible` and `check_limb`.
-    """
+    """Refuse a magnetogram in gauss without signs, with impossible values or with its limb off; return warnings."""
     inside = field[disk.radii(field.shape) < 1]
     check_signed(text(header, "BTYPE"), inside)
     check_possible(inside)
@@ -130,11 +107,7 @@ def without_markers(field: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "y x"]
 
 
 def check_signed(kind: str, field: Float[np.ndarray, "..."]) -> None:
-    """Refuse a magnetogram without signs, such as PHI's map of the field strength; `kind` is what BTYPE says.
-
-    Raises:
-        FrameError: `unreadable`.
-    """
+    """Refuse a magnetogram without signs, such as PHI's map of the field strength; `kind` is what BTYPE says."""
     finite = field[np.isfinite(field)]
     if len(finite) and finite.any() and (finite.min() >= 0 or finite.max() <= 0):
         sign = "negative" if finite.min() >= 0 else "positive"
@@ -147,11 +120,7 @@ def check_possible(
     highest: float = STRONGEST,
     what: str = "G, which no place on the Sun has",
 ) -> None:
-    """Refuse values that cannot be, by default of a field in gauss: markers of missing values without a keyword.
-
-    Raises:
-        FrameError: `unreadable`.
-    """
+    """Refuse values that cannot be, by default of a field in gauss: markers of missing values without a keyword."""
     wrong = values[(values < lowest) | (values > highest)]
     if len(wrong):
         some = f"{len(wrong)} values such as {wrong[np.abs(wrong).argmax()]:g} {what}"
@@ -159,11 +128,7 @@ def check_possible(
 
 
 def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
-    """Return the level of a good image: the disk's median (EUV, DN/s), or mean unsigned field (gauss).
-
-    Args:
-        image: SDOML geometry, DN/s per pixel or gauss.
-        field: whether it is a component of the field.
+    """Return the level of an image in SDOML's geometry: the median (DN/s) or mean unsigned field (gauss) of its disk.
 
     Raises:
         FrameError: values that are not finite, one value everywhere, light or field where the sky is, a disk that is
@@ -185,7 +150,8 @@ def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
     if off > OFF_DISK_LEVEL * level:
         unit = "gauss" if field else "DN/s"
         raise FrameError("off-disk level", f"{off:g} {unit} beyond {OFF_DISK} solar radii, {level:g} on the disk")
-    x, y = centroid(np.minimum(strength, mean), sampling)
+    weights = np.minimum(strength, mean)  # so that the disk as a whole counts rather than its bright regions
+    x, y = (float((weights * axis).sum() / (weights.sum() or 1)) for axis in (sampling.x, sampling.y))
     if np.hypot(x, y) > OFF_CENTRE and limb_is_off(image, field):
         raise FrameError("off-centre disk", f"its centroid is ({x:.2f}, {y:.2f}) solar radii off the centre")
     return level
@@ -196,14 +162,3 @@ def limb_is_off(image: Float[np.ndarray, "y x"], field: bool) -> bool:
     disk = upright(sdoml_geometry(len(image)))
     offset = edge_offset(image, disk) if field else limb_offset(image, disk)
     return offset is not None and bool(np.hypot(*offset) > LIMB_REFUSED)
-
-
-def centroid(strength: Float[np.ndarray, "y x"], sampling: Sampling) -> tuple[float, float]:
-    """Return the centroid of an image that is not negative, in solar radii from the centre; (0, 0) if it is empty.
-
-    Cut at the disk's mean, so that the disk as a whole counts rather than its bright regions.
-    """
-    total = float(strength.sum())
-    if total == 0:
-        return 0.0, 0.0
-    return float((strength * sampling.x).sum()) / total, float((strength * sampling.y).sum()) / total

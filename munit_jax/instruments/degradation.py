@@ -11,9 +11,7 @@ from munit_jax.sun.constants import DAY
 def open_table(path: Path) -> Any:
     """Return the table of AIA's sensitivity, `aia_V*_response_table.txt` of SolarSoft.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the package aiapy is missing, or the file is no such table.
+    Raises FileNotFoundError, and ValueError where the package aiapy is missing or the file is no such table.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: give the table of AIA's degradation, or none")
@@ -31,15 +29,9 @@ def open_table(path: Path) -> Any:
 
 @lru_cache(maxsize=4096)
 def degradation(path: Path, channel: int, day: int) -> float:
-    """Return the sensitivity relative to 2010, in the middle of a day.
+    """Return the sensitivity of a channel (angstrom) relative to 2010, in the middle of a day (since 1970-01-01 UTC).
 
-    Args:
-        path: of the table; its latest version counts.
-        channel: wavelength in angstrom.
-        day: days since 1970-01-01 UTC.
-
-    Raises:
-        ValueError: a day or channel that the table does not have.
+    The latest version of the table counts; ValueError for a day or channel that it does not have.
     """
     from aiapy.calibrate import degradation as relative_to_2010  # pyright: ignore[reportMissingImports]
     from astropy import units

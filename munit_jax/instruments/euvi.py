@@ -55,10 +55,7 @@ def bias_of(header: Header, image: Float[np.ndarray, "y x"]) -> float:
     """Return the DN of the camera's bias in an image: BIASMEAN at level 0, 0 where it has been subtracted.
 
     The darkest pixels decide, in the corners that see no Sun; pixels of exactly 0 are lost blocks and do not count
-    where others are there: at level 0 the bias keeps every pixel far above 0.
-
-    Raises:
-        FrameError: they are neither at BIASMEAN nor at 0 (an image that was divided or summed on board).
+    where others are there. FrameError where they are neither at BIASMEAN nor at 0 (divided or summed on board).
     """
     bias = required(header, "BIASMEAN", "its zero level cannot be known")
     taken = image[np.isfinite(image) & (image != 0)]

@@ -12,7 +12,7 @@ from astropy.time import Time
 from erfa import ErfaWarning
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.units import DETECTED, is_rate, seconds_per
+from munit_jax.instruments.units import DETECTED, is_rate, scale_of
 
 type Header = Mapping[str, Any] | fits.Header
 
@@ -46,11 +46,7 @@ def number(header: Header, key: str) -> float | None:
 
 
 def required(header: Header, key: str, why: str = "where the Sun is cannot be known") -> float:
-    """Return the value of a keyword.
-
-    Raises:
-        FrameError: no such keyword or no number.
-    """
+    """Return the value of a keyword; FrameError where it is absent or no number."""
     value = number(header, key)
     if value is None:
         raise FrameError("unreadable", f"the header has no {key} that is a number: {why}")
@@ -72,10 +68,7 @@ def moment(header: Header) -> float:
     """Return the time of an observation as UTC seconds since 1970: the middle of the exposure, else its start.
 
     The scale is what follows the time (HMI's T_OBS ends in _TAI; Z is UTC), else TIMESYS, else UTC. A date may have its
-    time of day in a card of its own; JSOC's seconds may be 60.
-
-    Raises:
-        ValueError: none of TIME_KEYS has a time.
+    time of day in a card of its own; JSOC's seconds may be 60. ValueError where none of TIME_KEYS has a time.
     """
     for key in TIME_KEYS:
         match = TIME.fullmatch(text(header, key))
@@ -110,11 +103,7 @@ def iso(seconds: float | int) -> str:
 
 
 def quality_of(header: Header) -> int:
-    """Return QUALITY, a number or a hexadecimal string; 0, which is good, where there is none.
-
-    Raises:
-        FrameError: `quality`, for text.
-    """
+    """Return QUALITY, a number or a hexadecimal string (FrameError for other text); 0, which is good, for none."""
     word = text(header, "QUALITY").lower()
     if re.fullmatch(r"0x[0-9a-f]+", word):
         return int(word, 16) & 0xFFFFFFFF
@@ -125,21 +114,13 @@ def quality_of(header: Header) -> int:
 
 
 def check_quality(header: Header, harmless: int) -> None:
-    """Refuse an image with a quality flag that is not harmless.
-
-    Raises:
-        FrameError: `quality`.
-    """
+    """Refuse an image (FrameError `quality`) with a quality flag that is not harmless."""
     if flags := quality_of(header) & ~harmless:
         raise FrameError("quality", f"QUALITY = {flags:#010x}")
 
 
 def brightness_is_rate(header: Header, counted: tuple[str, ...] = DETECTED) -> bool:
-    """Return whether the pixels of an EUV image are per second, by BUNIT or PIXLUNIT.
-
-    Raises:
-        FrameError: a unit that is no number of what is `counted`.
-    """
+    """Return whether the pixels of an EUV image are per second, by BUNIT or PIXLUNIT; raises as `is_rate`."""
     key = "BUNIT" if text(header, "BUNIT") else "PIXLUNIT"
     return is_rate(text(header, key), key, counted)
 
@@ -147,23 +128,18 @@ def brightness_is_rate(header: Header, counted: tuple[str, ...] = DETECTED) -> b
 def exposure(header: Header, counted: tuple[str, ...] = DETECTED) -> float:
     """Return the seconds by which an EUV image is to be divided: 1 where its unit is already DN/s.
 
+    They are those of EXPTIME or XPOSURE, in the unit in its comment.
+
     Raises:
         FrameError: no exposure time, or none above 0; a unit that is no number of what is `counted`.
     """
-    return 1.0 if brightness_is_rate(header, counted) else exposure_time(header)
-
-
-def exposure_time(header: Header) -> float:
-    """Return the exposure in seconds, from EXPTIME or XPOSURE and the unit in its comment.
-
-    Raises:
-        FrameError: no exposure time, or none above 0.
-    """
+    if brightness_is_rate(header, counted):
+        return 1.0
     key = "EXPTIME" if number(header, "EXPTIME") is not None or "XPOSURE" not in header else "XPOSURE"
     seconds = required(header, key, "how long the exposure was cannot be known")
     comment = str(header.comments[key]) if isinstance(header, fits.Header) else ""
     if match := UNIT_IN_COMMENT.match(comment):
-        seconds *= seconds_per(match[1], key)
+        seconds *= scale_of(match[1], key, "s")
     if seconds <= 0:
         raise FrameError("unreadable", f"{key} = {seconds} s: an exposure must be above 0")
     return seconds

@@ -33,11 +33,7 @@ def stem(name: str) -> str:
 
 
 def open_file(path: Path) -> BufferedIOBase:
-    """Open a file, compressed by gzip or bzip2 or not, whatever its name.
-
-    Raises:
-        OSError: it is not there or must not be read.
-    """
+    """Open a file, compressed by gzip or bzip2 or not, whatever its name."""
     with path.open("rb") as file:
         start = file.read(2)
     return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
@@ -46,10 +42,8 @@ def open_file(path: Path) -> BufferedIOBase:
 def files_below(folder: Path) -> Iterator[str]:
     """Yield the files at any depth below a folder, relative to it and in order; hidden ones and broken links too.
 
-    A folder that links lead to again, in a circle for one, is walked once, and the log says so.
-
-    Raises:
-        OSError: a folder that cannot be listed.
+    A folder that links lead to again, in a circle for one, is walked once, and the log says so. OSError for one that
+    cannot be listed.
     """
 
     def stop(error: OSError):
@@ -78,10 +72,7 @@ def is_fits(path: Path) -> bool:
 def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:
     """Return the header of the first image of so many axes, compressed ones included; the file is then at its data.
 
-    Axes of length 1 after the second do not count.
-
-    Raises:
-        Exception: no FITS file, a damaged one, or no such image in it.
+    Axes of length 1 after the second do not count. Raises what astropy makes of damaged files.
     """
     if file.read(6) != b"SIMPLE":
         raise ValueError("no FITS file: it does not begin with SIMPLE")
@@ -115,11 +106,7 @@ def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
 
 
 def check_memory(header: fits.Header) -> None:
-    """Log how much memory a large image will take.
-
-    Raises:
-        MemoryError: it takes more than the machine has.
-    """
+    """Log how much memory a large image will take; MemoryError where the machine has less."""
     lengths: list[Any] = [header.get(f"ZNAXIS{k}", header.get(f"NAXIS{k}", 1)) for k in (1, 2)]
     pixels = math.prod(lengths)
     needed = pixels * BYTES_A_PIXEL
@@ -132,11 +119,7 @@ def check_memory(header: fits.Header) -> None:
 
 
 def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
-    """Return the header and the image of a file, BLANK and infinite values as NaN.
-
-    Raises:
-        FrameError: a file that cannot be read to the end of the image.
-    """
+    """Return the header and the image of a file, BLANK and infinite values as NaN; FrameError for a damaged one."""
     try:
         with open_file(path) as file:
             header = image_header(file)

@@ -1,8 +1,4 @@
-"""Bring a solar image as a telescope took it to SDOML's geometry: the disk turned, shifted and scaled in one step.
-
-Where the Sun is comes from a handful of keywords of the FITS header (Thompson 2006, A&A 449, 791). The gnomonic
-projection is taken as a plane: over half a degree they differ by 1e-5 of the solar radius.
-"""
+"""Bring a solar image as a telescope took it to SDOML's geometry: the disk turned, shifted and scaled in one step."""
 
 import warnings
 from dataclasses import dataclass
@@ -15,7 +11,7 @@ from scipy.ndimage import affine_transform
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, number, required, rotation, text
-from munit_jax.instruments.units import arcsec_per
+from munit_jax.instruments.units import scale_of
 from munit_jax.sun.constants import JSOC_SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 
@@ -28,9 +24,8 @@ HELIOPROJECTIVE = ("HPL", "SOLAR", "X", "Y", "ARCSEC")  # CTYPE; no type at all 
 class SolarDisk:
     """Where the Sun is in an image: (x, y) solar radii west and north of its centre is `centre + pixels @ (x, y)`.
 
-    Attributes:
-        centre: (x, y) of the centre of the disk in pixels; (0, 0) is the centre of the first pixel.
-        pixels: pixels (rows of the matrix: x, y) per solar radius (columns: west, north).
+    `centre` is (x, y) in pixels, (0, 0) the centre of the first one; `pixels` has pixels (rows: x, y) per solar radius
+    (columns: west, north).
     """
 
     centre: Float[np.ndarray, "2"]
@@ -61,15 +56,12 @@ class SolarDisk:
         upper = np.array(shape[::-1]) - 0.5
         return float(np.min([(self.centre + 0.5) / reach, (upper - self.centre) / reach]))
 
-    def inside(self, shape: tuple[int, ...]) -> bool:
-        """Return whether all of the disk is in an image of the shape (rows, columns)."""
-        return self.margin(shape) >= 1
-
 
 def celestial(header: Header) -> WCS:
-    """Return the linear part of the header's coordinates, as astropy reads it: longitude and latitude in degrees.
+    """Return the linear part of the header's coordinates in degrees (Thompson 2006, A&A 449, 791), as astropy reads it.
 
-    Read are CTYPE (which axis is the longitude), CUNIT (each axis its own; arcsec where there is none, as in all of
+    The gnomonic projection is taken as a plane: over half a degree they differ by 1e-5 of the solar radius. Read are
+    CTYPE (which axis is the longitude), CUNIT (each axis its own; arcsec where there is none, as in all of
     SDO's images), CRPIX, CRVAL, CDELT with PC or with CROTA2, CROTA1 or CROTA, and CD.
 
     Raises:
@@ -83,7 +75,7 @@ def celestial(header: Header) -> WCS:
             raise FrameError("unreadable", f"CTYPE{axis} = '{name}', expected helioprojective HPLN-TAN and HPLT-TAN")
         swapped = names[0].startswith("HPLT") and names[1].startswith("HPLN")
         cards[f"CTYPE{axis}"] = "HPLT-TAN" if (axis == 2) != swapped else "HPLN-TAN"
-        scale = arcsec_per(text(header, f"CUNIT{axis}") or "arcsec", f"CUNIT{axis}") / 3600
+        scale = scale_of(text(header, f"CUNIT{axis}") or "arcsec", f"CUNIT{axis}", "arcsec") / 3600
         cards[f"CUNIT{axis}"] = "deg"
         cards[f"CRPIX{axis}"] = required(header, f"CRPIX{axis}")
         cards[f"CRVAL{axis}"] = (number(header, f"CRVAL{axis}") or 0.0) * scale
@@ -129,14 +121,11 @@ def arcsec_per_pixel(wcs: WCS) -> Float[np.ndarray, "2 2"]:
 
 
 def solar_radius(header: Header, wcs: WCS | None = None) -> float:
-    """Return the Sun's angular radius in arcsec.
+    """Return the Sun's angular radius in arcsec; FrameError where no keyword has it.
 
     RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it. R_SUN comes last: it is in pixels of the level-1
     image, also in images that were binned since, so that its scale is IMSCL_MP where there is one, else that of `wcs`
     (by default `celestial`).
-
-    Raises:
-        FrameError: none of them.
     """
     for key in ("RSUN_OBS", "RSUN_ARC", "RSUN"):
         if (radius := number(header, key)) and radius > 0:
@@ -152,11 +141,7 @@ def solar_radius(header: Header, wcs: WCS | None = None) -> float:
 
 
 def solar_disk(header: Header) -> SolarDisk:
-    """Return where the header says that the Sun is: CRPIX (the first pixel is 1), CRVAL, the scale and the radius.
-
-    Raises:
-        FrameError: see `celestial` and `solar_radius`.
-    """
+    """Return where the header says that the Sun is; raises as `celestial` and `solar_radius`."""
     wcs = celestial(header)
     to_pixels = np.linalg.inv(arcsec_per_pixel(wcs))
     value = np.array(wcs.wcs.crval)[[wcs.wcs.lng, wcs.wcs.lat]] * 3600
@@ -216,14 +201,10 @@ def reproject(
 
 
 def check_inside(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse an image that has not all of the disk, or shows it as a dot.
-
-    Raises:
-        FrameError: `off-centre disk`, `shape`.
-    """
+    """Refuse an image that has not all of the disk (FrameError `off-centre disk`), or shows it as a dot (`shape`)."""
     if disk.radius < SMALLEST_RADIUS:
         raise FrameError("shape", f"the header has a solar radius of {disk.radius:.2g} pixels: is CDELT right?")
-    if not disk.inside(image.shape):
+    if not disk.margin(image.shape) >= 1:
         x, y = disk.centre
         raise FrameError(
             "off-centre disk",

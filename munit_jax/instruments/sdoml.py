@@ -31,8 +31,7 @@ def file_name(series: str, time: str = "YYYYMMDD_HHMM") -> str:
 def time_in_name(match: re.Match[str]) -> int:
     """Return the time in a file name as UTC seconds since 1970: AIA's clock is UTC, HMI's is TAI.
 
-    Raises:
-        ValueError: a date that does not exist.
+    ValueError for a date that does not exist.
     """
     try:
         clock = datetime.strptime(match[2], "%Y%m%d_%H%M").replace(tzinfo=UTC)
@@ -42,11 +41,7 @@ def time_in_name(match: re.Match[str]) -> int:
 
 
 def read_array(file: Path | BytesIO, key: str, size: int) -> Float[np.ndarray, "size size"]:
-    """Return an image of an npz file, float32, in the units it has there.
-
-    Raises:
-        FrameError: no npz, no such key, another shape.
-    """
+    """Return an image of an npz file, float32, in the units it has there; FrameError for no npz, key or other shape."""
     try:
         with file.open("rb") if isinstance(file, Path) else file as opened:  # numpy leaves damaged files open
             if opened.read(2) != b"PK":
@@ -63,23 +58,13 @@ def read_array(file: Path | BytesIO, key: str, size: int) -> Float[np.ndarray, "
 
 
 def read_image(file: Path | BytesIO, series: str) -> Float[np.ndarray, "size size"]:
-    """Return the image of a file, DN/s per pixel on the scale of version 2, or gauss.
-
-    Raises:
-        FrameError: see `read_array`.
-    """
+    """Return the image of a file, DN/s per pixel on the scale of version 2, or gauss; raises as `read_array`."""
     image = read_array(file, "x", SIZE)
     return image / BINNING if series.isdigit() else image
 
 
 def sdoml_header(series: str, seconds: int, size: int) -> fits.Header:
-    """Return a header for an SDOML image, which comes without: solar north up, seen from the Earth.
-
-    Args:
-        series: `0193` and the like, or a component of the field such as `bz`.
-        seconds: UTC since 1970.
-        size: of the image in pixels.
-    """
+    """Return a header for an SDOML image of a time (UTC since 1970), which comes without: north up, from the Earth."""
     b0, l0, distance = earth_view(seconds)
     metres = distance / ASTRONOMICAL_UNIT * AU
     radius = float(np.rad2deg(np.arcsin(SOLAR_RADIUS / metres))) * 3600

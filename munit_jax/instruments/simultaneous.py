@@ -19,11 +19,8 @@ def join_nearest(times: Mapping[str, Int[np.ndarray, "frame"]], tolerance: int =
     """Return, for each series, the indices of frames that belong together; all of one length, ordered by time.
 
     The first series is the reference: to each of its frames comes the nearest of every other series, if it is within
-    the tolerance. A frame is used once: of two references that claim it, the nearer keeps it.
-
-    Args:
-        times: sorted times in seconds for each series by name.
-        tolerance: largest distance to the reference in seconds.
+    the tolerance. A frame is used once: of two references that claim it, the nearer keeps it. Times are sorted, in
+    seconds.
     """
     names = list(times)
     if any(len(series) == 0 for series in times.values()):

@@ -22,31 +22,20 @@ PROGRAM = "munit_jax"  # ORIGIN of what it writes
 class Telescope:
     """An instrument; each has a file of its own here, and a place in `telescopes.TELESCOPES`.
 
-    Attributes:
-        name: in messages.
-        series_of: header -> AIA's channel (`0193`), the one that is like it, or `bz` for a magnetogram of the line of
-            sight; None for an image of another instrument. Raises FrameError for one of its own that cannot be used.
-        calibrate: bring an image to DN/s as AIA has them or to gauss, and to the geometry of the training.
-        harmless: the bits of QUALITY that do not matter.
+    `series_of` a header is AIA's channel (`0193`), the one that is like it, or `bz` for a magnetogram of the line of
+    sight; None for an image of another instrument; FrameError for one of its own that cannot be used. `calibrate`
+    brings an image to DN/s as AIA has them or to gauss, and to the geometry of the training.
     """
 
     name: str
     series_of: Callable[[Header], str | None]
     calibrate: "Callable[[Observation, Preparation], Prepared]"
-    harmless: int = 0
+    harmless: int = 0  # the bits of QUALITY that do not matter
 
 
 @dataclass(frozen=True)
 class Observation:
-    """An image as the instrument took it.
-
-    Attributes:
-        header: of the image.
-        image: in the unit of the file.
-        disk: where the Sun is in it.
-        telescope, series: see `Telescope`.
-        name: of the file.
-    """
+    """An image as the instrument took it, in the unit of the file, and the name of the file."""
 
     header: fits.Header
     image: Float[np.ndarray, "y x"]
@@ -58,12 +47,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image as the networks take it, DN/s or gauss.
-
-    Attributes:
-        treatment: the cards that say how it was calibrated.
-        warnings: what is not as it should be, and not bad enough to refuse the image.
-    """
+    """An image as the networks take it (DN/s or gauss), cards on its calibration, and what to beware of."""
 
     image: Float[np.ndarray, "size size"]
     treatment: tuple[Card, ...] = ()
@@ -72,13 +56,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How images are prepared.
-
-    Attributes:
-        geometry: of the training.
-        references: what instruments other than AIA are calibrated by; see `calibration`.
-        degradation_table: AIA's loss of sensitivity, see `degradation`; None for no correction.
-    """
+    """How images are prepared: in the geometry of the training, calibrated and corrected for degradation by these."""
 
     geometry: DiskGeometry
     references: Sequence[Reference] = ()

@@ -1,12 +1,4 @@
-"""Every instrument that is read: a file in, an image as the networks take it out.
-
-| instrument | recognised by | brightness | geometry |
-|---|---|---|---|
-| AIA level 1, 1.5, synoptic | TELESCOP, INSTRUME | by EXPTIME, by the degradation where a table is given | header |
-| EUVI A and B | DETECTOR | less the bias (BIASMEAN), by EXPTIME, times a factor to AIA's quartiles | header |
-| SDOML version 1 | the file's name | as in the dataset | SDOML's |
-| HMI line of sight | TELESCOP, CONTENT | gauss | header |
-"""
+"""Every instrument that is read: a file in, an image as the networks take it out."""
 
 import re
 from dataclasses import replace
@@ -34,11 +26,7 @@ CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
 
 
 def recognise(header: Header) -> tuple[Telescope, str]:
-    """Return the instrument and the series of an image.
-
-    Raises:
-        FrameError: another instrument, or a channel that is like none of AIA's.
-    """
+    """Return the instrument and the series of an image; FrameError for one that cannot be used."""
     if text(header, "ORIGIN") == PROGRAM:
         raise FrameError("instrument", f"it was made by {PROGRAM}: give an image that was taken")
     for telescope in TELESCOPES:
@@ -55,9 +43,7 @@ def recognise(header: Header) -> tuple[Telescope, str]:
 def header_of(path: Path) -> fits.Header:
     """Return the header of a file, reading no more of it; that of an npz of SDOML is made from its name.
 
-    Raises:
-        FrameError: a time in a name that does not exist.
-        Exception: what astropy makes of damaged files.
+    Raises FrameError for an impossible name, and what astropy makes of damaged files.
     """
     if match := sdoml.FILE_NAME.fullmatch(path.name):
         return _sdoml_header(match)
@@ -89,11 +75,7 @@ def _sdoml_header(match: re.Match[str]) -> fits.Header:
 
 
 def observation(header: fits.Header, image: Float[np.ndarray, "y x"], name: str) -> Observation:
-    """Return an image and its header as an observation.
-
-    Raises:
-        FrameError: see `observe`.
-    """
+    """Return an image and its header as an observation; raises as `observe`."""
     telescope, series = recognise(header)
     return Observation(header, image, solar_disk(header), telescope, series, name)
 

@@ -21,6 +21,12 @@ SPELLINGS = {
     "sec": "s",
     "seconds": "s",
 }
+EXPECTED = {
+    "G": "a magnetic field in G, T or Mx/cm^2",
+    "arcsec": "an angle in arcsec, deg or rad",
+    "s": "a time in s or ms",
+    "Angstrom": "a wavelength in angstrom or nm",
+}
 COUNTS = ("DN", "ct")  # of a camera
 DETECTED = (*COUNTS, "ph", "electron")  # which a gain brings to its counts
 
@@ -40,46 +46,24 @@ def unit_of(name: str) -> u.UnitBase | None:
     return None
 
 
-def _per(name: str, card: str, unit: str, expected: str) -> float:
-    """Return how many of a unit are in the one that a card names.
-
-    Raises:
-        FrameError: a unit of something else, or none.
-    """
+def scale_of(name: str, card: str, unit: str) -> float:
+    """Return how many of a `unit` of EXPECTED are in the one that a card names; FrameError for another one, or none."""
     found, wanted = unit_of(name) if name else None, u.Unit(unit)
     per = float(found.to(wanted)) if found is not None and found.is_equivalent(wanted) else 0.0  # pyright: ignore[reportArgumentType]
     if not 0 < per < math.inf:
-        raise FrameError("unit", f"{card} = '{name}', expected {expected}")
+        raise FrameError("unit", f"{card} = '{name}', expected {EXPECTED[unit]}")
     return per
 
 
 def gauss_per(name: str, card: str = "BUNIT") -> float:
-    """Return the gauss in a unit of the magnetic field, with FrameError for another unit or none."""
-    return _per("G" if name == "g" else name, card, "G", "a magnetic field in G, T or Mx/cm^2")
-
-
-def arcsec_per(name: str, card: str) -> float:
-    """Return the arcsec in a unit of angle, with FrameError for another unit."""
-    return _per(name, card, "arcsec", "an angle in arcsec, deg or rad")
-
-
-def seconds_per(name: str, card: str) -> float:
-    """Return the seconds in a unit of time, with FrameError for another unit."""
-    return _per(name, card, "s", "a time in s or ms")
-
-
-def angstrom_per(name: str, card: str) -> float:
-    """Return the angstrom in a unit of wavelength, with FrameError for another unit."""
-    return _per(name, card, "Angstrom", "a wavelength in angstrom or nm")
+    """Return the gauss in a unit of the magnetic field, see `scale_of`; `g` is gauss, not gram."""
+    return scale_of("G" if name == "g" else name, card, "G")
 
 
 def is_rate(name: str, card: str = "BUNIT", counted: tuple[str, ...] = DETECTED) -> bool:
     """Return whether a unit of brightness is per second: DN/s and the like are, DN, counts and nothing are not.
 
-    It may be per pixel or not; `counted` has what may be counted.
-
-    Raises:
-        FrameError: a unit of anything else: K, a radiance, a logarithm.
+    It may be per pixel or not; FrameError for a unit of anything but what is `counted`: K, a radiance, a logarithm.
     """
     unit = unit_of(name) if name else u.Unit("DN")
     for counts, pixel in product(DETECTED, ("", "pix-1")):

@@ -1,7 +1,6 @@
-"""Where an image was taken from, when, and how its pixels lie on the sky: the cards that an output keeps of its input.
+"""Where an image was taken from, when, and how its pixels lie on the sky: the cards that an output keeps."""
 
-Keywords after Thompson 2006, A&A 449, 791, and the FITS standard 4.0.
-"""
+from dataclasses import replace
 
 from astropy.io import fits
 
@@ -12,6 +11,7 @@ from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 from munit_jax.sun.ephemeris import earth_view
 
+# Keywords after Thompson 2006, A&A 449, 791, and the FITS standard 4.0.
 GRID = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2")
 PC, CD = (tuple(f"{name}{ij}" for ij in ("1_1", "1_2", "2_1", "2_2")) for name in ("PC", "CD"))
 MORE_GRID = ("LONPOLE", "LATPOLE", "WCSNAME")
@@ -77,7 +77,7 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
         if not sdo:
             raise FrameError("unreadable", "the header has no DSUN_OBS: the observer cannot be known")
         _set(cards, "DSUN_OBS", distance / ASTRONOMICAL_UNIT * AU)
-    stonyhurst, carrington = (_place(header, name) for name in ("HGLN_OBS HGLT_OBS", "CRLN_OBS CRLT_OBS"))
+    stonyhurst, carrington = (_place(header, frame) for frame in ("HG", "CR"))
     if stonyhurst is None and carrington is None and not sdo:
         raise FrameError("unreadable", "the header has neither HGLN_OBS nor CRLN_OBS: the observer cannot be known")
     if stonyhurst is None and sdo and (carrington is None or number(header, "HAEX_OBS") is not None):
@@ -93,8 +93,8 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
     cards.setdefault("RSUN_REF", SOLAR_RADIUS)
 
 
-def _place(header: fits.Header, keys: str) -> tuple[float, float] | None:
-    longitude, latitude = (number(header, key) for key in keys.split())
+def _place(header: fits.Header, frame: str) -> tuple[float, float] | None:
+    longitude, latitude = (number(header, f"{frame}{axis}_OBS") for axis in ("LN", "LT"))
     return None if longitude is None or latitude is None else (longitude, latitude)
 
 
@@ -104,10 +104,8 @@ def _set(cards: fits.Header, key: str, value: object) -> None:
 
 def heliographic_view(cards: fits.Header, geometry: DiskGeometry) -> DiskGeometry:
     """Return a geometry with the direction and distance from which the cards of `view_cards` say the Sun was seen."""
-    return DiskGeometry(
-        geometry.size,
-        geometry.solar_radius,
-        geometry.centre,
+    return replace(
+        geometry,
         b0=required(cards, "CRLT_OBS"),
         l0=required(cards, "CRLN_OBS"),
         distance=required(cards, "DSUN_OBS") / required(cards, "RSUN_REF"),

@@ -12,6 +12,7 @@ from scipy.optimize import isotonic_regression
 
 from munit_jax.data.datasets import Frames, Watch, geometry_of, spaced
 from munit_jax.data.normalization import Normalization, normalize
+from munit_jax.instruments.simultaneous import nearest
 from munit_jax.metrics.strata import SCORED_RADIUS
 from munit_jax.sun.constants import DAY
 from munit_jax.sun.cycle import hale_sign
@@ -32,20 +33,13 @@ Field = Float[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Climate:
-    """The mean field and |B| of the training split, and |B| as a function of one intensity, in gauss.
-
-    Attributes:
-        mean, mean_unsigned: pixel by pixel.
-        channel: the EUV channel, by its place, whose intensity explains most of |B|.
-        unsigned_of_intensity: |B| of the bins of its normalised intensity, increasing.
-        times: of the training frames that were read, seconds since 1970.
-    """
+    """The mean field and |B| of the training split, and |B| as a function of one intensity, in gauss."""
 
     mean: Field
     mean_unsigned: Field
-    channel: int
-    unsigned_of_intensity: Float[np.ndarray, " bins"]
-    times: tuple[int, ...]
+    channel: int  # the EUV channel, by its place, whose intensity explains most of |B|
+    unsigned_of_intensity: Float[np.ndarray, " bins"]  # of the bins of its normalised intensity, increasing
+    times: tuple[int, ...]  # of the training frames that were read, seconds since 1970
 
 
 def learn_climate(frames: Frames, euv: Normalization, watch: Watch = iter) -> Climate:
@@ -121,13 +115,9 @@ def _increasing(counts: Float[np.ndarray, " bins"], sums: Float[np.ndarray, " bi
 
 def day_before(times: Int[np.ndarray, " frame"]) -> list[int | None]:
     """Return for each frame the one nearest to a day before it, within six hours; None where there is none."""
-    order = np.argsort(times, kind="stable")
-    partners: list[int | None] = []
-    for time in times:
-        gaps = np.abs(times[order] - (time - DAY))
-        nearest = int(gaps.argmin())
-        partners.append(int(order[nearest]) if gaps[nearest] <= DAY_TOLERANCE else None)
-    return partners
+    order, wanted = np.argsort(times, kind="stable"), times - DAY
+    found = order[nearest(wanted, times[order])]
+    return [int(i) if abs(times[i] - time) <= DAY_TOLERANCE else None for i, time in zip(found, wanted, strict=True)]
 
 
 def persistence(before: dict[str, np.ndarray], frame: dict[str, np.ndarray]) -> Field:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from astropy.coordinates import angular_separation
 from jaxtyping import Complex, Float
 from scipy.spatial import KDTree
 
@@ -97,7 +98,8 @@ def corona_scores(transform: Transform, other: CoronaOf, true: CoronaOf) -> dict
     open_a, open_b = a.polarity != 0, b.polarity != 0
     either = area[open_a | open_b].sum()
     same = area[open_a & (a.polarity == b.polarity)].sum()
-    shift = angle_between(a.foot_latitude, a.foot_longitude, b.foot_latitude, b.foot_longitude)
+    feet = a.foot_longitude, a.foot_latitude, b.foot_longitude, b.foot_latitude
+    shift = np.rad2deg(angular_separation(*(np.deg2rad(x.astype(np.float64)) for x in feet)))
     followed = np.isfinite(shift)
     speed = np.isfinite(a.speed) & np.isfinite(b.speed)
     wind = (a.speed - b.speed)[speed]
@@ -172,20 +174,6 @@ def _evenly(lines: Sequence[Float[np.ndarray, "point 2"]]) -> Float[np.ndarray, 
         places = np.arange(POINTS_APART / 2, along[-1], POINTS_APART)
         even.append(np.stack([np.interp(places, along, line[:, k]) for k in range(2)], axis=-1))
     return np.concatenate(even) if even else np.empty((0, 2))
-
-
-def angle_between(
-    latitude: Float[np.ndarray, "*any"],
-    longitude: Float[np.ndarray, "*any"],
-    other_latitude: Float[np.ndarray, "*any"],
-    other_longitude: Float[np.ndarray, "*any"],
-) -> Float[np.ndarray, "*any"]:
-    """Return the angle in degrees between points of the sphere, given in degrees (haversine formula)."""
-    phi, lam, other_phi, other_lam = (
-        np.deg2rad(x.astype(np.float64)) for x in (latitude, longitude, other_latitude, other_longitude)
-    )
-    half = np.sin((phi - other_phi) / 2) ** 2 + np.cos(phi) * np.cos(other_phi) * np.sin((lam - other_lam) / 2) ** 2
-    return np.rad2deg(2 * np.arcsin(np.sqrt(np.minimum(half, 1))))
 
 
 def weighted_correlation(

@@ -69,14 +69,10 @@ METRICS: dict[str, Metric] = {
 
 
 def scores(sums: Sums) -> dict[str, Float[np.ndarray, "*any parts"]]:
-    """Return every metric for each of the parts that it is taken over.
+    """Return every metric for each of its parts; NaN where it is not defined: no pixels, a constant field, no sign.
 
-    Args:
-        sums: of `disk.pixel_sums`, `disk.flux_sums` and `structure.structure_sums`, and `crps`, that of all
-            realisations together; added up, in double precision; with any leading axes.
-
-    Returns:
-        NaN where a score is not defined: no pixels, a constant field, or a baseline that has no sign.
+    The sums are those of `disk.pixel_sums`, `disk.flux_sums` and `structure.structure_sums`, and `crps`, that of all
+    realisations together; added up, in double precision.
     """
     moments, flux = sums["moments"], sums["flux_moments"]
     frames = flux[..., 0, 0]

@@ -32,12 +32,8 @@ def pixel_sums(
     Pixels outside a mask do not count, whatever they hold. Scores are functions of sums, added up in double precision,
     so that they do not depend on batches and devices, and those of any subset of frames follow from the same sums.
 
-    Args:
-        generated: the line-of-sight field; NaN for a baseline that has none.
-        unsigned: its |B|, which a baseline may know better than by taking the modulus.
-        true: the true field.
-        euv: the EUV image, in any scaling.
-        masks: the strata.
+    The generated line-of-sight field is NaN for a baseline that has none; `unsigned` is its |B|, which a baseline may
+    know better than by taking the modulus.
     """
     weights = masks.reshape(len(masks), -1).astype(jnp.float32)
     anywhere = masks.any(axis=0)
@@ -127,11 +123,8 @@ def flux_sums(sums: Sums, gauss_to_maxwell: Float[np.ndarray, "frame"]) -> dict[
     """Return the sums of the fluxes of whole frames through the scored disk, along the line of sight.
 
     The moments are those of (1, total unsigned flux, true total unsigned flux, net flux, true net flux), in maxwell;
-    errors are relative to the true total unsigned flux.
-
-    Args:
-        sums: of single frames, (frame, n, s, ...), in double precision.
-        gauss_to_maxwell: the area of a pixel in square centimetres.
+    errors are relative to the true total unsigned flux. The sums are of single frames, (frame, n, s, ...);
+    `gauss_to_maxwell` is the area of a pixel in square centimetres.
     """
     disk = sums["moments"][:, :, 0]
     unsigned, true_unsigned, net, true_net = (

@@ -148,12 +148,10 @@ def polarity_by_style(
 def ensemble_scores(
     sums: Sums, right: Float[np.ndarray, "frame n"], wrong: Float[np.ndarray, "frame n"], own_style: float
 ) -> dict[str, Any]:
-    """Return the scores of the ensemble over the scored disk, from the sums added up over frames.
+    """Return the scores of the ensemble over the scored disk, from `ensemble_sums` added up over frames.
 
-    Args:
-        sums: of `ensemble_sums`.
-        right, wrong: see `polarity_by_style`; of fields above SIGNED_ABOVE.
-        own_style: share of right signs with the style of the true magnetogram; NaN for a run without style encoders.
+    `right` and `wrong` are those of `polarity_by_style`, above SIGNED_ABOVE; `own_style` the share of right signs with
+    the style of the true magnetogram, NaN for a run without style encoders.
     """
     n = len(sums["ranks"]) - 1
     pixels, variance, error = sums["pixels"][0], sums["variance"][0], sums["squared_error"][0]

@@ -40,7 +40,7 @@ def structure_sums(
         b, abs_b = (jnp.where(disk, field, 0.0) for field in pair)
         similarity, windows = _similarity(b, t, disk)
         return {
-            **_moments("binned", _blocks(jnp.stack([b, t, abs_b, jnp.abs(t)]), disk), _whole_blocks(disk)),
+            **_moments("binned", _blocks(jnp.stack([b, t, abs_b, jnp.abs(t)])), _blocks(disk[None])[0] == 1),
             "similarity": similarity,
             "windows": windows,
             **_moments("patches", *_patches(b, t, disk)),
@@ -61,13 +61,9 @@ def _moments(name: str, members: Float[Array, "k ..."], mask: Bool[Array, "..."]
     return {name: moments[0], f"{name}_offsets": offsets}
 
 
-def _blocks(images: Float[Array, "k h w"], disk: Bool[Array, "h w"]) -> Float[Array, "k h2 w2"]:
-    h, w = (side - side % BIN for side in disk.shape)
+def _blocks(images: Float[Array, "k h w"] | Bool[Array, "k h w"]) -> Float[Array, "k h2 w2"]:
+    h, w = (side - side % BIN for side in images.shape[1:])
     return images[:, :h, :w].reshape(len(images), h // BIN, BIN, w // BIN, BIN).mean(axis=(2, 4))
-
-
-def _whole_blocks(disk: Bool[Array, "h w"]) -> Bool[Array, "h2 w2"]:
-    return _blocks(disk[None].astype(jnp.float32), disk)[0] == 1.0
 
 
 def _similarity(

@@ -53,7 +53,8 @@ def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Backgro
         def nearest(frame: Mapping[str, np.ndarray]) -> Float[np.ndarray, "lat lon"]:
             return whole[int(np.abs(times - int(frame["time"])).argmin())]
 
-        named = (f"{one.name} (sha256 {_sha256(field)})" for one, field in zip(maps, whole, strict=True))
+        digests = (hashlib.sha256(field.tobytes()).hexdigest()[:16] for field in whole)
+        named = (f"{one.name} (sha256 {digest})" for one, digest in zip(maps, digests, strict=True))
         return Background(", ".join(named), nearest)
     if frames.config.source != "synthetic":
         raise ConfigError(
@@ -75,7 +76,3 @@ def seconds_of(synoptic: SynopticMap) -> int | None:
         return int(np.datetime64(synoptic.date[:19], "s").astype(np.int64)) if synoptic.date else None
     except ValueError:
         return None
-
-
-def _sha256(field: Float[np.ndarray, "lat lon"]) -> str:
-    return hashlib.sha256(field.tobytes()).hexdigest()[:16]

@@ -44,11 +44,7 @@ logger = logging.getLogger(__name__)
 def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: TrainedRun | None = None) -> dict[str, Any]:
     """Evaluate a run, write report.html, metrics.json and frames.csv into a folder, and return the metrics.
 
-    Args:
-        run: the generators, for images of the size of their training.
-        settings: what is evaluated.
-        folder: is made.
-        compared: another run on the same dataset, whose scores on the disk are compared.
+    The scores of `compared`, another run on the same dataset, are compared on the disk.
 
     Raises:
         DataError: see `open_held_out` and `open_background`.

@@ -20,9 +20,7 @@ Tree = Any  # a tree of numpy arrays
 class Kept:
     """A folder of results, each in a file of its own.
 
-    Attributes:
-        folder: of the evaluation; it may hold results of others.
-        identity: everything that the results depend on, as JSON; results of another identity are ignored.
+    `identity` is everything that they depend on, as JSON; results of another identity in the folder are ignored.
     """
 
     folder: Path
@@ -33,13 +31,7 @@ class Kept:
         return replace(self, identity={**self.identity, **more})
 
     def results(self, count: int, measure: Callable[[int], Tree], name: str) -> list[Tree]:
-        """Return `measure(k)` for every k below `count`; what is in the folder is not measured again.
-
-        Args:
-            count: of the results.
-            measure: of a number, a tree of arrays.
-            name: for the progress bar.
-        """
+        """Return `measure(k)` for every k below `count`, with a progress bar; what is there is not measured again."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
         folder, read = self.folder / digest, []
         for k in tqdm(range(count), desc=name, dynamic_ncols=True):

@@ -28,30 +28,16 @@ class CoronaSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is evaluated.
-
-    Attributes:
-        split: of the dataset of the training.
-        samples: realisations of each frame, at least 2.
-        limit: frames, evenly spaced; 0 for all.
-        seed: of the styles, the same for all frames, and of the resampling.
-        show: times of frames to draw, ISO 8601; the nearest are taken.
-        data_dir: the datasets' folder, None for that of the training.
-        corona: None for none.
-        background: see `backgrounds.open_background`.
-
-    Raises:
-        ConfigError: a value that is out of range.
-    """
+    """What is evaluated; ConfigError for a value that is out of range."""
 
     split: str = "test"
-    samples: int = 16
-    limit: int = 0
-    seed: int = 0
-    show: tuple[str, ...] = ()
-    data_dir: str | None = None
+    samples: int = 16  # realisations of each frame
+    limit: int = 0  # frames, evenly spaced; 0 for all
+    seed: int = 0  # of the styles, the same for all frames, and of the resampling
+    show: tuple[str, ...] = ()  # times of frames to draw, ISO 8601; the nearest are taken
+    data_dir: str | None = None  # the datasets' folder, None for that of the training
     corona: CoronaSettings | None = None
-    background: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()  # see `backgrounds.open_background`
 
     def __post_init__(self):
         if self.samples < 2:

@@ -54,11 +54,7 @@ class Checkpoints:
         return f"the checkpoint of step {steps[-1]} stands" if steps else "no checkpoint was written yet"
 
     def save(self, step: int, state: TrainState) -> None:
-        """Save in the background; a second save waits for the first.
-
-        Raises:
-            WorkdirError: there is no room for it, or the one before could not be written.
-        """
+        """Save in the background; a second save waits for the first. WorkdirError: no room, or that one failed."""
         if self._latest.latest_step() == step:
             return
         self._check_space(_size(state))
@@ -78,10 +74,7 @@ class Checkpoints:
         """Return the state of the newest checkpoint that can be read, None if there is no checkpoint.
 
         The state is laid out over devices as `state` is, however many wrote it. Newer checkpoints that are corrupt are
-        put into `damaged/`, with a warning.
-
-        Raises:
-            WorkdirError: there are checkpoints, and none can be read.
+        put into `damaged/`, with a warning; WorkdirError where none can be read.
         """
         abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
         failures: dict[int, str] = {}
@@ -104,7 +97,7 @@ class Checkpoints:
         """Keep the generators if their score is the best so far; they are written when this returns."""
         best = self._best.latest_step()
         if best is not None:
-            gain = score - self._score(best)
+            gain = score - self._best.restore(best, args=args.Composite(score=args.JsonRestore()))["score"]["score"]
             if best >= step or (gain if wanted == "highest" else -gain) <= 0:
                 return False
         items = args.Composite(
@@ -169,9 +162,6 @@ class Checkpoints:
             hosts.wait("put aside")
             self._latest.reload()
 
-    def _score(self, step: int) -> float:
-        return self._best.restore(step, args=args.Composite(score=args.JsonRestore()))["score"]["score"]
-
     def _check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self._workdir).free
         if free < needed:
@@ -200,17 +190,10 @@ class LoadedGenerators(NamedTuple):
 
 
 def load_generators(workdir: Path, which: str | int, abstract: Params) -> LoadedGenerators:
-    """Return the generators of a run for inference; the run's folder is only read.
+    """Return the generators of a run for inference, on the first device; the run's folder is only read.
 
-    They come on the first device, whatever they were trained on.
-
-    Args:
-        workdir: the run's folder.
-        which: `best` by the validation score, or where a run has none, the latest; `latest`; or a step.
-        abstract: shapes and dtypes of the generators' parameters.
-
-    Raises:
-        WorkdirError: there is no such checkpoint, or it cannot be read.
+    `which` is `best` by the validation score, or where a run has none, the latest; `latest`; or a step. WorkdirError
+    where there is no such checkpoint, or it cannot be read; `abstract` are shapes and dtypes of the parameters.
     """
     place = workdir / ("best" if which == "best" else "checkpoints")
     if which == "best" and not _steps(place):

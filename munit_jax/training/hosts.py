@@ -55,12 +55,9 @@ def all_say(yes: bool) -> bool:
 
 @contextmanager
 def ends_alone() -> Iterator[None]:
-    """Let an error end this process at once, whatever the others do.
+    """Let an error end this process at once, with TrainingError where it is another process that is gone.
 
-    JAX would wait for them at the end, and they for this one: so they see that it is gone, and end too.
-
-    Raises:
-        TrainingError: in place of JAX's error where it is another process that is gone.
+    JAX would wait for the others at the end, and they for this one: so they see that it is gone, and end too.
     """
     try:
         yield

@@ -90,27 +90,18 @@ class Objective:
 class Generated(struct.PyTreeNode):
     """Codes and images that the generators make of images of both domains and a style drawn for each; each by domain.
 
-    content, style: codes of the images.
-    reconstruction: images from their own two codes.
-    translation: `translation[x]` from the content of the other domain's image and the drawn style of x.
-    another: as `translation`, of magnetograms, with a second drawn style.
-    paired: as `translation`, with the style of the image of x.
-    recovered_content: `recovered_content[x]` is encoded from the translation of the image of x into the other domain.
-    recovered_style: `recovered_style[x]` is encoded from `translation[x]`.
-    cycle: images from their recovered content and their own style.
-
     Fields that no term needs are empty.
     """
 
     content: dict[str, ContentCode]
     style: dict[str, StyleCode]
-    reconstruction: dict[str, Array]
-    translation: dict[str, Array]
-    another: dict[str, Array]
-    paired: dict[str, Array]
-    recovered_content: dict[str, ContentCode]
-    recovered_style: dict[str, StyleCode]
-    cycle: dict[str, Array]
+    reconstruction: dict[str, Array]  # from an image's own two codes
+    translation: dict[str, Array]  # into x, from the content of the other domain's image and the drawn style of x
+    another: dict[str, Array]  # as `translation`, of magnetograms, with a second drawn style
+    paired: dict[str, Array]  # as `translation`, with the style of the image of x
+    recovered_content: dict[str, ContentCode]  # from the translation of the image of x into the other domain
+    recovered_style: dict[str, StyleCode]  # from `translation[x]`
+    cycle: dict[str, Array]  # from the recovered content and the image's own style
 
 
 def translate_both(

@@ -68,10 +68,7 @@ def split_batch(
 ) -> Batch:
     """Split a host's part of a global batch, arrays (b, h, w, c), into equal shares: (devices, b / devices, h, w, c).
 
-    It has every `hosts`-th example of the global batch, from `host` on.
-
-    Raises:
-        ValueError: the batch does not divide by the number of devices.
+    It has every `hosts`-th example of the global batch, from `host` on. ValueError where it does not divide.
     """
     size = len(next(iter(images.values())))
     if size % devices:

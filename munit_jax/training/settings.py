@@ -21,26 +21,17 @@ class ScoreSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How long a run trains, and when it saves and scores.
+    """How long a run trains, and when it saves and scores."""
 
-    Attributes:
-        seed: of the initial weights, the order of the examples and the random styles.
-        start_from: folder of a run whose generators this one starts with; None for random ones.
-        batch_size: images of a domain in a step, over all devices.
-        max_skipped_in_a_row: steps with non-finite numbers that are skipped before the run stops.
-        style_spread: standard deviation of the styles of realisations; training draws them with 1.
-        best_by: the validation score that chooses the best checkpoint, see `held_out.BEST_BY`.
-    """
-
-    seed: int
-    start_from: str | None
+    seed: int  # of the initial weights, the order of the examples and the random styles
+    start_from: str | None  # folder of a run whose generators this one starts with; None for random ones
     steps: int
-    batch_size: int
+    batch_size: int  # images of a domain in a step, over all devices
     checkpoint_every: int
     eval_every: int
-    max_skipped_in_a_row: int
-    style_spread: float
-    best_by: str
+    max_skipped_in_a_row: int  # steps with non-finite numbers that are skipped before the run stops
+    style_spread: float  # standard deviation of the styles of realisations; training draws them with 1
+    best_by: str  # the validation score that chooses the best checkpoint, see `held_out.BEST_BY`
     evaluation: ScoreSettings
 
 
@@ -55,11 +46,7 @@ class RunConfig:
 
 
 def check_image_size(architecture: Architecture, size: int, name: str) -> None:
-    """Check that square images of a size can pass the networks; `name` is what the message calls them.
-
-    Raises:
-        ConfigError: they are not a multiple of what the encoders divide by, or too small for the discriminators.
-    """
+    """Raise ConfigError if square images of a size cannot pass the networks; `name` is what the message calls them."""
     a = architecture
     if size % a.size_divisor:
         raise ConfigError(

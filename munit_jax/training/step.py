@@ -47,19 +47,13 @@ class Recipe:
 
 
 class StyleKeys(NamedTuple):
-    """A random key for each purpose.
+    """A random key for each purpose."""
 
-    Attributes:
-        styles, second, fresh: of a training step: the translations, their second realisation, the discriminators' own.
-        frames: of the realisations by which held-out frames are scored.
-        run: of the realisations of a trained run.
-    """
-
-    styles: PRNGKeyArray
-    second: PRNGKeyArray
-    fresh: PRNGKeyArray
-    frames: PRNGKeyArray
-    run: PRNGKeyArray
+    styles: PRNGKeyArray  # of a training step: the translations
+    second: PRNGKeyArray  # their second realisation
+    fresh: PRNGKeyArray  # the discriminators' own
+    frames: PRNGKeyArray  # of the realisations by which held-out frames are scored
+    run: PRNGKeyArray  # of the realisations of a trained run
 
 
 def style_keys(key: PRNGKeyArray) -> StyleKeys:

@@ -39,14 +39,10 @@ SHAPES = ("model.width", "model.style_size", "model.mlp_width", "model.downsampl
 def claimed(workdir: Path, config: Mapping[str, Any], writes: bool = True) -> Iterator[None]:
     """Make the run's folder and keep other runs out of it, or check that the run in it has this config.
 
-    Args:
-        workdir: the folder.
-        config: of the run, as JSON holds it.
-        writes: whether this process takes the lock, as one of several does for all.
+    One of several processes `writes`, and takes the lock for all.
 
     Raises:
-        WorkdirError: it cannot be written, another process trains in it, or it holds a run with another config, whose
-            differing keys are named.
+        WorkdirError: it cannot be written, another process trains in it, or it holds a run with another config.
     """
     with ExitStack() as stack:
         try:
@@ -69,11 +65,7 @@ def claimed(workdir: Path, config: Mapping[str, Any], writes: bool = True) -> It
 
 
 def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
-    """Check that the run in a folder, if there is one, has this config.
-
-    Raises:
-        WorkdirError: it has another; the differing keys are named.
-    """
+    """Raise WorkdirError with the differing keys if the run in a folder has another config."""
     path = workdir / "config.json"
     if path.exists() and (keys := differing_keys(_read(path), config)):
         raise WorkdirError(
@@ -83,11 +75,7 @@ def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
 
 
 def check_datasets(workdir: Path, images: Mapping[str, Any]) -> None:
-    """Check that a run that goes on reads the datasets that it began with; `images` is what `describe_images` says now.
-
-    Raises:
-        WorkdirError: a dataset was built again from other frames.
-    """
+    """Raise WorkdirError if a run that goes on reads other datasets than it began with, by `describe_images` now."""
     then = _read(workdir / "images.json", "fingerprints")
     if changed := [name for name, value in images["fingerprints"].items() if then.get(name) != value]:
         raise WorkdirError(
@@ -116,10 +104,6 @@ def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
 
 def generators_of(start_from: str, architecture: Architecture, config: Mapping[str, Any]) -> Params:
     """Return the generators of another run, the moving average of its best checkpoint, to start a new run with.
-
-    Args:
-        start_from: the folder of that run, which is only read.
-        architecture, config: of the new run; the config as JSON holds it.
 
     Raises:
         ConfigError: no run there, or its generators have other shapes; the keys that make them so are named.

@@ -21,19 +21,12 @@ GAUSS = "G"  # as the FITS standard 4.0 writes it (table 4)
 
 @dataclass(frozen=True)
 class Product:
-    """The kind of an output: a magnetogram or the image of an EUV channel.
+    """The kind of an output: a magnetogram or the image of an EUV channel."""
 
-    Attributes:
-        suffix: of the file's name.
-        unit: for BUNIT.
-        content: for CONTENT.
-        channel: `0171`; None for a magnetogram.
-    """
-
-    suffix: str
+    suffix: str  # of the file's name
     unit: str
-    content: str
-    channel: str | None = None
+    content: str  # for CONTENT
+    channel: str | None = None  # `0171`; None for a magnetogram
 
     @property
     def field(self) -> bool:
@@ -83,13 +76,9 @@ def polarity(realisations: Float[np.ndarray, "n y x"]) -> Float[np.ndarray, "y x
 def as_hdus(
     realisations: Float[np.ndarray, "n y x"], product: Product, view: fits.Header, provenance: Sequence[Card]
 ) -> fits.HDUList:
-    """Return the HDUs of an output; STD and POLARITY are NaN where there is one realisation only.
+    """Return the HDUs of realisations on the grid of the input; STD and POLARITY are NaN where there is only one.
 
-    Args:
-        realisations: on the grid of the input, in the unit of the product.
-        product: its kind.
-        view: see `view_cards`.
-        provenance: cards that say how it was made.
+    The view is that of `view_cards`, the provenance cards that say how the output was made.
     """
     mean = realisations.mean(axis=0)
     header = fits.Header()

@@ -15,14 +15,9 @@ from munit_jax.instruments.telescopes import header_of, recognise
 def join(
     paths: Sequence[Path], channels: Sequence[str]
 ) -> tuple[list[tuple[Path, ...]], list[tuple[Path, FrameError]]]:
-    """Return the files that belong together, in the order of the channels, and those that cannot be used, with the
-    reason.
+    """Return the files that belong together, in the order of the channels, and those that cannot be used.
 
-    Files are joined within the `TOLERANCE` of the datasets, in seconds. For one channel no file is read.
-
-    Args:
-        paths: of the files.
-        channels: series, of which the first gives the time.
+    Files are joined within the `TOLERANCE` of the datasets to those of the first channel; for one, no file is read.
     """
     if len(channels) == 1:
         return [(path,) for path in paths], []

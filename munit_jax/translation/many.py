@@ -65,17 +65,9 @@ Draw = Callable[[Path, Product, Source, Float[np.ndarray, "n size size"]], None]
 def translate_files(
     translation: Translation, paths: Sequence[Path], folder: Path, *, resume: bool = False, draw: Draw | None = None
 ) -> list[Row]:
-    """Translate files into a folder, with a table of the results, `translated.csv`.
+    """Translate files into a folder, which is made, and return the rows of its table of results, `translated.csv`.
 
-    Args:
-        translation: the run and its settings.
-        paths: of the inputs.
-        folder: of the outputs; it is made.
-        resume: keep outputs that were made of the same inputs, checkpoint and settings.
-        draw: makes a picture of each output, beside it.
-
-    Returns:
-        The rows of the table.
+    With `resume`, outputs that were made of the same inputs, checkpoint and settings are kept.
 
     Raises:
         DataError: two inputs whose outputs would have one name.
@@ -102,10 +94,8 @@ def translate_files(
 def jobs_of(groups: Sequence[tuple[Path, ...]], folder: Path, made: Sequence[Product]) -> list[Job]:
     """Return the jobs of inputs: a.fits and a.fits.gz give a_magnetogram.fits.
 
-    Files of one name in several folders, as archives deliver them, keep their folders below the output.
-
-    Raises:
-        DataError: two inputs of one folder whose outputs would have one name.
+    Files of one name in several folders, as archives deliver them, keep their folders below the output. DataError for
+    two inputs of one folder whose outputs would have one name.
     """
     owners: dict[str, list[Path]] = {}
     for first, *_ in groups:

@@ -25,19 +25,15 @@ IMAGE = "image:"
 
 @dataclass(frozen=True)
 class Settings:
-    """What is made of each input.
+    """What is made of each input; ConfigError for a value that cannot be.
 
     Attributes:
-        direction: from which domain to which.
         style: `random` (see `TrainedRun.random_styles`), `mean` (the prior's mean, one realisation), or `image:FILE`
             (the style of a real image of the target, one realisation).
         samples: realisations of each input, with random styles.
         seed: of the random styles, which all inputs share: realisation k has one style in a whole series.
         last_seen: files of earlier magnetograms, for a run that takes them as context.
         force: translate images that are unlike those of the training, with a warning.
-
-    Raises:
-        ConfigError: a value that cannot be.
     """
 
     direction: str = "euv_to_magnetogram"
@@ -72,13 +68,7 @@ class Settings:
 
 
 def preparation(run: TrainedRun, references: Sequence[Reference] = (), table: Path | None = None) -> Preparation:
-    """Return how images are prepared for a run.
-
-    Args:
-        run: its geometry is taken, and the brightness of its training images ...
-        references: ... where these have none of a channel.
-        table: of AIA's degradation, see `Preparation`.
-    """
+    """Return how images are prepared for a run: calibrated by the references, else by its training images."""
     return Preparation(run.geometry, [*references, *reference_of_training(run.disk_percentiles)], table)
 
 
@@ -88,11 +78,7 @@ def series_of(run: TrainedRun, domain: Domain) -> tuple[str, ...]:
 
 
 def check_trained(run: TrainedRun, settings: Settings) -> None:
-    """Check that a run was trained for what the settings ask; it may have been trained in one direction alone.
-
-    Raises:
-        ConfigError: a direction or kind of style that was not trained.
-    """
+    """Refuse (ConfigError) a direction or kind of style that a run was not trained for."""
     if settings.target not in run.objective.into:
         raise ConfigError(
             f"direction={settings.direction}: {run.name} was not trained to make {settings.target} images; take "
@@ -108,9 +94,7 @@ def check_trained(run: TrainedRun, settings: Settings) -> None:
 def styles(run: TrainedRun, settings: Settings, how: Preparation) -> StyleCode:
     """Return the style codes of the realisations.
 
-    Raises:
-        ConfigError: a style image for several channels.
-        DataError: a style image that cannot be used.
+    ConfigError for a style image where there are several channels, DataError for one that cannot be used.
     """
     if settings.style_image is None:
         return run.random_styles(settings.seed, settings.samples) if settings.style == "random" else run.mean_style()
@@ -123,11 +107,7 @@ def styles(run: TrainedRun, settings: Settings, how: Preparation) -> StyleCode:
 
 
 def past_of(paths: Sequence[Path], how: Preparation) -> Past:
-    """Return files of earlier magnetograms as a `Past`, in the geometry of the training.
-
-    Raises:
-        DataError: a file that cannot be used.
-    """
+    """Return files of earlier magnetograms as a `Past`, in the geometry of the training; DataError for a bad file."""
     magnetograms: list[Magnetogram] = []
     for path in paths:
         with _named("last_seen", path):
@@ -138,11 +118,7 @@ def past_of(paths: Sequence[Path], how: Preparation) -> Past:
 
 
 def reference_of(path: Path, how: Preparation) -> Reference:
-    """Return an AIA image as the reference by which other instruments are calibrated.
-
-    Raises:
-        DataError: a file that cannot be used.
-    """
+    """Return an AIA image as the reference by which other instruments are calibrated; DataError for a bad file."""
     with _named("calibrate_to", path):
         seen = observe(path)
         if seen.telescope is not AIA:

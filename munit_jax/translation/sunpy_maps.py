@@ -22,17 +22,9 @@ def translate_map(translation: Translation, *sources: Map | Path | str) -> Map:
         translation = Translation(run, Settings(samples=16), preparation(run))
         magnetogram = translate_map(translation, "aia.lev1_euv_12s.193A.fits")
 
-    Args:
-        translation: a run and what is asked of it.
-        sources: a Map or file for each channel of the run, in their order.
-
-    Returns:
-        A Map on the pixels and in the frame of the first source, in gauss (DN/s in the other direction; of several
-        channels the first).
-
-    Raises:
-        FrameError: an image that cannot be used.
-        ImportError: sunpy is missing.
+    The sources are a Map or file for each channel of the run, in their order; the Map is on the pixels and in the frame
+    of the first, in gauss (DN/s in the other direction; of several channels the first). FrameError for an image that
+    cannot be used.
     """
     return _as_maps(translation, sources)[0]
 

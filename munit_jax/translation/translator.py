@@ -41,15 +41,10 @@ Inputs = Sequence[tuple[str, str]]  # name and checksum of each file
 
 @dataclass(frozen=True)
 class Source:
-    """The prepared images of one time, and what their output takes over.
+    """The prepared images of one time in DN/s or gauss, and what their output takes over.
 
-    Attributes:
-        image: (size, size, channels) in DN/s or gauss.
-        context: of the image, where the run takes one.
-        view: see `view_cards`; of the first file, as the disk and the shape of its grid.
-        inputs: names and checksums of the files.
-        treatments: of each file, the cards that say how it was calibrated.
-        warnings: what to beware of.
+    The view (see `view_cards`), the disk and the shape of the grid are those of the first file; treatments are cards
+    that say how each file was calibrated.
     """
 
     image: Float[np.ndarray, "size size c"]
@@ -65,12 +60,8 @@ class Source:
 class Translation:
     """A run with settings, compiled once: `load` images, `translate` them, make `hdus` of the realisations.
 
-    Images are prepared as `how` says, by default as `preparation(run)`.
-
-    Attributes:
-        series: of which each input needs an image, in the order of the networks' channels.
-        products: that each input gives.
-        batch: sources that are translated in one pass.
+    Each input needs an image of every one of `series`, in this order, and gives `products`; `batch` sources are
+    translated in one pass. Images are prepared as `how` says, by default as `preparation(run)`.
 
     Raises:
         ConfigError: settings that the run was not trained for.
@@ -108,11 +99,7 @@ class Translation:
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def load(self, seen: Sequence[Observation], inputs: Inputs) -> Source:
-        """Prepare the images of one time.
-
-        Raises:
-            FrameError: one that cannot be used.
-        """
+        """Prepare the images of one time; FrameError for one that cannot be used."""
         prepared = []
         for observation, series in zip(seen, self.series, strict=True):
             try:
@@ -137,11 +124,7 @@ class Translation:
         )
 
     def _as_in_training(self, series: str, prepared: Prepared) -> Prepared:
-        """Refuse an EUV image that is much brighter or darker than the run's own; with `force` warn of it.
-
-        Raises:
-            FrameError: `unlike the training`.
-        """
+        """Refuse an EUV image that is much brighter or darker than the run's own; with `force` warn of it."""
         levels = self.run.disk_percentiles.get(series)
         if levels is None or series == "bz":
             return prepared
@@ -172,11 +155,7 @@ class Translation:
             raise FrameError("no time", str(error)) from None
 
     def translate(self, sources: Sequence[Source]) -> Float[np.ndarray, "b n size size c"]:
-        """Return the realisations of at most `batch` sources, DN/s or gauss, in the geometry of the training.
-
-        Raises:
-            DataError: values that are not finite.
-        """
+        """Return the realisations (DN/s or gauss) of at most `batch` sources; DataError where they are not finite."""
         padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # another shape would be compiled anew
         contexts = [source.context for source in padded if source.context is not None]
         images = np.stack([source.image for source in padded])
@@ -191,9 +170,8 @@ class Translation:
 
     def hdus(self, source: Source, realisations: Float[np.ndarray, "n size size"], product: Product) -> fits.HDUList:
         """Return a product of a source as FITS."""
-        on_grid = fits_output.on_input_grid(
-            realisations, self.run.geometry, source.disk, source.shape, field=product.field
-        )
+        grid = self.run.geometry, source.disk, source.shape
+        on_grid = fits_output.on_input_grid(realisations, *grid, field=product.field)
         return fits_output.as_hdus(on_grid, product, source.view, self._provenance(source))
 
     def _provenance(self, source: Source) -> list[Card]:

@@ -113,5 +113,3 @@ def test_what_has_no_number():
         preset("dataset", "euv", ("0304",), STATISTICS)
     with pytest.raises(ConfigError, match="has no number for 0304, only for none"):
         preset("dataset", "euv", ("0304",), {})
-    with pytest.raises(ConfigError, match="unknown normalization 'minmax': choose one of dataset, fdl, iti"):
-        preset("minmax", "euv", ("0304",), {})

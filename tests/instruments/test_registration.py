@@ -159,9 +159,9 @@ def test_an_unknown_unit_and_pixels_of_no_size_are_errors():
 
 def test_a_disk_is_inside_an_image_or_not():
     disk = SolarDisk(np.array([31.5, 49.5]), np.array([[0.0, -10.0], [20.0, 0.0]]))
-    assert disk.inside((70, 42))
-    assert not disk.inside((69, 42))
-    assert not disk.inside((70, 41))
+    assert disk.margin((70, 42)) >= 1
+    assert disk.margin((69, 42)) < 1
+    assert disk.margin((70, 41)) < 1
     assert disk.radius == pytest.approx(np.sqrt(200))
 
 

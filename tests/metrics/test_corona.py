@@ -7,7 +7,6 @@ import pytest
 from munit_jax.metrics.corona import (
     SCORES,
     CoronaOf,
-    angle_between,
     check_summary,
     corona_of,
     corona_scores,
@@ -125,11 +124,6 @@ def test_a_short_line_is_looked_for_from_both_sides():
     distances = neutral_distances(GRID, latitude - 40.0, both)
     assert distances.max() == pytest.approx(80.0, abs=0.5)
     assert distances.min() == pytest.approx(0, abs=0.3)
-
-
-def test_angles_by_hand():
-    places = ([0.0, 90, 60, 0], [10.0, 0, 0, 350], [0.0, 0, 60, 0], [100.0, 0, 180, 10])
-    np.testing.assert_allclose(angle_between(*map(np.array, places)), [90, 90, 60, 20], atol=1e-6)
 
 
 def test_weighted_statistics_by_hand():
