@@ -23,7 +23,7 @@ from munit_jax.data.datasets import Frames, format_time, geometry_of
 from munit_jax.figures import draw_euv, draw_magnetogram
 from munit_jax.metrics.structure import BANDS, power_ratio, structure_sums
 from munit_jax.trained_run import TrainedRun, open_run
-from munit_jax.training.held_out import scored_mask
+from munit_jax.training.monitor import scored_mask
 
 STRENGTHS = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, np.inf)  # gauss: edges of the histogram's bins
 SHOWN = 3  # realisations in the picture

@@ -36,9 +36,9 @@ from munit_jax.instruments.telescope import Preparation
 from munit_jax.networks.munit import init_generators
 from munit_jax.trained_run import TrainedRun, open_run
 from munit_jax.training.checkpoints import Checkpoints
-from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import translate_files
+from munit_jax.translation.translation import Translation
 
 CHANNEL = "0171"
 

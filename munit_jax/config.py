@@ -19,7 +19,7 @@ from munit_jax.errors import ConfigError
 from munit_jax.networks.blocks import Recompute
 from munit_jax.networks.convolution import Algorithm
 from munit_jax.networks.munit import DOMAINS, Architecture
-from munit_jax.training.held_out import BEST_BY
+from munit_jax.training.monitor import BEST_BY
 from munit_jax.training.objectives import Objective
 from munit_jax.training.settings import RunConfig, RunSettings, ScoreSettings, check_image_size
 from munit_jax.training.state import OptimizerSettings

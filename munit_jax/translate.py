@@ -17,8 +17,8 @@ from munit_jax import command_line
 from munit_jax.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from munit_jax.translation.many import Draw
-    from munit_jax.translation.translator import Translation
+    from munit_jax.translation.translate_files import Draw
+    from munit_jax.translation.translation import Translation
 
 FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
@@ -87,7 +87,7 @@ def main(_: Sequence[str]) -> None:
     inputs = command_line.matching("input", INPUT.value, files_below)
     references = command_line.matching("calibrate_to", CALIBRATE_TO.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
-    from munit_jax.translation.many import TABLE, translate_files
+    from munit_jax.translation.translate_files import TABLE, translate_files
 
     command_line.keep_compiled(COMPILATION_CACHE.value)
     translation = _translation(Path(WORKDIR.value), references)
@@ -105,7 +105,7 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
     from munit_jax.instruments.degradation import open_table
     from munit_jax.trained_run import open_run
     from munit_jax.translation.settings import Settings, preparation, reference_of
-    from munit_jax.translation.translator import Translation
+    from munit_jax.translation.translation import Translation
 
     past = command_line.matching("last_seen", LAST_SEEN.value)
     settings = Settings(DIRECTION.value, STYLE.value, SAMPLES.value, SEED.value, tuple(past), FORCE.value)

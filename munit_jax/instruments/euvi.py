@@ -67,4 +67,5 @@ def bias_of(header: Header, image: Float[np.ndarray, "y x"]) -> float:
     raise FrameError("unreadable", f"its darkest pixels are at {darkest:g}, neither at BIASMEAN = {bias:g} nor at 0")
 
 
-EUVI = Telescope("EUVI", series_of, calibrate, harmless=0xFFFFFFFF)  # SECCHI's headers have no flags in QUALITY
+# SECCHI's headers have no flags in QUALITY.
+EUVI = Telescope("EUVI", series_of, calibrate, harmless=0xFFFFFFFF, at_earth=False)

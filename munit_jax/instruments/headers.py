@@ -12,7 +12,7 @@ from astropy.time import Time
 from erfa import ErfaWarning
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.units import DETECTED, is_rate, scale_of
+from munit_jax.instruments.units import DETECTED, gauss_per, is_rate, scale_of
 
 type Header = Mapping[str, Any] | fits.Header
 
@@ -123,6 +123,11 @@ def brightness_is_rate(header: Header, counted: tuple[str, ...] = DETECTED) -> b
     """Return whether the pixels of an EUV image are per second, by BUNIT or PIXLUNIT; raises as `is_rate`."""
     key = "BUNIT" if text(header, "BUNIT") else "PIXLUNIT"
     return is_rate(text(header, key), key, counted)
+
+
+def gauss_in(header: Header) -> float:
+    """Return the gauss in a magnetogram's unit, that of BUNIT or, where it names none, gauss; raises as `gauss_per`."""
+    return gauss_per(text(header, "BUNIT") or "G")
 
 
 def exposure(header: Header, counted: tuple[str, ...] = DETECTED) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 
 from munit_jax.instruments.checks import without_markers
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.headers import Header, text
+from munit_jax.instruments.headers import Header, gauss_in, text
 from munit_jax.instruments.registration import register
 from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.units import gauss_per
@@ -37,7 +37,7 @@ def calibrate(seen: Observation, how: Preparation) -> Prepared:
 
     It is a mean over pixels, where SDOML took the nearest one, which is noise.
     """
-    gauss = without_markers(seen.image * np.float32(gauss_per(text(seen.header, "BUNIT") or "G")))
+    gauss = without_markers(seen.image * np.float32(gauss_in(seen.header)))
     return Prepared(np.where(on_disk(how.geometry), register(gauss, seen.disk, how.geometry), np.float32(0)))
 
 

@@ -31,6 +31,7 @@ class Telescope:
     series_of: Callable[[Header], str | None]
     calibrate: "Callable[[Observation, Preparation], Prepared]"
     harmless: int = 0  # the bits of QUALITY that do not matter
+    at_earth: bool = True  # whether it sees the Sun from the Earth; datasets are of these
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from munit_jax.instruments.aia import AIA
 from munit_jax.instruments.checks import check_exposed, check_field, check_image, check_limb
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI
-from munit_jax.instruments.headers import Header, check_quality, text
+from munit_jax.instruments.headers import Header, check_quality, gauss_in, text
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.limb import limb_offset
 from munit_jax.instruments.reading import image_header, open_file, read_image
 from munit_jax.instruments.registration import check_inside, solar_disk, upright
 from munit_jax.instruments.telescope import PROGRAM, Observation, Preparation, Prepared, Telescope
-from munit_jax.instruments.units import gauss_per
 
 TELESCOPES = (AIA, EUVI, HMI)
 CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
@@ -96,8 +95,7 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
             f"its solar radius is {radius:.0f} pixels, the networks' {how.geometry.solar_radius:.0f}: it is coarse",
         )
     if field:
-        gauss = np.float32(gauss_per(text(seen.header, "BUNIT") or "G"))
-        warnings += check_field(seen.header, seen.image * gauss, seen.disk)
+        warnings += check_field(seen.header, seen.image * np.float32(gauss_in(seen.header)), seen.disk)
     else:
         check_exposed(seen.header, seen.image, seen.disk)
     prepared = seen.telescope.calibrate(seen, how)

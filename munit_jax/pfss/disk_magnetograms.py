@@ -12,11 +12,10 @@ from jaxtyping import Float
 from munit_jax.errors import DataError
 from munit_jax.instruments.checks import check_field, without_markers
 from munit_jax.instruments.errors import FrameError, reason_of
-from munit_jax.instruments.headers import quality_of, text, time_of
+from munit_jax.instruments.headers import gauss_in, quality_of, time_of
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.reading import read_image
 from munit_jax.instruments.registration import register, solar_disk
-from munit_jax.instruments.units import gauss_per
 from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geometry
 
@@ -45,7 +44,7 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
     """
     try:
         header, image = read_image(path)
-        gauss = np.float32(gauss_per(text(header, "BUNIT")))
+        gauss = np.float32(gauss_in(header))
         cards, disk, seconds = view_cards(header), solar_disk(header), time_of(header)
         flags = quality_of(header) & ~HMI.harmless
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))

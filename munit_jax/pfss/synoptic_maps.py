@@ -13,9 +13,8 @@ from jaxtyping import Float
 from munit_jax.errors import DataError
 from munit_jax.instruments.checks import check_possible, check_signed
 from munit_jax.instruments.errors import FrameError, reason_of
-from munit_jax.instruments.headers import Header, number, text, time_of
+from munit_jax.instruments.headers import Header, gauss_in, number, text, time_of
 from munit_jax.instruments.reading import check_whole, image_header, open_file
-from munit_jax.instruments.units import gauss_per
 from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
@@ -98,7 +97,7 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
     if missing is not None:
         field[field == missing] = np.nan
     try:
-        field *= gauss_per(text(header, "BUNIT") or "G")
+        field *= gauss_in(header)
         check_signed(text(header, "BTYPE"), field)
         check_possible(field)
     except FrameError as error:
@@ -174,6 +173,10 @@ def _read_hdf5(path: Path) -> SynopticMap:
         field = field.T
     if np.isclose(np.ptp(longitude), 2 * np.pi):  # the same meridian twice
         longitude, field = longitude[:-1], field[:, :-1]
+    try:
+        check_possible(field)
+    except FrameError as error:
+        raise DataError(f"{path}: {error}") from None
     order = np.argsort(-colatitude)
     cells = node_cells(90 - np.rad2deg(colatitude[order]), np.rad2deg(longitude))
     return _whole(field[order][None], cells, path.name, "")

@@ -19,8 +19,8 @@ from munit_jax.files import write_json
 from munit_jax.training import hosts
 from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
 from munit_jax.training.health import Health
-from munit_jax.training.held_out import BEST_BY, Monitor
 from munit_jax.training.logs import ScalarWriter
+from munit_jax.training.monitor import BEST_BY, Monitor
 from munit_jax.training.parallel import (
     Device,
     compile_step,

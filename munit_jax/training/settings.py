@@ -31,7 +31,7 @@ class RunSettings:
     eval_every: int
     max_skipped_in_a_row: int  # steps with non-finite numbers that are skipped before the run stops
     style_spread: float  # standard deviation of the styles of realisations; training draws them with 1
-    best_by: str  # the validation score that chooses the best checkpoint, see `held_out.BEST_BY`
+    best_by: str  # the validation score that chooses the best checkpoint, see `monitor.BEST_BY`
     evaluation: ScoreSettings
 
 

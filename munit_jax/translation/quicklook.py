@@ -15,8 +15,8 @@ from munit_jax.instruments.headers import text
 from munit_jax.instruments.view import heliographic_view
 from munit_jax.sun.disk import DiskGeometry, on_disk
 from munit_jax.translation.fits_output import Product, polarity, product_of
-from munit_jax.translation.many import Draw
-from munit_jax.translation.translator import Source, Translation
+from munit_jax.translation.translate_files import Draw
+from munit_jax.translation.translation import Source, Translation
 
 Picture = Literal["map", "grid"]
 Image = Float[np.ndarray, "size size"]

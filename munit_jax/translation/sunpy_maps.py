@@ -10,7 +10,7 @@ import numpy as np
 from munit_jax.instruments.telescope import Observation
 from munit_jax.instruments.telescopes import observation, observe
 from munit_jax.translation.settings import file_sha256
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translation import Translation
 
 Map = Any  # a sunpy.map.GenericMap, which has no static types
 

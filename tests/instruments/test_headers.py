@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.time import Time
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.headers import check_quality, exposure, iso, moment, quality_of
+from munit_jax.instruments.headers import check_quality, exposure, gauss_in, iso, moment, quality_of
 from munit_jax.instruments.units import gauss_per, is_rate, scale_of
 
 
@@ -108,3 +108,10 @@ def test_a_quality_that_is_text_is_refused_and_nan_is_none():
     with pytest.raises(FrameError, match="quality: QUALITY = 'bad', expected a number"):
         check_quality(fits.Header({"QUALITY": "bad"}), 0)
     check_quality(fits.Header({"QUALITY": "nan"}), 0)
+
+
+def test_the_unit_of_a_magnetogram_is_that_of_its_header_or_gauss():
+    assert gauss_in({"BUNIT": "mT"}) == pytest.approx(10)
+    assert gauss_in({}) == gauss_in({"BUNIT": " "}) == 1
+    with pytest.raises(FrameError, match=r"BUNIT = 'm/s', expected a magnetic field"):
+        gauss_in({"BUNIT": "m/s"})

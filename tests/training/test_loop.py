@@ -281,7 +281,7 @@ def test_a_run_that_no_longer_gets_ahead_stops_with_the_reason(small_sun, tmp_pa
 
 def test_without_a_validation_split_no_checkpoint_is_the_best(small_sun, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "munit_jax.training.held_out.Monitor._frames",
+        "munit_jax.training.monitor.Monitor._frames",
         lambda self, split: (
             () if split == "validation" else Frames(self.data.euv, split, self.domains, self.data.channels, None)
         ),

@@ -11,9 +11,9 @@ from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import observe
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import translate_files
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import (
     AU,
     RSUN,

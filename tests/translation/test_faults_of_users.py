@@ -19,9 +19,9 @@ from munit_jax.pfss.ensemble import on_grid
 from munit_jax.pfss.harmonics import Grid
 from munit_jax.pfss.synoptic_maps import read_synoptic, synoptic_map
 from munit_jax.sun.disk import sdoml_geometry
-from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import translate_files
+from munit_jax.translation.translation import Translation
 from tests.commands import call
 from tests.instruments.suns import aia_header, rate, untrained_run, write, write_aia
 from tests.tfds_sdoml.sources.fits_files import write_hmi

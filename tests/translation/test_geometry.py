@@ -8,9 +8,9 @@ from astropy.io import fits
 
 from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import observe, prepare
-from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import translate_files
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import AU, SPOT, aia_header, euvi_header, grid_cards, rate, to_sun, untrained_run, write
 
 TURN = np.deg2rad(-7.7)

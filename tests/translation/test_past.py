@@ -8,9 +8,9 @@ from munit_jax.data.context import SPACING_DAYS
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.instruments.telescope import Preparation
 from munit_jax.sun.constants import DAY
-from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings, past_of
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import translate_files
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import conditioned_run, untrained_run, write_aia
 from tests.tfds_sdoml.sources.fits_files import write_hmi
 

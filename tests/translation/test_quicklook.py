@@ -6,10 +6,10 @@ from matplotlib.image import imread
 
 from munit_jax.instruments.telescope import Preparation
 from munit_jax.sun.disk import sdoml_geometry
-from munit_jax.translation.many import translate_files
 from munit_jax.translation.quicklook import field_range, make_draw
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import translate_files
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import untrained_run, write_aia
 from tests.tfds_sdoml.sources.fits_files import write_hmi
 

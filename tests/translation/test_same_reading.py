@@ -14,7 +14,7 @@ from munit_jax.instruments.telescopes import observe
 from munit_jax.pfss.disk_magnetograms import read_magnetogram
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import observer_cards, untrained_run, write_euvi
 from tests.tfds_sdoml.sources.fits_files import Layout, write_aia, write_hmi
 from tests.tfds_sdoml.sun_images import euv_image, field_image

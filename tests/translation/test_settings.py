@@ -9,7 +9,7 @@ from munit_jax.instruments.calibration import BUILT_IN
 from munit_jax.instruments.telescope import Preparation
 from munit_jax.training.objectives import Objective
 from munit_jax.translation.settings import Settings, check_trained, reference_of, styles
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import untrained_run, write_aia, write_euvi
 
 RUN = untrained_run(64, ("0193", "0171"))

@@ -5,9 +5,9 @@ import pytest
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.telescope import Preparation
-from munit_jax.translation.many import translate_files
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import translate_files
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import untrained_run, write_aia, write_euvi
 
 sunpy_map = pytest.importorskip("sunpy.map", reason="sunpy comes with the extra solar")

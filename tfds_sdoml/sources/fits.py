@@ -17,19 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.instruments.aia import AIA
 from munit_jax.instruments.degradation import open_table
 from munit_jax.instruments.errors import FrameError, Reason, reason_of
 from munit_jax.instruments.headers import check_quality, time_of
-from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.reading import files_below, is_fits
 from munit_jax.instruments.telescope import Preparation
-from munit_jax.instruments.telescopes import header_of, observe, prepare, recognise
+from munit_jax.instruments.telescopes import TELESCOPES, header_of, observe, prepare, recognise
 from munit_jax.sun.disk import sdoml_geometry
 from tfds_sdoml.sources.folder import Folder
 from tfds_sdoml.sources.interface import Listing, Rejection
 
-TELESCOPES = (AIA, HMI)  # of a dataset
 BATCH = 4096  # files whose headers are read at a time
 
 logger = logging.getLogger(__name__)
@@ -63,8 +60,9 @@ def inspect(path: Path) -> Frame:
         return Frame(None, None, "unreadable", reason_of(error))
     try:
         telescope, series = recognise(header)
-        if telescope not in TELESCOPES:
-            raise FrameError("instrument", f"{telescope.name}: datasets are of {', '.join(t.name for t in TELESCOPES)}")
+        if not telescope.at_earth:
+            known = ", ".join(t.name for t in TELESCOPES if t.at_earth)
+            raise FrameError("instrument", f"{telescope.name}: datasets are of {known}")
     except FrameError as error:
         return Frame(None, None, error.reason, error.detail)
     try:

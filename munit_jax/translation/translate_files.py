@@ -24,7 +24,7 @@ from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
 from munit_jax.translation.joining import join
 from munit_jax.translation.settings import file_sha256
-from munit_jax.translation.translator import Source, Translation
+from munit_jax.translation.translation import Source, Translation
 
 TABLE = "translated.csv"
 

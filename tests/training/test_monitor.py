@@ -12,7 +12,7 @@ from munit_jax.data.normalization import Normalization
 from munit_jax.data.pipeline import frame_context, no_context
 from munit_jax.metrics.baselines import learn_climate
 from munit_jax.networks.munit import init_generators
-from munit_jax.training.held_out import (
+from munit_jax.training.monitor import (
     Monitor,
     frame_styles,
     score_baselines,

@@ -10,9 +10,9 @@ from astropy.io import fits
 from munit_jax.errors import DataError, WorkdirError
 from munit_jax.instruments.telescope import Preparation
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.many import TABLE, jobs_of, read_ahead, translate_files
 from munit_jax.translation.settings import Settings
-from munit_jax.translation.translator import Translation
+from munit_jax.translation.translate_files import TABLE, jobs_of, read_ahead, translate_files
+from munit_jax.translation.translation import Translation
 from tests.instruments.suns import aia_header, rate, untrained_run, write, write_aia, write_euvi
 from tests.tfds_sdoml.sources.fits_files import write_hmi
 
