@@ -37,7 +37,7 @@ def references(times: Int[np.ndarray, "frame"]) -> list[tuple[list[int], list[in
     return chosen
 
 
-def with_references(times: Int[np.ndarray, "frame"], own: range) -> Int[np.ndarray, "some"]:
+def with_references(times: Int[np.ndarray, "frame"], own: Sequence[int]) -> Int[np.ndarray, "some"]:
     """Return the indices of a run of frames and of all that they may be compared with, in order."""
     first = np.unique(times // REFERENCE_EVERY, return_index=True)[1]
     near = (times[own[0]] - REFERENCE_REACH <= times[first]) & (times[first] <= times[own[-1]] + REFERENCE_REACH)

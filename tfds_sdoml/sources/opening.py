@@ -17,11 +17,7 @@ LOOKED_AT = 10_000  # files, to guess what a folder holds
 
 
 def open_source(config: SdomlConfig, location: str | None) -> Source:
-    """Return the source of a dataset's frames.
-
-    Args:
-        config: names the kind of source.
-        location: folder of the files; for zarr_v2 also a URL, or several stores with commas between.
+    """Return the source of a dataset's frames, at a folder; for zarr_v2 also a URL, or several stores with commas.
 
     Raises:
         FileNotFoundError, PermissionError: no location, or none that can be read.
@@ -56,11 +52,7 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
 
 
 def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan]:
-    """Return the source of a dataset and which of its frames are used.
-
-    Raises:
-        OSError, ValueError: see `open_source` and `make_plan`.
-    """
+    """Return the source of a dataset and which of its frames are used; raises as `open_source` and `make_plan`."""
     source = open_source(config, location)
     try:
         return source, make_plan(config, source)
