@@ -93,8 +93,7 @@ def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = No
     if finished:
         logger.info("going on with an earlier build: %d of %d shards are there", finished, len(jobs))
     if beam_options is not None:
-        run_on_beam(jobs, beam_options)
-        return [report for job in jobs if (report := finished_report(job)) is not None]
+        return make_on_beam(jobs, beam_options)
     total = sum(len(job.written) for job in jobs)
     left = sum(len(job.written) for job, report in zip(jobs, reports, strict=True) if report is None)
     with (
@@ -134,13 +133,14 @@ def begin_worker() -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
-def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
+def make_on_beam(jobs: Sequence[Job], options: Any) -> list[Report]:
     """Make shards with Apache Beam; all its workers must see the folders of the source and of the dataset."""
     import apache_beam as beam  # pyright: ignore[reportMissingImports]
 
     with beam.Pipeline(options=options) as pipeline:
         shards = pipeline | beam.Create(list(jobs)) | beam.Reshuffle()
         _ = shards | beam.Map(make_shard) | beam.Map(lambda report: report.examples)
+    return [report for job in jobs if (report := finished_report(job)) is not None]
 
 
 def describe(
