@@ -30,8 +30,9 @@ from tfds_sdoml.sources.opening import find_frames
 
 USAGE_ERROR = 2  # exit code for a mistake of the user's
 INTERRUPTED = 130  # exit code of a shell command that Ctrl-C stopped
-DURATION = re.compile(r"(\d+)\s*(min|h|d)")
 SECONDS = {"min": 60, "h": 3600, "d": 86400}
+
+Folder = str | os.PathLike[str]
 
 
 def config_names() -> list[str]:
@@ -39,19 +40,14 @@ def config_names() -> list[str]:
     return list(Builder.builder_configs)
 
 
-def prepared_config(name: str, data_dir: str | os.PathLike[str] | None = None) -> SdomlConfig | None:
+def prepared_config(name: str, data_dir: Folder | None) -> SdomlConfig | None:
     """Return the configuration that a dataset in `data_dir` was built with, whatever its name; None if there is none.
 
     Raises:
         ValueError: it was built by another version of this program.
     """
-    config = name.removeprefix("sdoml/")
-    folder = (
-        Path(constants.DATA_DIR if data_dir is None else data_dir).expanduser()
-        / Builder.name
-        / config
-        / str(Builder.VERSION)
-    )
+    config, place = name.removeprefix("sdoml/"), Path(constants.DATA_DIR if data_dir is None else data_dir)
+    folder = place.expanduser() / Builder.name / config / str(Builder.VERSION)
     if not (folder / "dataset_info.json").is_file():
         return None
     metadata = tfds.core.MetadataDict()
@@ -60,37 +56,28 @@ def prepared_config(name: str, data_dir: str | os.PathLike[str] | None = None) -
 
 
 def make_config(name: str, changes: Mapping[str, Any]) -> SdomlConfig:
-    """Return the configuration of a dataset: a registered one or a new one, with changes.
-
-    Args:
-        name: `sdoml/aia0193` or `aia0193`.
-        changes: fields of `SdomlConfig`.
+    """Return the configuration of a dataset, registered or new, with changed fields of `SdomlConfig`.
 
     Raises:
         ValueError: a name that is not registered without the changes that would define it, or values that cannot be.
     """
-    short = name.removeprefix("sdoml/")
-    registered = Builder.builder_configs.get(short)
+    short, source = name.removeprefix("sdoml/"), changes.get("source")
+    if source in NATURAL_SIZE:
+        changes = {"size": NATURAL_SIZE[source], **changes}
+    registered: Any = Builder.builder_configs.get(short)
     if registered is not None:
-        assert isinstance(registered, SdomlConfig)
-        changes = dict(changes)
-        if "source" in changes and "size" not in changes and changes["source"] in NATURAL_SIZE:
-            changes["size"] = NATURAL_SIZE[changes["source"]]
         return dataclasses.replace(registered, **changes)
     if not re.fullmatch(r"\w+", short) or not ("channels" in changes or "field" in changes):
         raise ValueError(
             f"unknown dataset {name!r}; known are {', '.join('sdoml/' + known for known in config_names())}; a new "
             "name, of letters, digits and _, needs --channels, --field or both"
         )
-    source = changes.get("source", "npz_v1")
-    if source not in NATURAL_SIZE:
+    if source not in (None, *NATURAL_SIZE):
         raise ValueError(f"source {source!r} has no new datasets: choose one of {', '.join(NATURAL_SIZE)}")
-    return SdomlConfig(name=short, **{"source": source, "size": NATURAL_SIZE[source], **changes})
+    return SdomlConfig(name=short, **{"source": "npz_v1", "size": NATURAL_SIZE["npz_v1"], **changes})
 
 
-def make_builder(
-    name: str, data_dir: str | os.PathLike[str] | None = None, changes: Mapping[str, Any] | None = None
-) -> Builder:
+def make_builder(name: str, data_dir: Folder | None, changes: Mapping[str, Any] | None = None) -> Builder:
     """Return the builder of a dataset: of what is there if nothing is to be changed; nothing is built.
 
     Raises:
@@ -101,15 +88,15 @@ def make_builder(
     return Builder(config=config or make_config(name, changes or {}), data_dir=place)
 
 
-def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
+def is_prepared(name: str, data_dir: Folder | None) -> bool:
     """Return whether a dataset of this name is built in `data_dir`; raises as `make_builder`."""
     return make_builder(name, data_dir).data_path.exists()
 
 
 def build(
     name: str,
-    data_dir: str | os.PathLike[str] | None = None,
-    manual_dir: str | os.PathLike[str] | None = None,
+    data_dir: Folder | None = None,
+    manual_dir: Folder | None = None,
     changes: Mapping[str, Any] | None = None,
     beam_options: Any = None,
 ) -> Builder:
@@ -129,29 +116,28 @@ def build(
         OSError: no `manual_dir` for a real source, none that can be read, a `data_dir` that cannot be written.
     """
     builder = make_builder(name, data_dir, changes)
-    if builder.data_path.exists():
-        return builder
-    prepare(builder, None if manual_dir is None else os.fspath(manual_dir), beam_options)
+    if not builder.data_path.exists():
+        prepare(builder, None if manual_dir is None else os.fspath(manual_dir), beam_options)
     return builder
 
 
-def plan_table(config: SdomlConfig, plan: Plan) -> str:
+def plan_lines(config: SdomlConfig, plan: Plan) -> list[str]:
     """Return what a build would do: found, joined, left out, rejected so far, and the examples of each split."""
     size = example_bytes(config)
-    lines = [
+    return count_lines(summary(plan, plan.rejected)) + [
         f"{'to be written: ' + split:<44}{len(frames):>12,}{len(frames) * size / 1e9:>10.2f} GB before compression"
         for split, frames in plan.splits.items()
     ]
-    return "\n".join([*count_lines(summary(plan, plan.rejected)), *lines])
 
 
-def table(builder: Builder) -> str:
+def built_lines(builder: Builder) -> list[str]:
     """Return what came of a build: found, joined, left out, rejected by reason, and each split's examples and bytes."""
     lines = [
         f"{'written: ' + name:<44}{info.num_examples:>12,}{info.num_bytes:>18,} bytes"
         for name, info in builder.info.splits.items()
     ]
-    return "\n".join([*count_lines(dict(builder.info.metadata or {})["build"]), *lines])
+    places = [f"{builder.data_path}", f"rejected frames: {builder.data_path / REJECTED_FILE}"]
+    return [*count_lines(dict(builder.info.metadata or {})["build"]), *lines, *places]
 
 
 def count_lines(counts: Mapping[str, Any]) -> list[str]:
@@ -167,11 +153,7 @@ def count_lines(counts: Mapping[str, Any]) -> list[str]:
 
 
 def parse_numbers(text: str) -> tuple[int, ...]:
-    """Return the numbers of `2010-2012` or `2010,2012,2014-2016`.
-
-    Raises:
-        argparse.ArgumentTypeError: anything else.
-    """
+    """Return the numbers of `2010-2012` or `2010,2012,2014-2016`; an argparse error for anything else."""
     numbers = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
@@ -188,23 +170,15 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def parse_duration(text: str) -> int:
-    """Return the seconds of `12min`, `4h` or `1d`.
-
-    Raises:
-        argparse.ArgumentTypeError: anything else.
-    """
-    match = DURATION.fullmatch(text.strip())
+    """Return the seconds of `12min`, `4h` or `1d`; an argparse error for anything else."""
+    match = re.fullmatch(r"\s*(\d+)\s*(min|h|d)\s*", text)
     if not match or int(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r}: give a number and min, h or d, such as 4h")
     return int(match[1]) * SECONDS[match[2]]
 
 
 def parse_path(text: str) -> str:
-    """Return a path, or several with commas between, the user's folder put in for `~`.
-
-    Raises:
-        argparse.ArgumentTypeError: empty text.
-    """
+    """Return a path, or several with commas between, the user's folder put in for `~`; an argparse error for none."""
     if not text:
         raise argparse.ArgumentTypeError(
             "it is empty: give a path (is a variable of the shell unset?), or leave it out"
@@ -264,28 +238,21 @@ def parse_beam_options(text: str) -> Any:
         ValueError: Apache Beam is not installed.
     """
     try:
-        from apache_beam.options.pipeline_options import (  # pyright: ignore[reportMissingImports]
-            PipelineOptions,
-        )
+        from apache_beam.options.pipeline_options import PipelineOptions  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError('Apache Beam is not installed: pip install "munit-jax[tfds-cli]"') from None
     return PipelineOptions([f"--{option}" for option in text.split(",")])
 
 
-def run(options: dict[str, Any]) -> str:
-    """Do what the options of the command line say and return what is to be printed.
-
-    Raises:
-        ValueError, OSError: see `build`.
-    """
+def run(options: dict[str, Any]) -> list[str]:
+    """Do what the options of the command line say and return the lines to be printed; raises as `build`."""
     name, data_dir, manual_dir = (options.pop(key, None) for key in ("name", "data_dir", "manual_dir"))
     dry_run, beam_text = options.pop("dry_run", False), options.pop("beam_pipeline_options", None)
     if dry_run:
         config = make_config(name, options)
-        return plan_table(config, find_frames(config, manual_dir)[1])
+        return plan_lines(config, find_frames(config, manual_dir)[1])
     beam_options = None if beam_text is None else parse_beam_options(beam_text)
-    builder = build(name, data_dir, manual_dir, options, beam_options)
-    return f"{table(builder)}\n{builder.data_path}\nrejected frames: {builder.data_path / REJECTED_FILE}"
+    return built_lines(build(name, data_dir, manual_dir, options, beam_options))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -294,14 +261,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("tfds_sdoml").setLevel(logging.INFO)
     try:
-        text = run(options)
+        lines = run(options)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return USAGE_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
         return INTERRUPTED
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 

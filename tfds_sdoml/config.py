@@ -17,9 +17,7 @@ Split = Literal["blocked", "poster"]
 StoredType = Literal["float16", "float32"]
 
 NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf256": 256}  # pixels
-FUSED_CHANNELS = ("0171", "0193", "0304")  # of the dataset of several channels that has a name
-SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_sun/emission.py`
-FULL_SIZE_CHANNELS = ("0171", "0193", "0304")  # that have datasets at the poster's 1024 pixels
+POSTER_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun, of the fused set and of those of 1024 pixels
 UNSTORED = [field.name for field in fields(tfds.core.BuilderConfig)]
 
 
@@ -27,47 +25,30 @@ UNSTORED = [field.name for field in fields(tfds.core.BuilderConfig)]
 class SdomlConfig(tfds.core.BuilderConfig):
     """What a dataset holds; everything that its data depend on but the files themselves.
 
-    Attributes:
-        source: what the files look like, or `synthetic`.
-        channels: AIA channels, in the order of the array; may be empty.
-        field: components of the field, in the order of the array: `bz`, or all three; may be empty.
-        size: width and height of the images in pixels; the source's own size divides by it.
-        dtype: how images are stored. float16 has steps of 1/2048 of the value, below the photon noise, in half the
-            bytes.
-        years, months: of the frames; empty for all.
-        every: seconds; one frame in each interval of this length, the first; 0 for all.
-        limit: number of frames, taken evenly from all; 0 for all.
-        split: `blocked`, or `poster` for the shuffle that leaks.
-        test_months, validation_months, guard_days: of the blocked split.
-        tolerance: of the join by time, seconds.
-        degradation_table: file of AIA's degradation for FITS files, which aiapy reads; empty for no correction.
-        seed: of the synthetic Sun and of the poster's shuffle.
-        start, frames, cadence: of the synthetic Sun; `start` in seconds since 1970, `cadence` in seconds.
-
     Raises:
         ValueError: a value that cannot be, or an example without any image.
     """
 
     name: str
-    source: str
-    channels: tuple[str, ...] = ()
-    field: tuple[str, ...] = ()
-    size: int
-    dtype: str = "float16"
-    years: tuple[int, ...] = ()
-    months: tuple[int, ...] = ()
-    every: int = 0
-    limit: int = 0
-    split: str = "blocked"
-    test_months: tuple[int, ...] = (11, 12)
+    source: str  # what the files look like, or `synthetic`
+    channels: tuple[str, ...] = ()  # of AIA, in the order of the array
+    field: tuple[str, ...] = ()  # components, in the order of the array
+    size: int  # pixels across the images; the source's own size divides by it
+    dtype: str = "float16"  # as stored: steps of 1/2048 of the value, below the photon noise, in half the bytes
+    years: tuple[int, ...] = ()  # all if empty
+    months: tuple[int, ...] = ()  # all if empty
+    every: int = 0  # seconds; the first frame in each interval of this length; 0 for all
+    limit: int = 0  # number of frames, taken evenly from all; 0 for all
+    split: str = "blocked"  # or `poster` for the shuffle that leaks
+    test_months: tuple[int, ...] = (11, 12)  # of the blocked split, as the next two
     validation_months: tuple[int, ...] = (5,)
     guard_days: int | float = SYNODIC_DAYS
-    tolerance: int = TOLERANCE
-    degradation_table: str = ""
-    seed: int = 0
-    start: int = 0
+    tolerance: int = TOLERANCE  # seconds, of the join by time
+    degradation_table: str = ""  # file of AIA's degradation for FITS files, which aiapy reads; empty for no correction
+    seed: int = 0  # of the synthetic Sun and of the poster's shuffle
+    start: int = 0  # of the synthetic Sun, as the next two; seconds since 1970
     frames: int = 0
-    cadence: int = 0
+    cadence: int = 0  # seconds
 
     def __post_init__(self):
         for what, value, known in (
@@ -84,8 +65,11 @@ class SdomlConfig(tfds.core.BuilderConfig):
                 raise ValueError(f"{what} {', '.join(values)}: each can be given once")
         if not self.series:
             raise ValueError("no channel and no field component: an example would hold no image; give --channels")
-        if wrong := [month for month in self.months if not 1 <= month <= 12]:
+        months = (*self.months, *self.test_months, *self.validation_months)
+        if wrong := [month for month in months if not 1 <= month <= 12]:
             raise ValueError(f"months are numbers from 1 to 12, got {wrong}")
+        if shared := sorted({*self.test_months} & {*self.validation_months}):
+            raise ValueError(f"months {shared} are both test and validation months; give each month to one of them")
         for what in ("every", "limit", "tolerance", "guard_days"):
             if not 0 <= (value := getattr(self, what)) < math.inf:
                 raise ValueError(f"{what} must not be negative, got {value}: give a finite number from 0 on")
@@ -125,7 +109,7 @@ def synthetic_config(size: int, every_days: int) -> SdomlConfig:
         name=f"synthetic_{size}",
         description=f"The synthetic Sun, 2011 to 2013, one frame in {every_days} d, {size} x {size} pixels.",
         source="synthetic",
-        channels=SYNTHETIC_CHANNELS,
+        channels=POSTER_CHANNELS,
         field=("bz",),
         size=size,
         dtype="float32",
@@ -136,10 +120,7 @@ def synthetic_config(size: int, every_days: int) -> SdomlConfig:
 
 
 def sdoml_config(channels: tuple[str, ...], field: tuple[str, ...], size: int = 512) -> SdomlConfig:
-    """Return the configuration of channels and of the field at the same time, from SDOML's files.
-
-    Other sizes than SDOML's 512 are made from FITS files.
-    """
+    """Return the configuration of channels and the field, from SDOML's files, or FITS files at other sizes than 512."""
     parts = ["aia" + "_".join(channels)] if channels else []
     if field:
         parts.append(("hmi" if channels else "hmi_bz") if field == ("bz",) else "hmi_" + "".join(field))
@@ -162,8 +143,8 @@ def registered_configs() -> list[SdomlConfig]:
         *(sdoml_config((channel,), ()) for channel in AIA_CHANNELS),
         sdoml_config((), bz),
         *(sdoml_config((channel,), bz) for channel in AIA_CHANNELS),
-        sdoml_config(FUSED_CHANNELS, bz),
+        sdoml_config(POSTER_CHANNELS, bz),
         sdoml_config(AIA_CHANNELS[:7], bz),
         sdoml_config(AIA_CHANNELS[:7], vector),
-        *(sdoml_config((channel,), bz, 1024) for channel in FULL_SIZE_CHANNELS),
+        *(sdoml_config((channel,), bz, 1024) for channel in POSTER_CHANNELS),
     ]

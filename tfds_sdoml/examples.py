@@ -34,9 +34,8 @@ def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
     items: dict[str, Any] = {
         "time": tfds.features.Tensor(shape=(), dtype=np.int64),
         "centre": tfds.features.Tensor(shape=(2,), dtype=np.float32),
+        **{name: tfds.features.Tensor(shape=(), dtype=np.float32) for name in SCALARS},
     }
-    for name in SCALARS:
-        items[name] = tfds.features.Tensor(shape=(), dtype=np.float32)
     for name, series in (("euv", config.channels), ("magnetogram", config.field)):
         if series:
             items[name] = array((config.size, config.size, len(series)), config.dtype)
@@ -47,23 +46,14 @@ def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What became of one frame.
+    """What became of one frame."""
 
-    Attributes:
-        levels: of the image of each series, for the comparison with its neighbours; None if the frame is rejected.
-        rejected: why, for each image that is to blame.
-        record: the example as a shard holds it; None if it is rejected or was not wanted.
-        digest: SHA-256 of the record.
-        counts: histogram of each series (series, bin).
-        clipped: pixels beyond the range of the stored type.
-    """
-
-    levels: tuple[float, ...] | None
-    rejected: list[Rejection]
-    record: bytes | None = field(default=None, repr=False)
-    digest: int = 0
-    counts: Int[np.ndarray, "series bin"] | int = field(default=0, repr=False)
-    clipped: int = 0
+    levels: tuple[float, ...] | None  # of each series, to compare with its neighbours; None if the frame is rejected
+    rejected: list[Rejection]  # an image each that is to blame
+    record: bytes | None = field(default=None, repr=False)  # as a shard holds it; None if rejected or not wanted
+    digest: int = 0  # SHA-256 of the record
+    counts: Int[np.ndarray, "series bin"] | int = field(default=0, repr=False)  # histogram of each series
+    clipped: int = 0  # pixels beyond the range of the stored type
 
 
 def load(config: SdomlConfig, source: Source, frame: Frame, wanted: bool) -> Loaded:

@@ -19,13 +19,10 @@ FEWEST_REFERENCES = 2
 def references(times: Int[np.ndarray, "frame"]) -> list[tuple[list[int], list[int]]]:
     """Return the indices of the frames that each frame may be compared with, before and after it, the nearest first.
 
-    They are the first of every two hours, the frame's own two hours left out: an eclipse is shorter. They depend on the
-    times alone, and REFERENCES on each side are used: the nearest that are good.
-
-    Args:
-        times: seconds since 1970-01-01 UTC, ascending.
+    They are the first of every two hours, the frame's own two hours left out: an eclipse is shorter. REFERENCES on each
+    side are used: the nearest that are good. The times are seconds since 1970, ascending.
     """
-    bins, first, own = np.unique(np.asarray(times) // REFERENCE_EVERY, return_index=True, return_inverse=True)
+    bins, first, own = np.unique(times // REFERENCE_EVERY, return_index=True, return_inverse=True)
     chosen = []
     most = REFERENCE_REACH // REFERENCE_EVERY + 1
     for time, place in zip(times, own, strict=True):
@@ -37,7 +34,7 @@ def references(times: Int[np.ndarray, "frame"]) -> list[tuple[list[int], list[in
     return chosen
 
 
-def with_references(times: Int[np.ndarray, "frame"], own: range) -> Int[np.ndarray, "some"]:
+def with_references(times: Int[np.ndarray, "frame"], own: Sequence[int]) -> Int[np.ndarray, "some"]:
     """Return the indices of a run of frames and of all that they may be compared with, in order."""
     first = np.unique(times // REFERENCE_EVERY, return_index=True)[1]
     near = (times[own[0]] - REFERENCE_REACH <= times[first]) & (times[first] <= times[own[-1]] + REFERENCE_REACH)
@@ -56,9 +53,5 @@ def check_neighbours(level: float, others: Sequence[float], field: bool) -> None
         return
     usual = float(np.median(others))
     if level > UNLIKE * usual or level < usual / UNLIKE:
-        what = (
-            "disk's mean unsigned field is {:g}, theirs {:g} gauss"
-            if field
-            else "disk median is {:g}, theirs {:g} DN/s"
-        )
-        raise FrameError("unlike its neighbours", "its " + what.format(level, usual))
+        what, unit = ("disk's mean unsigned field", "gauss") if field else ("disk median", "DN/s")
+        raise FrameError("unlike its neighbours", f"its {what} is {level:g}, theirs {usual:g} {unit}")

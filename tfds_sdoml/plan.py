@@ -25,21 +25,13 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """The frames of each split in the order of time, and what became of all the others.
+    """The frames of each split in the order of time, and what became of all the others."""
 
-    Attributes:
-        splits: frames by split; only splits that have any.
-        found: frames of each series in the source.
-        left_out: examples or frames that were not asked for, by cause.
-        joined: examples before thinning and splitting.
-        rejected: frames that cannot be used, found so far.
-    """
-
-    splits: dict[str, list[Frame]]
-    found: dict[str, int]
-    left_out: dict[str, int]
-    joined: int
-    rejected: list[Rejection] = field(repr=False)
+    splits: dict[str, list[Frame]]  # only splits that have any
+    found: dict[str, int]  # frames of each series in the source
+    left_out: dict[str, int]  # examples or frames that were not asked for, by cause
+    joined: int  # examples before thinning and splitting
+    rejected: list[Rejection] = field(repr=False)  # frames that cannot be used, found so far
 
 
 def make_plan(config: SdomlConfig, source: Source) -> Plan:
@@ -105,22 +97,20 @@ def usable_frames(series: str, listing: Listing, config: SdomlConfig) -> tuple[L
 
     Of several frames of one time the first by its place is kept, the others are rejected.
     """
-    times = np.asarray(listing.times)
+    times, places, rejected = listing.times, listing.places, list(listing.rejected)
     inside = np.flatnonzero(in_range(times, config)).tolist()
     kept: list[int] = []
-    rejected = list(listing.rejected)
-    for i in sorted(inside, key=lambda i: (times[i], listing.places[i])):
+    for i in sorted(inside, key=lambda i: (times[i], places[i])):
         if kept and times[kept[-1]] == times[i]:
-            detail = f"the time of {listing.places[kept[-1]]}"
-            rejected.append(Rejection(series, int(times[i]), listing.places[i], "duplicate", detail))
+            rejected.append(Rejection(series, int(times[i]), places[i], "duplicate", f"the time of {places[kept[-1]]}"))
         else:
             kept.append(i)
-    return Listing(times[kept], [listing.places[i] for i in kept], rejected), len(times) - len(inside)
+    return Listing(times[kept], [places[i] for i in kept], rejected), len(times) - len(inside)
 
 
 def in_range(times: Int[np.ndarray, "frame"], config: SdomlConfig) -> np.ndarray:
     """Return which times lie in the years and months of a configuration."""
-    dates = np.asarray(times).astype("datetime64[s]")
+    dates = times.astype("datetime64[s]")
     keep = np.ones(len(dates), bool)
     if config.years:
         keep &= np.isin(dates.astype("datetime64[Y]").astype(int) + 1970, config.years)
@@ -133,7 +123,7 @@ def every(times: Int[np.ndarray, "frame"], seconds: int) -> Int[np.ndarray, "kep
     """Return the indices of the first frame in each interval of that many seconds since 1970; of all for 0."""
     if seconds == 0:
         return np.arange(len(times))
-    return np.unique(np.asarray(times) // seconds, return_index=True)[1]
+    return np.unique(times // seconds, return_index=True)[1]
 
 
 def evenly(indices: Int[np.ndarray, "frame"], limit: int) -> Int[np.ndarray, "kept"]:

@@ -9,12 +9,11 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
@@ -48,25 +47,37 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
         jobs = make_jobs(config, source, plan, partial)
         reports = make_shards(config, jobs, beam_options)
         describe(builder.info, config, plan, reports, partial)
-        builder.info.set_splits(tfds.core.SplitDict(split_infos(reports)))
+        made: dict[str, list[tuple[Job, Report]]] = {split: [] for split in plan.splits}
+        for job, report in zip(jobs, reports, strict=True):
+            if report.examples:
+                made[job.split].append((job, report))
+        infos = [
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[report.examples for _, report in shards],
+                num_bytes=sum(report.size for _, report in shards),
+            )
+            for split, shards in made.items()
+            if shards
+        ]
+        builder.info.set_splits(tfds.core.SplitDict(infos))
         builder.info.write_to_directory(partial)
         # From here on nothing is written, so that a full disk leaves the shards as the next build expects them.
-        name_shards(builder.info.splits, jobs, reports)
+        for split, info in builder.info.splits.items():
+            for (job, _), path in zip(made[split], info.filepaths, strict=True):
+                job.record_file.rename(partial / path.name)
         for job in jobs:
             job.report_file.unlink()
         partial.rename(builder.data_path)
 
 
-@contextmanager
-def only_build(folder: Path) -> Iterator[None]:
+def only_build(folder: Path) -> AbstractContextManager[Any]:
     """Keep a second build out of a dataset's folder with a ValueError; a process that died holds nothing."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(FileLock(folder / ".lock", timeout=0))
-        except Timeout:
-            raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
-        yield
+    try:
+        return FileLock(folder / ".lock", timeout=0).acquire()
+    except Timeout:
+        raise ValueError(f"another build of {folder} is at work: wait for it, or stop it") from None
 
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:
@@ -82,8 +93,7 @@ def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = No
     if finished:
         logger.info("going on with an earlier build: %d of %d shards are there", finished, len(jobs))
     if beam_options is not None:
-        run_on_beam(jobs, beam_options)
-        return [report for job in jobs if (report := finished_report(job)) is not None]
+        return make_on_beam(jobs, beam_options)
     total = sum(len(job.written) for job in jobs)
     left = sum(len(job.written) for job, report in zip(jobs, reports, strict=True) if report is None)
     with (
@@ -123,31 +133,14 @@ def begin_worker() -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
-def run_on_beam(jobs: Sequence[Job], options: Any) -> None:
+def make_on_beam(jobs: Sequence[Job], options: Any) -> list[Report]:
     """Make shards with Apache Beam; all its workers must see the folders of the source and of the dataset."""
     import apache_beam as beam  # pyright: ignore[reportMissingImports]
 
     with beam.Pipeline(options=options) as pipeline:
         shards = pipeline | beam.Create(list(jobs)) | beam.Reshuffle()
         _ = shards | beam.Map(make_shard) | beam.Map(lambda report: report.examples)
-
-
-def split_infos(reports: Sequence[Report]) -> list[tfds.core.SplitInfo]:
-    """Return what TFDS must know of each split that has examples."""
-    infos = []
-    for split in dict.fromkeys(report.split for report in reports if report.examples):
-        made = [report for report in reports if report.split == split and report.examples]
-        lengths, size = [report.examples for report in made], sum(report.size for report in made)
-        infos.append(tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=size))
-    return infos
-
-
-def name_shards(splits: tfds.core.SplitDict, jobs: Sequence[Job], reports: Sequence[Report]) -> None:
-    """Give the shards that have examples the names of TFDS."""
-    for split, info in splits.items():
-        made = [job for job, report in zip(jobs, reports, strict=True) if job.split == split and report.examples]
-        for job, path in zip(made, info.filepaths, strict=True):
-            job.record_file.rename(job.record_file.with_name(path.name))
+    return [report for job in jobs if (report := finished_report(job)) is not None]
 
 
 def describe(
@@ -172,7 +165,7 @@ def describe(
             f"first: {first.series}, {first.place}: {first.reason}, {first.detail}"
         )
     write_rejected(folder / REJECTED_FILE, rows)
-    counts = np.sum([report.counts for report in train], axis=0)
+    counts: Any = sum(report.counts for report in train)
     sums = {split: sum(r.digest for r in reports if r.split == split) % 2**256 for split in plan.splits}
     metadata: Any = info.metadata
     metadata |= {

@@ -11,7 +11,7 @@ from tfds_sdoml.config import SdomlConfig, registered_configs
 from tfds_sdoml.examples import features
 from tfds_sdoml.plan import Plan
 from tfds_sdoml.preparation import describe, workers
-from tfds_sdoml.shards import Job, Report, checked_frames, make_jobs
+from tfds_sdoml.shards import Job, Report, good_records, make_jobs
 from tfds_sdoml.sources.opening import find_frames
 
 
@@ -95,17 +95,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, jobs: Sequence[Job], plan: Plan, reports: list[Report]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the examples of a split, each with its time as its key.
-
-        `reports` collects what came of the splits, the metadata that are written at the end of the last one.
-        """
+        """Yield the time and example of a split's frames; the last split's end writes the metadata of all `reports`."""
         features: Any = self.info.features
         with workers(jobs[0].source, sum(len(job.written) for job in jobs)) as pool:
             for job in jobs:
-                reports.append(Report.empty(job))
-                for loaded in checked_frames(job, pool):
-                    reports[-1].add(loaded)
-                    if loaded.record is not None:
-                        example = features.deserialize_example_np(loaded.record)
-                        yield int(example["time"]), example
+                reports.append(Report(job.split))
+                for record in good_records(job, reports[-1], pool):
+                    example = features.deserialize_example_np(record)
+                    yield int(example["time"]), example
         describe(self.info, self.builder_config, plan, reports, Path(self.data_path))

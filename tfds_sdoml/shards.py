@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import batched, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from munit_jax.instruments.errors import FrameError
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.examples import Loaded, load
 from tfds_sdoml.neighbours import REFERENCES, check_neighbours, references, with_references
-from tfds_sdoml.percentiles import BINS
 from tfds_sdoml.plan import Frame, Plan
 from tfds_sdoml.sources.interface import Rejection, Source
 
@@ -34,21 +33,14 @@ Levels = tuple[float, ...]  # of each series of a frame
 
 @dataclass(frozen=True)
 class Job:
-    """A shard to be made.
-
-    Attributes:
-        path: of the shard, without ending.
-        frames: those that are written, unless they are rejected, and those beside that they may be compared with; in
-            the order of time.
-        written: which of `frames` are the shard's own.
-    """
+    """A shard to be made."""
 
     config: SdomlConfig
     source: Source
     split: str
-    path: Path
-    frames: Sequence[Frame] = field(repr=False)
-    written: range
+    path: Path  # without ending
+    frames: Sequence[Frame] = field(repr=False)  # its own and those they may be compared with, in the order of time
+    written: range  # which of the frames are its own
 
     @property
     def record_file(self) -> Path:
@@ -63,42 +55,27 @@ class Job:
 
 @dataclass
 class Report:
-    """What is in a shard and what is not.
-
-    Attributes:
-        split: of the shard.
-        counts: histogram of each series, summed over the examples (series, bin).
-        examples: number of examples.
-        size: of the file in bytes; 0 for no file.
-        clipped: pixels beyond the range of the stored type.
-        digest: sum of the examples' SHA-256, modulo 2^256: the same in any order and however they are cut into shards.
-        rejected: frames left out, with the reason.
-    """
+    """What is in a shard and what is not."""
 
     split: str
-    counts: np.ndarray
+    counts: Any = 0  # histogram of each series, summed over the examples (series, bin); 0 without examples
     examples: int = 0
-    size: int = 0
-    clipped: int = 0
-    digest: int = 0
+    size: int = 0  # bytes of the file; 0 for no file
+    clipped: int = 0  # pixels beyond the range of the stored type
+    digest: int = 0  # sum of the examples' SHA-256, modulo 2^256: the same in any order and cut into any shards
     rejected: list[Rejection] = field(default_factory=list)
-
-    @classmethod
-    def empty(cls, job: Job) -> "Report":
-        """Return the report of a shard before its first frame."""
-        return cls(job.split, np.zeros((len(job.config.series), BINS), np.int64))
 
     def add(self, loaded: Loaded) -> None:
         """Count a frame."""
         self.rejected += loaded.rejected
         self.examples += loaded.record is not None
-        self.counts += loaded.counts
+        self.counts = self.counts + loaded.counts
         self.clipped += loaded.clipped
         self.digest = (self.digest + loaded.digest) % 2**256
 
     def to_json(self) -> str:
         """Return the report as text."""
-        return json.dumps(vars(self) | {"counts": self.counts.tolist()})
+        return json.dumps(vars(self) | {"counts": np.asarray(self.counts).tolist()})
 
     @classmethod
     def from_json(cls, text: str) -> "Report":
@@ -119,20 +96,11 @@ def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> 
     jobs, length = [], max(1, SHARD_BYTES // example_bytes(config))
     for split, frames in plan.splits.items():
         times = np.array([frame.time for frame in frames], np.int64)
-        for number, start in enumerate(range(0, len(frames), length)):
-            own = range(start, min(start + length, len(frames)))
+        for number, own in enumerate(batched(range(len(frames)), length)):
             seen = with_references(times, own)
-            at = int(np.searchsorted(seen, start))
-            jobs.append(
-                Job(
-                    config=config,
-                    source=source,
-                    split=split,
-                    path=folder / f"{split}-{number:05d}",
-                    frames=[frames[i] for i in seen],
-                    written=range(at, at + len(own)),
-                )
-            )
+            at = int(np.searchsorted(seen, own[0]))
+            path, written = folder / f"{split}-{number:05d}", range(at, at + len(own))
+            jobs.append(Job(config, source, split, path, [frames[i] for i in seen], written))
     return jobs
 
 
@@ -157,23 +125,26 @@ def make_shard(
     if report := finished_report(job):
         advance(len(job.written))
         return report
-    report = Report.empty(job)
-
-    def records() -> Iterator[bytes]:
-        for loaded in checked_frames(job, pool):
-            report.add(loaded)
-            advance(1)
-            if loaded.record is not None:
-                yield loaded.record
-
-    report.size = write_records(job.record_file, records())
+    report = Report(job.split)
+    report.size = write_records(job.record_file, good_records(job, report, pool, advance))
     unfinished = job.report_file.with_suffix(".writing")
     unfinished.write_text(report.to_json())
     unfinished.rename(job.report_file)
     return report
 
 
-def checked_frames(job: Job, pool: Executor | None = None) -> Iterator[Loaded]:
+def good_records(
+    job: Job, report: Report, pool: Executor | None, advance: Callable[[int], object] = lambda frames: None
+) -> Iterator[bytes]:
+    """Yield the records of a shard, and count its frames in the report."""
+    for loaded in checked_frames(job, pool):
+        report.add(loaded)
+        advance(1)
+        if loaded.record is not None:
+            yield loaded.record
+
+
+def checked_frames(job: Job, pool: Executor | None) -> Iterator[Loaded]:
     """Yield the shard's own frames, read, checked and compared with their neighbours, in the order of time.
 
     A frame is compared with later ones too: it waits in memory until those are read, some hours of them.
@@ -237,11 +208,7 @@ def in_order[T](pool: Executor | None, tasks: Sequence[Callable[[], T]]) -> Iter
 
 
 def write_records(path: Path, records: Iterable[bytes]) -> int:
-    """Write a file of records, whole or not at all; return its bytes, 0 for no records and no file.
-
-    Raises:
-        OSError: the disk is full, or the file cannot be written for another reason.
-    """
+    """Write a file of records, whole or not at all; return its bytes, 0 for no records and no file."""
     unfinished, writer, count = path.with_suffix(".writing"), None, 0
     try:
         for count, record in enumerate(records, 1):  # noqa: B007 (the last one is their number)
@@ -252,9 +219,8 @@ def write_records(path: Path, records: Iterable[bytes]) -> int:
             return 0
         with failure_explained(path):
             writer.close()
-            reader = ArrayRecordReader(os.fspath(unfinished))
-            arrived = reader.num_records()
-            reader.close()
+            with contextlib.closing(ArrayRecordReader(os.fspath(unfinished))) as reader:
+                arrived = reader.num_records()
             if arrived != count:
                 raise RuntimeError(f"{arrived} of {count} records arrived")
         unfinished.rename(path)

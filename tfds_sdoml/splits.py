@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Int
 
-from munit_jax.sun.constants import DAY, SYNODIC_DAYS
+from munit_jax.sun.constants import DAY
 
 POSTER_YEARS = (2010, 2011, 2012)
 POSTER_TRAIN, POSTER_TEST = 12_000, 3_945
@@ -26,9 +26,9 @@ def distance_to_months(times: Int[np.ndarray, "frame"], months: tuple[int, ...])
 
 def blocked(
     times: Sequence[int] | Int[np.ndarray, "frame"],
-    test_months: tuple[int, ...] = (11, 12),
-    validation_months: tuple[int, ...] = (5,),
-    guard_days: int | float = SYNODIC_DAYS,
+    test_months: tuple[int, ...],
+    validation_months: tuple[int, ...],
+    guard_days: int | float,
 ) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return a mask for each of `train`, `validation`, `test` and `guard`; every frame is in exactly one.
 
@@ -37,17 +37,7 @@ def blocked(
     train: it is in `guard`, and so is a validation frame that near to a test month.
 
     The times are seconds since 1970-01-01 UTC, in any order.
-
-    Raises:
-        ValueError: a month outside 1..12, or one in both lists, or a negative gap.
     """
-    wrong = [month for month in (*test_months, *validation_months) if not 1 <= month <= 12]
-    if wrong:
-        raise ValueError(f"months are numbers from 1 to 12, got {wrong}")
-    if shared := sorted(set(test_months) & set(validation_months)):
-        raise ValueError(f"months {shared} are both test and validation months; give each month to one of them")
-    if guard_days < 0:
-        raise ValueError(f"guard_days must not be negative, got {guard_days}")
     seconds = np.asarray(times, dtype=np.int64)
     guard = guard_days * DAY
     to_test = distance_to_months(seconds, test_months)

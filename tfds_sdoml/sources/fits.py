@@ -1,13 +1,8 @@
-"""FITS files of AIA and HMI in a folder: level 1, level 1.5, or the synoptic series of 1024 pixels.
-
-What a file holds is read in its header, for names vary; images are calibrated as `munit_jax.translate` does.
-"""
+"""FITS files of AIA and HMI in a folder, by what their headers say, calibrated as `munit_jax.translate` does."""
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import batched
@@ -32,17 +27,8 @@ BATCH = 4096  # files whose headers are read at a time
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Found:
-    """The frames of each series, the files that are of no series, and how many files of each kind there are."""
-
-    listings: Mapping[str, Listing]
-    others: list[Rejection]
-    counts: Counter[str]
-
-
 class Frame(NamedTuple):
-    """What a header says: the series and the time, or the reason why the file is of no use; None for no FITS."""
+    """What a header says: the series and the time, or the reason why the file is of no use."""
 
     series: str | None
     time: int | None
@@ -50,29 +36,27 @@ class Frame(NamedTuple):
     detail: str = ""
 
 
-def inspect(path: Path) -> Frame:
-    """Return what the header of a file says, whatever its name says, but for one that is called FITS and is none."""
+def inspect(path: Path) -> Frame | None:
+    """Return what the header of a file says, whatever its name; None where neither name nor content says FITS."""
     if not is_fits(path):
-        return Frame(None, None)
+        return None
     try:
         header = header_of(path)
     except Exception as error:  # astropy raises many kinds for damaged files
         return Frame(None, None, "unreadable", reason_of(error))
+    series = time = None
     try:
-        telescope, series = recognise(header)
+        telescope, named = recognise(header)
         if not telescope.at_earth:
             known = ", ".join(t.name for t in TELESCOPES if t.at_earth)
             raise FrameError("instrument", f"{telescope.name}: datasets are of {known}")
-    except FrameError as error:
-        return Frame(None, None, error.reason, error.detail)
-    try:
+        series = named
         time = time_of(header)
-    except ValueError as error:
-        return Frame(series, None, "no time", str(error))
-    try:
         check_quality(header, telescope.harmless)
     except FrameError as error:
         return Frame(series, time, error.reason, error.detail)
+    except ValueError as error:
+        return Frame(series, None, "no time", str(error))
     return Frame(series, time)
 
 
@@ -92,14 +76,13 @@ class Fits(Folder):
     def __init__(
         self, folder: Path, size: int = 512, years: tuple[int, ...] = (), degradation_table: Path | None = None
     ):
-        """Look for the folder and read the table; the files are looked at when the first series is listed.
+        """Read the table; the files are read when the first series is listed.
 
         Args:
-            folder: top of the tree; files are found at any depth.
-            size: width and height of the images that are returned, in pixels.
+            folder: top of the tree.
+            size: pixels across the images that are returned.
             years: the years that are used; all if empty.
-            degradation_table: AIA's loss of sensitivity over time, as `aia_V*_response_table.txt` of SolarSoft has it;
-                without it AIA's images are not corrected.
+            degradation_table: SolarSoft's `aia_V*_response_table.txt`; without it AIA's images are not corrected.
         """
         super().__init__(folder)
         self.size, self.years, self.degradation_table = size, years, degradation_table
@@ -116,33 +99,44 @@ class Fits(Folder):
                 f"no {series} in FITS magnetograms: those of M_720s and M_45s have the line-of-sight component only; "
                 "use bz, or SDOML's files for the vector"
             )
-        listing = self._found.listings.get(series)
-        others = self.with_first(series, self._found.others)
-        if listing is None or not len(listing.times):
-            raise ValueError(self._nothing(series))
-        return Listing(listing.times, listing.places, [*listing.rejected, *others])
+        times, places, rejected = [], [], []
+        for place, frame in self._found:
+            if frame.series != series or not self._in_years(frame.time):
+                continue
+            if frame.reason:
+                rejected.append(Rejection(series, frame.time, place, frame.reason, frame.detail))
+            else:
+                times.append(frame.time)
+                places.append(place)
+        if not times:
+            raise ValueError(self._nothing(series, Counter(row.reason for row in rejected)))
+        others = [
+            Rejection("?", None, place, f.reason, f.detail) for place, f in self._found if not f.series and f.reason
+        ]
+        return Listing(np.array(times, np.int64), places, [*rejected, *self.with_first(series, others)])
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
-        """Return one image; see `Source`.
-
-        It is checked and calibrated as `munit_jax.translate` does.
-        """
+        """Return one image, checked and calibrated as `munit_jax.translate` does; see `Source`."""
         seen = observe(self.folder / place)
         if seen.series != series:
             raise FrameError("instrument", f"it is of {seen.series}: the file has changed since it was listed")
-        how = Preparation(sdoml_geometry(self.size), degradation_table=self.degradation_table)
-        prepared = prepare(seen, how)
+        prepared = prepare(seen, Preparation(sdoml_geometry(self.size), degradation_table=self.degradation_table))
         for warning in prepared.warnings:
             logger.warning("%s: %s", place, warning)
         return prepared.image
 
-    def _nothing(self, series: str) -> str:
+    def _in_years(self, time: int | None) -> bool:
+        return time is None or not self.years or datetime.fromtimestamp(time, UTC).year in self.years
+
+    def _nothing(self, series: str, rejected: Counter[Reason]) -> str:
         """What was sought in vain, what is there, and what to do."""
-        found = self._found
-        if not found.counts:
+        if not self._found:
             return f"no FITS file in {self.folder} or below it"
-        rejected = Counter(row.reason for row in found.listings[series].rejected) if series in found.listings else {}
-        there = ", ".join(f"{count:,} of {name}" for name, count in sorted(found.counts.items()))
+        counts = Counter(
+            frame.series or ("unreadable" if frame.reason == "unreadable" else "another kind")
+            for _, frame in self._found
+        )
+        there = ", ".join(f"{count:,} of {name}" for name, count in sorted(counts.items()))
         why = "".join(f"; of {series}, {count:,} rejected: {reason}" for reason, count in rejected.items())
         years = f" in the years {', '.join(map(str, self.years))}" if self.years else ""
         return (
@@ -151,32 +145,15 @@ class Fits(Folder):
         )
 
     @cached_property
-    def _found(self) -> Found:
-        """All files by their headers, which are read once."""
-        times, places = defaultdict(list), defaultdict(list)
-        rejected, others, passed, counts = defaultdict(list), [], [], Counter()
+    def _found(self) -> list[tuple[str, Frame]]:
+        """The FITS files with what their headers say, which are read once."""
+        passed, found = [], []
         with ThreadPoolExecutor() as pool:
             for batch in batched(files_below(self.folder), BATCH):
                 for place, frame in zip(batch, pool.map(lambda p: inspect(self.folder / p), batch), strict=True):
-                    series, time, reason, detail = frame
-                    if series is None:
-                        if reason is None:
-                            passed.append(place)
-                        else:
-                            others.append(Rejection("?", None, place, reason, detail))
-                            counts["unreadable" if reason == "unreadable" else "another kind"] += 1
-                        continue
-                    counts[series] += 1
-                    if time is not None and self.years and datetime.fromtimestamp(time, UTC).year not in self.years:
-                        continue
-                    if reason or time is None:
-                        rejected[series].append(Rejection(series, time, place, reason or "no time", detail))
+                    if frame is None:
+                        passed.append(place)
                     else:
-                        times[series].append(time)
-                        places[series].append(place)
-        listings = {
-            series: Listing(np.array(times[series], np.int64), places[series], rejected[series])
-            for series in {*times, *rejected}
-        }
+                        found.append((place, frame))
         self.pass_over(passed)
-        return Found(listings, others, counts)
+        return found

@@ -28,17 +28,11 @@ class Rejection(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """The frames of one series, in any order, several of one time included.
-
-    Attributes:
-        times: seconds since 1970-01-01 UTC.
-        places: where each frame is, in the source's own words; `Source.read` understands them.
-        rejected: frames that already the list shows to be useless (no time, a quality flag).
-    """
+    """The frames of one series, in any order, several of one time included."""
 
     times: Int[np.ndarray, "frame"]
-    places: Sequence[str]
-    rejected: Sequence[Rejection] = ()
+    places: Sequence[str]  # in the source's own words, which `Source.read` understands
+    rejected: Sequence[Rejection] = ()  # frames that the list shows to be useless: no time, a quality flag
 
 
 @runtime_checkable
@@ -50,11 +44,8 @@ class Source(Protocol):
         spawn: whether reading is computing, so that processes read faster than threads.
     """
 
-    @property
-    def size(self) -> int: ...  # noqa: D102
-
-    @property
-    def spawn(self) -> bool: ...  # noqa: D102
+    size: int
+    spawn: bool
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series.

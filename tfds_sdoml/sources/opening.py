@@ -6,10 +6,17 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from munit_jax.instruments.reading import files_below, is_fits
+from munit_jax.instruments.sdoml import FILE_NAME as SDOML_NAME
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.plan import Plan, make_plan
+from tfds_sdoml.sources.fits import Fits
+from tfds_sdoml.sources.hf256 import FILE_NAME as HF256_NAME
+from tfds_sdoml.sources.hf256 import Hf256
 from tfds_sdoml.sources.interface import Source
+from tfds_sdoml.sources.npz_v1 import NpzV1
 from tfds_sdoml.sources.synthetic_sun import SyntheticSun
+from tfds_sdoml.sources.zarr_v2 import ZarrV2
 
 logger = logging.getLogger(__name__)
 
@@ -17,11 +24,7 @@ LOOKED_AT = 10_000  # files, to guess what a folder holds
 
 
 def open_source(config: SdomlConfig, location: str | None) -> Source:
-    """Return the source of a dataset's frames.
-
-    Args:
-        config: names the kind of source.
-        location: folder of the files; for zarr_v2 also a URL, or several stores with commas between.
+    """Return the source of a dataset's frames, at a folder; for zarr_v2 also a URL, or several stores with commas.
 
     Raises:
         FileNotFoundError, PermissionError: no location, or none that can be read.
@@ -33,34 +36,22 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
     if location is None:
         raise FileNotFoundError(f"sdoml/{config.name} is made from files: give their folder as --manual_dir")
     folder = Path(location).expanduser()
-    match config.source:  # astropy takes half a second, which training need not wait for: its readers are imported late
+    match config.source:
         case "npz_v1":
-            from tfds_sdoml.sources.npz_v1 import NpzV1
-
             return NpzV1(folder)
         case "zarr_v2":
-            from tfds_sdoml.sources.zarr_v2 import ZarrV2
-
             return ZarrV2(location, config.years, user_cache_path("munit_jax") / "sdoml_v2")
         case "fits":
-            from tfds_sdoml.sources.fits import Fits
-
             table = Path(config.degradation_table).expanduser() if config.degradation_table else None
             if table is None and config.channels:
                 logger.info("AIA's degradation over the years is not corrected: give --degradation_table to do so")
             return Fits(folder, config.size, config.years, table)
         case _:
-            from tfds_sdoml.sources.hf256 import Hf256
-
             return Hf256(folder)
 
 
 def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan]:
-    """Return the source of a dataset and which of its frames are used.
-
-    Raises:
-        OSError, ValueError: see `open_source` and `make_plan`.
-    """
+    """Return the source of a dataset and which of its frames are used; raises as `open_source` and `make_plan`."""
     source = open_source(config, location)
     try:
         return source, make_plan(config, source)
@@ -73,10 +64,6 @@ def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan
 
 def likely_source(location: str) -> str | None:
     """Return the name of the source that the files of a folder look like, by the first files below it."""
-    from munit_jax.instruments.reading import files_below, is_fits
-    from munit_jax.instruments.sdoml import FILE_NAME as SDOML_NAME
-    from tfds_sdoml.sources.hf256 import FILE_NAME as HF256_NAME
-
     folder = Path(location).expanduser()
     for place in islice(files_below(folder), LOOKED_AT):
         name = Path(place).name

@@ -71,15 +71,13 @@ def index_of(array: ArrayPlace) -> list[Entry]:
     del attributes  # hundreds of megabytes
     harmless, index = (HMI if array.name.startswith("B") else AIA).harmless, []
     for number in range(array.shape[0]):
-        header = {key: values[number] for key, values in lists.items() if number < len(values)}
+        header, time = {key: values[number] for key, values in lists.items() if number < len(values)}, None
         try:
             time = time_of(header)
-        except ValueError as error:
-            index.append(Entry(number, None, "no time", str(error)))
-            continue
-        try:
             check_quality(header, harmless)
             index.append(Entry(number, time))
         except FrameError as error:
             index.append(Entry(number, time, error.reason, error.detail))
+        except ValueError as error:
+            index.append(Entry(number, None, "no time", str(error)))
     return index

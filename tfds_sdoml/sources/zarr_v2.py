@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any
@@ -17,6 +17,8 @@ from tfds_sdoml.sources.time_index import kept_index
 from tfds_sdoml.sources.zarr_stores import ArrayPlace, find_arrays, find_stores, open_array
 
 CACHE_BYTES = 512 * 2**20  # decoded chunks of 15 frames are 16 MB; frames of one day lie in several
+
+CHOOSING = Lock()  # two threads that want one chunk get the same one
 
 
 class ZarrV2:
@@ -47,7 +49,7 @@ class ZarrV2:
         self.size = self.arrays[0].shape[1]  # of all that are used, which `listing` checks
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: self.__dict__[key] for key in ("location", "years", "index_folder", "arrays", "size")}
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series; see `Source`."""
@@ -70,15 +72,11 @@ class ZarrV2:
         path, _, index = place.rpartition("/")
         try:
             number, within = divmod(int(index), self._array(path).chunks[0])
-            with self._lock:
+            with CHOOSING:
                 chunk = self._chunk(path, number)
             return chunk.values()[within].copy()
         except Exception as error:  # of many kinds: codecs and file systems have their own
             raise FrameError("unreadable", str(error) or type(error).__name__) from error
-
-    @cached_property
-    def _lock(self) -> Any:
-        return Lock()
 
     @cached_property
     def _chunk(self) -> Callable[[str, int], "Chunk"]:
@@ -86,14 +84,10 @@ class ZarrV2:
         return lru_cache(max(1, most))(lambda path, number: Chunk(self._array(path), number))
 
     @cached_property
-    def _opened(self) -> dict[str, Any]:
-        return {}
-
-    def _array(self, path: str) -> Any:
-        """The array of a place as zarr has it, opened when it is first read."""
-        if path not in self._opened:
-            self._opened[path] = open_array(next(array for array in self.arrays if array.text == path))
-        return self._opened[path]
+    def _array(self) -> Callable[[str], Any]:
+        """Place -> the array as zarr has it, opened when it is first read."""
+        arrays = {array.text: array for array in self.arrays}
+        return cache(lambda path: open_array(arrays[path]))
 
     def _arrays_of(self, series: str) -> list[ArrayPlace]:
         """The arrays of a series in the years that are used.

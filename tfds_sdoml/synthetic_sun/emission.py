@@ -23,31 +23,19 @@ FILAMENT_DEPTH = 0.45  # part of the light missing above a polarity inversion li
 
 @dataclass(frozen=True)
 class Channel:
-    """Emission of one AIA channel; brightnesses in DN/s per pixel at 4.8 arcsec (SDOML v2).
+    """Emission of one AIA channel; brightnesses in DN/s per pixel at 4.8 arcsec (SDOML v2)."""
 
-    Attributes:
-        low, low_power: brightness of the low layer in the quiet Sun and its power of |B|.
-        low_width: smoothing of |B| for the low layer, degrees.
-        low_limb: part of the low layer that brightens as 1 / mu; the rest is optically thick.
-        corona, corona_power: the same for the corona, seen from above.
-        scale_height: of the corona in solar radii.
-        hole: part of the light missing in a coronal hole.
-        fibrils: part of the light of the corona that is gathered in fine threads.
-        loops: brightness of an active region's loops, in DN/s degree^2 per 1e21 Mx.
-        gain: DN per photon (Boerner et al. 2012).
-    """
-
-    low: float
-    low_power: float
-    low_width: float
-    low_limb: float
-    corona: float
-    corona_power: float
-    scale_height: float
-    hole: float
-    fibrils: float
-    loops: float
-    gain: float
+    low: float  # brightness of the low layer in the quiet Sun
+    low_power: float  # its power of |B|
+    low_width: float  # degrees, smoothing of |B| for the low layer
+    low_limb: float  # part of the low layer that brightens as 1 / mu; the rest is optically thick
+    corona: float  # brightness of the corona of the quiet Sun, seen from above
+    corona_power: float  # its power of |B|
+    scale_height: float  # solar radii, of the corona
+    hole: float  # part of the light missing in a coronal hole
+    fibrils: float  # part of the light of the corona that is gathered in fine threads
+    loops: float  # brightness of an active region's loops, DN/s degree^2 per 1e21 Mx
+    gain: float  # DN per photon (Boerner et al. 2012)
 
 
 # Levels: quiet Sun, active regions and limb of AIA in 2011-2014; scale heights: 47 Mm a MK.
@@ -60,17 +48,11 @@ CHANNELS = {
 
 @dataclass(frozen=True)
 class Emission:
-    """Brightness of the two layers on maps, one a channel, in DN/s seen from above.
+    """Brightness of the two layers on maps, one a channel, in DN/s seen from above."""
 
-    Attributes:
-        low: transition region and moss, thin; on the map of the field.
-        corona: extended and optically thin; on a map of 180 x 360.
-        rays: contrast of what stands radially above each place, about 1; one map for all channels.
-    """
-
-    low: Float[np.ndarray, "channel lat lon"]
-    corona: Float[np.ndarray, "channel row column"]
-    rays: Float[np.ndarray, "1 row column"]
+    low: Float[np.ndarray, "channel lat lon"]  # transition region and moss, thin; on the map of the field
+    corona: Float[np.ndarray, "channel row column"]  # extended and optically thin; on a map of 180 x 360
+    rays: Float[np.ndarray, "1 row column"]  # contrast of what stands radially above each place, about 1
 
 
 def sigmoid(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -86,11 +68,7 @@ def coronal_holes(field: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "
 
 
 def filament_channels(mean: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
-    """Return where a polarity inversion line divides wide areas of opposite sign, 0 to 1.
-
-    Args:
-        mean: the field in gauss, smoothed over some degrees, 180 x 360.
-    """
+    """Return where an inversion line of the smoothed field (gauss, 180 x 360) divides wide polarities, 0 to 1."""
     north, east = np.gradient(mean.astype(np.float32))
     steepness = np.hypot(north, east)  # gauss a degree
     distance = np.abs(mean) / np.maximum(steepness, 1e-3)  # degrees, from the inversion line

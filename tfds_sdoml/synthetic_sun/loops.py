@@ -62,8 +62,7 @@ def loop_points(
 
     latitude_a, longitude_a, stretch = feet(table["first"], offsets[:, :2])
     latitude_b, longitude_b, _ = feet(table["second"], offsets[:, 2:])
-    size = (fragments.flux[young][:, IS_LEADING].sum(1) / 1e21)[:, None]
-    size = np.abs(size)
+    size = np.abs(fragments.flux[young][:, IS_LEADING].sum(1) / 1e21)[:, None]
     reach = table["length"] * np.minimum(size / 4, 1.0) ** 0.3
     fan = table["fan"]
     latitude_b = np.where(fan, latitude_a + reach * np.sin(table["direction"]), latitude_b)
@@ -88,12 +87,7 @@ def loop_points(
 
 
 def loop_image(
-    regions: Regions,
-    fragments: Fragments,
-    time: int,
-    geometry: DiskGeometry,
-    channels: tuple[str, ...],
-    seed: int,
+    regions: Regions, fragments: Fragments, time: int, geometry: DiskGeometry, channels: tuple[str, ...], seed: int
 ) -> Float[np.ndarray, "channel y x"]:
     """Return the light of all loops in DN/s per pixel, as `geometry` sees them (no PSF)."""
     size = geometry.size

@@ -1,7 +1,7 @@
 """EUV images and magnetograms of the synthetic Sun at any time, seen from the Earth or beside it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -42,26 +42,20 @@ Samples = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | np.float32]]
 
 @dataclass(frozen=True)
 class Frame:
-    """One observation of the synthetic Sun.
+    """One observation of the synthetic Sun."""
 
-    Attributes:
-        euv: DN/s per pixel (SDOML v2 convention), not negative.
-        magnetogram: line-of-sight field in gauss, positive towards the observer, exactly 0 off the disk.
-        surface_field: the truth, B_r in gauss on a map of 180 x 360 (south to north, Carrington longitude 0 to 360).
-        geometry: where the disk is and how it is turned.
-    """
-
-    euv: Float[np.ndarray, "y x channel"]
-    magnetogram: Float[np.ndarray, "y x 1"]
-    surface_field: Float[np.ndarray, "180 360"]
+    euv: Float[np.ndarray, "y x channel"]  # DN/s per pixel (SDOML v2 convention), not negative
+    magnetogram: Float[np.ndarray, "y x 1"]  # gauss, positive towards the observer, exactly 0 off the disk
+    surface_field: Float[
+        np.ndarray, "180 360"
+    ]  # the truth: B_r in gauss, south to north, Carrington longitude 0 to 360
     geometry: DiskGeometry
 
 
 def finer(geometry: DiskGeometry, factor: int) -> DiskGeometry:
     """Return the geometry of the same image with every pixel cut into `factor` x `factor`."""
     x, y = ((c + 0.5) * factor - 0.5 for c in geometry.centre)
-    size, radius = geometry.size * factor, geometry.solar_radius * factor
-    return DiskGeometry(size, radius, (x, y), geometry.b0, geometry.l0, geometry.distance)
+    return replace(geometry, size=geometry.size * factor, solar_radius=geometry.solar_radius * factor, centre=(x, y))
 
 
 def binned(image: Float[np.ndarray, "... y x"], factor: int) -> Float[np.ndarray, "... row column"]:
@@ -91,19 +85,13 @@ def sample_map(
 
 @dataclass(frozen=True)
 class View:
-    """The samples of an image that lie on the disk, several a pixel.
+    """The samples of an image that lie on the disk, several a pixel."""
 
-    Attributes:
-        factor: samples along each side of a pixel.
-        inside: which samples are on the disk.
-        latitude, longitude: degrees; `mu`: cosine of the angle to the vertical; of the samples inside.
-    """
-
-    factor: int
-    inside: Bool[np.ndarray, "fine_y fine_x"]
-    latitude: Float[np.ndarray, "place"]
-    longitude: Float[np.ndarray, "place"]
-    mu: Float[np.ndarray, "place"]
+    factor: int  # samples along each side of a pixel
+    inside: Bool[np.ndarray, "fine_y fine_x"]  # which samples are on the disk
+    latitude: Float[np.ndarray, "place"]  # degrees, of the samples inside
+    longitude: Float[np.ndarray, "place"]  # degrees
+    mu: Float[np.ndarray, "place"]  # cosine of the angle to the vertical
 
     def image(self, values: Float[np.ndarray, "channel place"]) -> Float[np.ndarray, "channel y x"]:
         """Return values of the samples inside as images of pixel means, 0 off the disk."""
@@ -158,12 +146,7 @@ def corona_along(
 ) -> Float[np.ndarray, "channel ray"]:
     """Return the light of the corona along rays in DN/s: the sum of brightness x emissivity x path.
 
-    Args:
-        maps: brightness of the corona seen from above.
-        geometry: how the Sun is turned.
-        samples: of the rays, see `in_front` and `off_limb`.
-        west, north: of the rays from the centre of the disk in solar radii. They are taken as parallel, which is good
-            to 1 / D.
+    The rays start `west` and `north` of the centre of the disk, in solar radii, and are parallel, good to 1 / D.
     """
     total = np.zeros((len(maps), len(west)), np.float32)
     for towards, emissivity, path in samples:

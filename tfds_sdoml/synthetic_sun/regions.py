@@ -43,29 +43,18 @@ MERIDIONAL_SPEED = 0.011  # km / s, poleward, at latitude 45 (Hathaway & Rightmi
 
 @dataclass(frozen=True)
 class Regions:
-    """Active regions of cycle 24, one a row: bipoles of Gaussian fragments of flux.
+    """Active regions of cycle 24, one a row: bipoles of Gaussian fragments of flux."""
 
-    Attributes:
-        emergence: seconds since 1970.
-        latitude, longitude: of the middle of the bipole at emergence; degrees, Carrington.
-        flux: of one polarity in maxwell.
-        leading_sign: +1 or -1.
-        tilt: degrees, positive where the leading polarity lies nearer to the equator.
-        separation: of the polarities when grown, degrees.
-        offset_x, offset_y: of each fragment from its polarity's middle, in units of the separation; along and across.
-        share: part of its polarity's flux in each fragment; sums to 1 over each polarity.
-    """
-
-    emergence: Float[np.ndarray, "region"]
-    latitude: Float[np.ndarray, "region"]
-    longitude: Float[np.ndarray, "region"]
-    flux: Float[np.ndarray, "region"]
-    leading_sign: Float[np.ndarray, "region"]
-    tilt: Float[np.ndarray, "region"]
-    separation: Float[np.ndarray, "region"]
-    offset_x: Float[np.ndarray, "region fragment"]
-    offset_y: Float[np.ndarray, "region fragment"]
-    share: Float[np.ndarray, "region fragment"]
+    emergence: Float[np.ndarray, "region"]  # seconds since 1970
+    latitude: Float[np.ndarray, "region"]  # degrees, of the middle of the bipole at emergence
+    longitude: Float[np.ndarray, "region"]  # degrees, Carrington
+    flux: Float[np.ndarray, "region"]  # maxwell, of one polarity
+    leading_sign: Float[np.ndarray, "region"]  # +1 or -1
+    tilt: Float[np.ndarray, "region"]  # degrees, positive where the leading polarity lies nearer to the equator
+    separation: Float[np.ndarray, "region"]  # degrees, of the polarities when grown
+    offset_x: Float[np.ndarray, "region fragment"]  # from its polarity's middle, along, in units of the separation
+    offset_y: Float[np.ndarray, "region fragment"]  # the same, across
+    share: Float[np.ndarray, "region fragment"]  # of its polarity's flux; sums to 1 over each polarity
 
 
 FRAGMENTS = 2 + LEADING_PLAGE + FOLLOWING_PLAGE  # of a region; leading spot, leading plage, following spot, its plage
@@ -75,20 +64,13 @@ IS_SPOT = np.isin(np.arange(FRAGMENTS), (0, 1 + LEADING_PLAGE))
 
 @dataclass(frozen=True)
 class Fragments:
-    """Gaussian fragments of flux at one time, (region, fragment) each.
+    """Gaussian fragments of flux at one time."""
 
-    Attributes:
-        latitude, longitude: of the centres in degrees.
-        flux: signed, in maxwell; sums to 0 over every region.
-        width: standard deviation in degrees.
-        compact: part of the flux that still holds together as a spot, 0 to 1; the rest is in the network.
-    """
-
-    latitude: Float[np.ndarray, "region fragment"]
-    longitude: Float[np.ndarray, "region fragment"]
-    flux: Float[np.ndarray, "region fragment"]
-    width: Float[np.ndarray, "region fragment"]
-    compact: Float[np.ndarray, "region fragment"]
+    latitude: Float[np.ndarray, "region fragment"]  # degrees, of the centre
+    longitude: Float[np.ndarray, "region fragment"]  # degrees, Carrington
+    flux: Float[np.ndarray, "region fragment"]  # maxwell, signed; sums to 0 over every region
+    width: Float[np.ndarray, "region fragment"]  # degrees, standard deviation
+    compact: Float[np.ndarray, "region fragment"]  # part of the flux that still is a spot; the rest is in the network
 
 
 def meridional_rate(latitude: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -124,11 +106,8 @@ def emerging_regions(seed: int, block: int) -> Regions:
     tilt = JOY_SLOPE * np.abs(latitude) + generator.normal(0, JOY_SCATTER, count) / size
     plage_share = generator.gamma(2.0, size=(count, FRAGMENTS)) * ~IS_SPOT
     spot = np.where(IS_LEADING, LEADING_SPOT_FRACTION, FOLLOWING_SPOT_FRACTION)
-    totals = np.where(
-        IS_LEADING,
-        plage_share[:, IS_LEADING].sum(1, keepdims=True),
-        plage_share[:, ~IS_LEADING].sum(1, keepdims=True),
-    )
+    leading, following = (plage_share[:, which].sum(1, keepdims=True) for which in (IS_LEADING, ~IS_LEADING))
+    totals = np.where(IS_LEADING, leading, following)
     share = np.where(IS_SPOT, spot, (1 - spot) * plage_share / totals)
     scatter = np.where(IS_SPOT, 0.06, np.where(IS_LEADING, 0.22, 0.30))
     return Regions(
