@@ -1,7 +1,4 @@
-"""The 256-pixel set `sci-sdo-virtual-magnetogram`, derived from SDOML v2: all series of one time in one npz file.
-
-The files are `frames/YYYYMMDDTHHMM.npz`, times UTC, with the keys `aia94` ... `aia1700` (DN/s), `bz` (gauss), float16.
-"""
+"""The 256-pixel set `sci-sdo-virtual-magnetogram`, derived from SDOML v2: all series of one time in one npz file."""
 
 import re
 from contextlib import suppress
@@ -32,7 +29,10 @@ def time_in(place: str) -> int:
 
 
 class Hf256(Folder):
-    """Files of the 256-pixel set below a folder, found by their names; see `Folder`."""
+    """Files of the 256-pixel set below a folder, found by their names; see `Folder`.
+
+    They are `frames/YYYYMMDDTHHMM.npz`, times UTC, with the keys `aia94` ... `aia1700` (DN/s), `bz` (gauss), float16.
+    """
 
     holds = "frames/YYYYMMDDTHHMM.npz"
     size = SIZE

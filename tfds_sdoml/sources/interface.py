@@ -1,10 +1,4 @@
-"""What a source of frames offers, whatever its files look like on disk.
-
-One convention for all: AIA in DN/s per pixel as SDOML v2 has it (the mean over the pixels that were binned), the field
-in gauss; row 0 is south, column 0 is east; the geometry is SDOML's (`munit_jax.sun.disk.sdoml_geometry`); times are
-int64 seconds since 1970-01-01 UTC. A series is named as in SDOML's file names: `0193` for an AIA channel, `bx`, `by`,
-`bz` for the components of the field, of which `bz` is the one along the line of sight.
-"""
+"""What a source of frames offers, whatever its files look like on disk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +32,11 @@ class Listing:
 @runtime_checkable
 class Source(Protocol):
     """Frames on disk or in a bucket. Reading is safe from several threads, and a source can be pickled.
+
+    One convention for all: AIA in DN/s per pixel as SDOML v2 has it (the mean over the pixels that were binned), the
+    field in gauss; row 0 is south, column 0 is east; the geometry is SDOML's (`munit_jax.sun.disk.sdoml_geometry`);
+    times are int64 seconds since 1970-01-01 UTC. A series is named as in SDOML's file names: `0193` for an AIA channel,
+    `bx`, `by`, `bz` for the components of the field, of which `bz` is the one along the line of sight.
 
     Attributes:
         size: width and height of its images in pixels.
