@@ -17,7 +17,9 @@ Split = Literal["blocked", "poster"]
 StoredType = Literal["float16", "float32"]
 
 NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf256": 256}  # pixels
-POSTER_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun, of the fused set and of those of 1024 pixels
+FUSED_CHANNELS = ("0171", "0193", "0304")  # of the dataset of several channels that has a name
+SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_sun/emission.py`
+FULL_SIZE_CHANNELS = ("0171", "0193", "0304")  # that have datasets at the poster's 1024 pixels
 UNSTORED = [field.name for field in fields(tfds.core.BuilderConfig)]
 
 
@@ -109,7 +111,7 @@ def synthetic_config(size: int, every_days: int) -> SdomlConfig:
         name=f"synthetic_{size}",
         description=f"The synthetic Sun, 2011 to 2013, one frame in {every_days} d, {size} x {size} pixels.",
         source="synthetic",
-        channels=POSTER_CHANNELS,
+        channels=SYNTHETIC_CHANNELS,
         field=("bz",),
         size=size,
         dtype="float32",
@@ -143,8 +145,8 @@ def registered_configs() -> list[SdomlConfig]:
         *(sdoml_config((channel,), ()) for channel in AIA_CHANNELS),
         sdoml_config((), bz),
         *(sdoml_config((channel,), bz) for channel in AIA_CHANNELS),
-        sdoml_config(POSTER_CHANNELS, bz),
+        sdoml_config(FUSED_CHANNELS, bz),
         sdoml_config(AIA_CHANNELS[:7], bz),
         sdoml_config(AIA_CHANNELS[:7], vector),
-        *(sdoml_config((channel,), bz, 1024) for channel in POSTER_CHANNELS),
+        *(sdoml_config((channel,), bz, 1024) for channel in FULL_SIZE_CHANNELS),
     ]
