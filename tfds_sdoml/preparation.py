@@ -47,18 +47,16 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
         jobs = make_jobs(config, source, plan, partial)
         reports = make_shards(config, jobs, beam_options)
         describe(builder.info, config, plan, reports, partial)
-        made: dict[str, list[tuple[Job, Report]]] = {split: [] for split in plan.splits}
-        for job, report in zip(jobs, reports, strict=True):
-            if report.examples:
-                made[job.split].append((job, report))
+        shards = [(job, report) for job, report in zip(jobs, reports, strict=True) if report.examples]
+        made = {split: [pair for pair in shards if pair[0].split == split] for split in plan.splits}
         infos = [
             tfds.core.SplitInfo(
                 name=split,
-                shard_lengths=[report.examples for _, report in shards],
-                num_bytes=sum(report.size for _, report in shards),
+                shard_lengths=[report.examples for _, report in pairs],
+                num_bytes=sum(report.size for _, report in pairs),
             )
-            for split, shards in made.items()
-            if shards
+            for split, pairs in made.items()
+            if pairs
         ]
         builder.info.set_splits(tfds.core.SplitDict(infos))
         builder.info.write_to_directory(partial)

@@ -37,15 +37,10 @@ class Listing:
 
 @runtime_checkable
 class Source(Protocol):
-    """Frames on disk or in a bucket. Reading is safe from several threads, and a source can be pickled.
+    """Frames on disk or in a bucket. Reading is safe from several threads, and a source can be pickled."""
 
-    Attributes:
-        size: width and height of its images in pixels.
-        spawn: whether reading is computing, so that processes read faster than threads.
-    """
-
-    size: int
-    spawn: bool
+    size: int  # pixels across its images
+    spawn: bool  # whether reading is computing, so that processes read faster than threads
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series.
