@@ -41,11 +41,7 @@ def config_names() -> list[str]:
 
 
 def prepared_config(name: str, data_dir: Folder | None) -> SdomlConfig | None:
-    """Return the configuration that a dataset in `data_dir` was built with, whatever its name; None if there is none.
-
-    Raises:
-        ValueError: it was built by another version of this program.
-    """
+    """Return the configuration that a dataset was built with, None if it is not; raises as its `from_parameters`."""
     config, place = name.removeprefix("sdoml/"), Path(constants.DATA_DIR if data_dir is None else data_dir)
     folder = place.expanduser() / Builder.name / config / str(Builder.VERSION)
     if not (folder / "dataset_info.json").is_file():
@@ -78,11 +74,7 @@ def make_config(name: str, changes: Mapping[str, Any]) -> SdomlConfig:
 
 
 def make_builder(name: str, data_dir: Folder | None, changes: Mapping[str, Any] | None = None) -> Builder:
-    """Return the builder of a dataset: of what is there if nothing is to be changed; nothing is built.
-
-    Raises:
-        ValueError: an unknown name, changes that cannot be, or data that were built under other parameters.
-    """
+    """Return the builder of a dataset, as it was built if nothing is to be changed; raises ValueError as `build`."""
     config = None if changes else prepared_config(name, data_dir)
     place = None if data_dir is None else os.path.expanduser(data_dir)
     return Builder(config=config or make_config(name, changes or {}), data_dir=place)

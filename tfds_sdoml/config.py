@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -88,7 +88,7 @@ class SdomlConfig(tfds.core.BuilderConfig):
 
     def parameters(self) -> dict[str, Any]:
         """Return all that the data depend on, as JSON keeps it."""
-        items = {name: value for name, value in asdict(self).items() if name not in UNSTORED}
+        items = {name: value for name, value in vars(self).items() if name not in UNSTORED}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in items.items()}
 
     @classmethod

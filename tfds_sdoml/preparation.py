@@ -7,9 +7,9 @@ import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,18 +47,16 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
         jobs = make_jobs(config, source, plan, partial)
         reports = make_shards(config, jobs, beam_options)
         describe(builder.info, config, plan, reports, partial)
-        made: dict[str, list[tuple[Job, Report]]] = {split: [] for split in plan.splits}
-        for job, report in zip(jobs, reports, strict=True):
-            if report.examples:
-                made[job.split].append((job, report))
+        shards = [(job, report) for job, report in zip(jobs, reports, strict=True) if report.examples]
+        made = {split: [pair for pair in shards if pair[0].split == split] for split in plan.splits}
         infos = [
             tfds.core.SplitInfo(
                 name=split,
-                shard_lengths=[report.examples for _, report in shards],
-                num_bytes=sum(report.size for _, report in shards),
+                shard_lengths=[report.examples for _, report in pairs],
+                num_bytes=sum(report.size for _, report in pairs),
             )
-            for split, shards in made.items()
-            if shards
+            for split, pairs in made.items()
+            if pairs
         ]
         builder.info.set_splits(tfds.core.SplitDict(infos))
         builder.info.write_to_directory(partial)
@@ -89,8 +87,7 @@ def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) 
 def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = None) -> list[Report]:
     """Make all shards that are not there yet and return their reports, see `prepare`."""
     reports = [finished_report(job) for job in jobs]
-    finished = sum(report is not None for report in reports)
-    if finished:
+    if finished := sum(report is not None for report in reports):
         logger.info("going on with an earlier build: %d of %d shards are there", finished, len(jobs))
     if beam_options is not None:
         return make_on_beam(jobs, beam_options)
@@ -103,21 +100,16 @@ def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = No
         return [make_shard(job, pool, bar.update) for job in jobs]
 
 
-@contextmanager
-def workers(source: Source, frames: int) -> Iterator[Executor | None]:
-    """Yield a pool that reads frames: threads, or processes where reading is computing; None for a single core."""
+def workers(source: Source, frames: int) -> AbstractContextManager[Executor | None]:
+    """Return a pool that reads frames: threads, or processes where reading is computing; None for a single core."""
     count = os.cpu_count() or 1
     if not source.spawn:
-        with ThreadPoolExecutor(count + 1) as pool:  # one more, while others wait for the interpreter
-            yield pool
-        return
+        return ThreadPoolExecutor(count + 1)  # one more, while others wait for the interpreter
     count = min(count, frames // FRAMES_WORTH_A_PROCESS)
     if count < 2:
-        yield None
-        return
+        return nullcontext()
     # A forked copy of a process that runs JAX may hang: the workers start afresh.
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=begin_worker) as pool:
-        yield pool
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=begin_worker)
 
 
 def begin_worker() -> None:

@@ -1,7 +1,5 @@
 """Splits of a time series into train, validation and test: pure functions of the list of times."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Bool, Int
 
@@ -25,7 +23,7 @@ def distance_to_months(times: Int[np.ndarray, "frame"], months: tuple[int, ...])
 
 
 def blocked(
-    times: Sequence[int] | Int[np.ndarray, "frame"],
+    times: Int[np.ndarray, "frame"],
     test_months: tuple[int, ...],
     validation_months: tuple[int, ...],
     guard_days: int | float,
@@ -38,39 +36,32 @@ def blocked(
 
     The times are seconds since 1970-01-01 UTC, in any order.
     """
-    seconds = np.asarray(times, dtype=np.int64)
     guard = guard_days * DAY
-    to_test = distance_to_months(seconds, test_months)
-    to_validation = distance_to_months(seconds, validation_months)
+    to_test, to_validation = (distance_to_months(times, months) for months in (test_months, validation_months))
     test = to_test == 0
     validation = (to_validation == 0) & (to_test > guard)
     train = (to_test > guard) & (to_validation > guard)
     return {"train": train, "validation": validation, "test": test, "guard": ~(train | validation | test)}
 
 
-def poster(
-    times: Sequence[int] | Int[np.ndarray, "frame"],
-    seed: int = 0,
-    train: int = POSTER_TRAIN,
-    test: int = POSTER_TEST,
-) -> dict[str, Bool[np.ndarray, "frame"]]:
+def poster(times: Int[np.ndarray, "frame"], seed: int) -> dict[str, Bool[np.ndarray, "frame"]]:
     """Return masks for `train` and `test` (and `unused`): the poster's shuffle of the frames of 2010 to 2012.
 
     It leaks: neighbouring frames fall on both sides. Use it to compare with the poster only. The times are seconds
     since 1970-01-01 UTC, each once; the split follows them, not their order in the list.
 
     Raises:
-        ValueError: fewer frames of those years than `train` + `test`.
+        ValueError: too few frames of those years.
     """
-    seconds = np.asarray(times, dtype=np.int64)
-    order = np.argsort(seconds)
-    within = order[
-        np.isin(seconds[order].astype("datetime64[s]").astype("datetime64[Y]").astype(int) + 1970, POSTER_YEARS)
-    ]
-    if len(within) < train + test:
-        raise ValueError(f"the poster's split needs {train} + {test} frames in 2010-2012, got {len(within)}")
+    order = np.argsort(times)
+    years = times[order].astype("datetime64[s]").astype("datetime64[Y]").astype(int) + 1970
+    within = order[np.isin(years, POSTER_YEARS)]
+    if len(within) < POSTER_TRAIN + POSTER_TEST:
+        raise ValueError(
+            f"the poster's split needs {POSTER_TRAIN} + {POSTER_TEST} frames in 2010-2012, got {len(within)}"
+        )
     shuffled = np.random.default_rng(seed).permutation(within)
-    masks = {name: np.zeros(len(seconds), bool) for name in ("train", "test")}
-    masks["train"][shuffled[:train]] = True
-    masks["test"][shuffled[train : train + test]] = True
+    masks = {name: np.zeros(len(times), bool) for name in ("train", "test")}
+    masks["train"][shuffled[:POSTER_TRAIN]] = True
+    masks["test"][shuffled[POSTER_TRAIN : POSTER_TRAIN + POSTER_TEST]] = True
     return {**masks, "unused": ~(masks["train"] | masks["test"])}

@@ -17,14 +17,11 @@ NAMED = 5  # files that the log names of those that are passed over
 class Folder:
     """Files at any depth below a folder, see `munit_jax.instruments.reading.files_below`.
 
-    Attributes:
-        holds: what the files are, for messages.
-
     Raises:
         FileNotFoundError: no such folder.
     """
 
-    holds: ClassVar[str]
+    holds: ClassVar[str]  # what the files are, for messages
     spawn = False
     _first: str | None = None  # the series that was listed first
 
@@ -48,13 +45,9 @@ class Folder:
     def timed(
         self, series: str, places: Iterable[str], time_of: Callable[[str], int], others: Sequence[Rejection]
     ) -> Listing:
-        """Return the frames of a series by the times in their places.
+        """Return the frames of a series at `places`, and `others`, rejected files of no known series.
 
-        Args:
-            series: of the frames.
-            places: of the frames.
-            time_of: place -> seconds since 1970; raises ValueError for a time that does not exist.
-            others: rejected files of no known series: the series that is listed first reports them.
+        `time_of` gives the seconds since 1970 of a place; it raises ValueError for a time that does not exist.
         """
         times, kept, rejected = [], [], []
         for place in places:

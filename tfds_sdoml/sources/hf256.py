@@ -14,7 +14,6 @@ from munit_jax.instruments.sdoml import DAMAGED, read_array
 from tfds_sdoml.sources.folder import Folder
 from tfds_sdoml.sources.interface import Listing
 
-SIZE = 256  # pixels
 FILE_NAME = re.compile(r"(\d{8}T\d{4})\.npz")
 
 
@@ -35,7 +34,7 @@ class Hf256(Folder):
     """
 
     holds = "frames/YYYYMMDDTHHMM.npz"
-    size = SIZE
+    size = 256
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series; see `Source`."""
@@ -48,16 +47,15 @@ class Hf256(Folder):
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
         """Return one image; see `Source`."""
-        return read_array(self.folder / place, key_of(series), SIZE)
+        return read_array(self.folder / place, key_of(series), self.size)
 
     @cached_property
     def _places(self) -> list[str]:
         """The files, relative to the folder."""
-        places: dict[bool, list[str]] = {True: [], False: []}
-        for place in files_below(self.folder):
-            places[FILE_NAME.fullmatch(Path(place).name) is not None].append(place)
-        self.pass_over(places[False])
-        return sorted(places[True])
+        files = list(files_below(self.folder))
+        places = [place for place in files if FILE_NAME.fullmatch(Path(place).name)]
+        self.pass_over([place for place in files if not FILE_NAME.fullmatch(Path(place).name)])
+        return sorted(places)
 
     def _keys(self) -> list[str]:
         """The keys of the first file that can be read.

@@ -37,14 +37,10 @@ class Source(Protocol):
     field in gauss; row 0 is south, column 0 is east; the geometry is SDOML's (`munit_jax.sun.disk.sdoml_geometry`);
     times are int64 seconds since 1970-01-01 UTC. A series is named as in SDOML's file names: `0193` for an AIA channel,
     `bx`, `by`, `bz` for the components of the field, of which `bz` is the one along the line of sight.
-
-    Attributes:
-        size: width and height of its images in pixels.
-        spawn: whether reading is computing, so that processes read faster than threads.
     """
 
-    size: int
-    spawn: bool
+    size: int  # pixels across its images
+    spawn: bool  # whether reading is computing, so that processes read faster than threads
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series.

@@ -30,9 +30,7 @@ class Entry(NamedTuple):
 def kept_index(folder: Path | None, array: ArrayPlace) -> list[Entry]:
     """Return the frames of an array, as they are kept if its attributes, hundreds of megabytes, have not changed since.
 
-    Args:
-        folder: where they are kept; None for nowhere. One that cannot be written costs time, not the build.
-        array: of the frames.
+    A folder that cannot be written costs time, not the build; None keeps nothing.
 
     Raises:
         ValueError: attributes that cannot be read.

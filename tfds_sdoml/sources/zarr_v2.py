@@ -27,7 +27,7 @@ class ZarrV2:
     Args:
         location: a store, a folder or bucket that holds stores, or several of either with commas between; paths, or
             URLs as fsspec takes them (`s3://` is read without a login).
-        years: the years that are used; all if empty.
+        years: all if empty.
         index_folder: where the times of the frames are kept for the next build; None for nowhere.
 
     Raises:
