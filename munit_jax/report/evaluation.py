@@ -58,12 +58,13 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkdirError(f"cannot make {folder}: {error.strerror}; give another --output") from None
-    kept = Kept(folder / PARTIAL, _about(run, held_out, settings))
+    about, other = _about(run, held_out, settings), None
+    kept = Kept(folder / PARTIAL, about | _computed_from(run, held_out))
     frame_sums = _measure(run, held_out, settings, kept)
-    about, other = dict(kept.identity), None
     if compared is not None and of_compared is not None:
         about["compared_with"] = _name(compared)
-        other = _measure(compared, of_compared, settings, Kept(kept.folder, _about(compared, of_compared, settings)))
+        identity = _about(compared, of_compared, settings) | _computed_from(compared, of_compared)
+        other = _measure(compared, of_compared, settings, Kept(kept.folder, identity))
     corona, sections, of_corona = ({}, [], []) if inputs is None else measure_corona(inputs, kept)
     logger.info("scores, resampling and pictures")
     metrics = metrics_json(frame_sums, about, settings.seed, other)
@@ -134,6 +135,11 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> dict
         "frames_of_splits": {split: len(open_frames(data, split)) for split in ("train", "validation", "test")},
         "disk_percentiles": dataset_statistics(data.euv, data.data_dir),
     }
+
+
+def _computed_from(run: TrainedRun, held_out: HeldOutFrames) -> dict[str, str]:
+    """Return what the sums depend on beside what the report names: the frames themselves, and how convolutions run."""
+    return {"frames_sha256": held_out.dates.sha256, "convolution": run.architecture.convolution}
 
 
 def _name(run: TrainedRun) -> dict[str, Any]:

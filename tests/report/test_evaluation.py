@@ -16,7 +16,7 @@ from munit_jax.metrics.corona import SCORES
 from munit_jax.metrics.definitions import METRICS, PARTS
 from munit_jax.report import evaluation, far_side
 from munit_jax.report.evaluation import days_to_training, evaluate
-from munit_jax.report.held_out import COLUMNS, open_held_out
+from munit_jax.report.held_out import COLUMNS, Dates, open_held_out
 from munit_jax.report.report import _leakage
 from munit_jax.report.settings import CoronaSettings, Settings
 from munit_jax.sun.disk import sdoml_geometry
@@ -211,15 +211,23 @@ def test_runs_on_other_data_are_not_compared(run, trained, tmp_path):
 def test_everything_that_sums_depend_on_is_their_identity(run, trained):
     """Kept results are taken again only where nothing has changed."""
 
-    def identity(run: TrainedRun, **changes) -> str:
-        settings = Settings(samples=2, **changes) if "samples" not in changes else Settings(**changes)
-        return json.dumps(evaluation._about(run, open_held_out(run, settings), settings), sort_keys=True)
+    def identity(run: TrainedRun, dates: Dates | None = None, **changes) -> str:
+        settings = Settings(**{"samples": 2} | changes)
+        held_out = open_held_out(run, settings)
+        held_out.dates = dates or held_out.dates
+        about = evaluation._about(run, held_out, settings) | evaluation._computed_from(run, held_out)
+        return json.dumps(about, sort_keys=True)
 
     same = identity(run)
     assert identity(open_run(trained, "latest")) == same
     changed = [identity(run, samples=3), identity(run, seed=1), identity(run, split="validation")]
     changed += [identity(open_run(trained, "1")), identity(run, limit=3)]
-    assert len({same, *changed}) == 6
+    dates = open_held_out(run, Settings(samples=2)).dates
+    rebuilt = replace(dates, digests=(b"another magnetogram", *dates.digests[1:]))
+    changed += [identity(run, dates=rebuilt)]
+    architecture = replace(run.architecture, convolution="winograd")
+    changed += [identity(replace(run, translator=replace(run.translator, architecture=architecture)))]
+    assert len({same, *changed}) == 8
 
 
 def test_no_partial_results_are_left(evaluated):

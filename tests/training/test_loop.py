@@ -279,6 +279,7 @@ def test_a_run_that_no_longer_gets_ahead_stops_with_the_reason(small_sun, tmp_pa
     assert re.search(r"\(1 in a row, 1 in all\); examples of 201\d-\d\d-\d\dT00:00:00Z, 201", warning)
 
 
+@pytest.mark.slow
 def test_without_a_validation_split_no_checkpoint_is_the_best(small_sun, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "munit_jax.training.monitor.Monitor._frames",
