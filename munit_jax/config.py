@@ -10,7 +10,7 @@ from typing import Any, get_args
 import jax
 
 from munit_jax import losses
-from munit_jax.data.augment import Flip
+from munit_jax.data.augment import Distortion, Flip
 from munit_jax.data.context import check_planes, context_signs
 from munit_jax.data.datasets import LINE_OF_SIGHT, dataset_statistics
 from munit_jax.data.normalization import PRESETS, Normalization, preset
@@ -146,6 +146,7 @@ def _data(tree: Mapping[str, Any], architecture: Architecture) -> DataSettings:
                 "give one scale and one limit for each"
             )
     section["normalization"] = normalization
+    section["distortion"] = _part(Distortion, section["distortion"], "data.distortion")
     return _part(DataSettings, section, "data")
 
 

@@ -1,9 +1,12 @@
-"""Random crops and flips of one example: a dictionary of (height, width, channel) images of the same scene."""
+"""Random changes of one example: a dictionary of (height, width, channel) images of the same scene."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import affine_transform
 
 from munit_jax.errors import ConfigError
 
@@ -12,6 +15,39 @@ Example = Mapping[str, np.ndarray]
 # Factors by image under a reversal of the field: one number, or one for each channel.
 Signs = Mapping[str, Any]
 FIELD_ALONE: Signs = {"magnetogram": -1}
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """How far examples are changed at random: each number is the standard deviation of a normal distribution.
+
+    For datasets of few frames, which networks would learn by heart. 0 leaves a property as it is.
+
+    Raises:
+        ConfigError: a negative number.
+    """
+
+    turn: float = 0.0  # degrees about the middle of the image
+    zoom: float = 0.0  # logarithm of the size
+    shift: float = 0.0  # along each axis, as a part of the image
+    gain: float = 0.0  # logarithm of the EUV brightness
+    gamma: float = 0.0  # logarithm of the exponent of the EUV brightness about its geometric mean
+    noise: float = 0.0  # logarithm of the EUV brightness of each pixel
+
+    def __post_init__(self):
+        for field in fields(self):
+            if getattr(self, field.name) < 0:
+                raise ConfigError(f"{field.name} must not be negative, got {getattr(self, field.name)}")
+
+    @property
+    def moves(self) -> bool:
+        """Whether places in the image change."""
+        return any((self.turn, self.zoom, self.shift))
+
+    @property
+    def brightens(self) -> bool:
+        """Whether EUV images change beside their places."""
+        return any((self.gain, self.gamma, self.noise))
 
 
 def random_crop(images: Example, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -50,3 +86,36 @@ def flip_images(images: Example, signs: Signs = FIELD_ALONE) -> dict[str, np.nda
     change of sign, and Hale's law without it; a rotation by 180 degrees breaks Joy's law.
     """
     return {name: image[::-1] * signs[name] if name in signs else image[::-1] for name, image in images.items()}
+
+
+def random_distortion(images: Example, by: Distortion, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Turn, resize and shift every image alike, and change the brightness of the EUV image, as far as `by` says."""
+    changed = dict(images)
+    if by.moves:
+        place = _random_placement(len(next(iter(images.values()))), by, rng)
+        changed = {name: _resampled(image, place) for name, image in images.items()}
+    if by.brightens and "euv" in images:
+        changed["euv"] = _random_brightness(changed["euv"], by, rng)
+    return changed
+
+
+def _random_placement(size: int, by: Distortion, rng: np.random.Generator) -> Float[np.ndarray, "2 3"]:
+    """Return the affine map from rows and columns of the new image to those of the old one."""
+    angle, scale = np.deg2rad(rng.normal(0, by.turn)), np.exp(rng.normal(0, by.zoom))
+    matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.full(2, (size - 1) / 2)
+    return np.column_stack([matrix, middle - matrix @ middle + rng.normal(0, by.shift * size, 2)])
+
+
+def _resampled(image: np.ndarray, place: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "h w c"]:
+    """Return an image at other places, by linear interpolation; beyond its edge it goes on as at the edge."""
+    channels = np.moveaxis(image.astype(np.float32), -1, 0)
+    return np.stack([affine_transform(c, place, order=1, mode="nearest") for c in channels], axis=-1)
+
+
+def _random_brightness(image: np.ndarray, by: Distortion, rng: np.random.Generator) -> Float[np.ndarray, "h w c"]:
+    logarithm = np.log(np.maximum(image.astype(np.float32), 1.0))  # 1 DN/s: below there is nothing but noise
+    mean = logarithm.mean(axis=(0, 1))
+    contrast = (logarithm - mean) * np.exp(rng.normal(0, by.gamma))
+    noise = by.noise * rng.standard_normal(image.shape, np.float32)
+    return np.exp(mean + contrast + rng.normal(0, by.gain) + noise).astype(np.float32)

@@ -1,14 +1,22 @@
 """From the frames of datasets to batches: context, crop, flip, normalise, shuffle, repeat."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grain
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.data.augment import FIELD_ALONE, Flip, random_crop, random_flip, random_reversal
+from munit_jax.data.augment import (
+    FIELD_ALONE,
+    Distortion,
+    Flip,
+    random_crop,
+    random_distortion,
+    random_flip,
+    random_reversal,
+)
 from munit_jax.data.context import LAST_SEEN, Earlier, Past, context_of, context_signs
 from munit_jax.data.datasets import Frames, geometry_of, past_magnetograms
 from munit_jax.data.normalization import Normalization, normalize
@@ -43,6 +51,7 @@ class DataSettings:
     data_dir: str | None  # None for TFDS's default (~/tensorflow_datasets or TFDS_DATA_DIR)
     context: tuple[str, ...] = ()  # conditioning planes, see `munit_jax.data.context`
     reversal: bool = False  # whether the field of half of the examples is reversed, as in the next cycle
+    distortion: Distortion = field(default_factory=Distortion)  # how far examples are changed at random
 
 
 def no_context(_frame: Mapping[str, np.ndarray]) -> None:
@@ -117,6 +126,7 @@ def _stream(settings: DataSettings, name: str, domains: tuple[str, ...], seed: i
             earlier = Earlier(past, rng.uniform(*TRAINING_GAPS), scaling)
         if (planes := frame_context(settings.context, frame, earlier)) is not None:
             images["context"] = planes
+        images = random_distortion(images, settings.distortion, rng)
         images = random_crop(images, settings.crop, rng)
         if settings.flip == "physical":
             images = random_flip(images, rng, signs)

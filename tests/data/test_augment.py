@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from munit_jax.data.augment import flip_images, random_crop, random_flip, random_reversal
+from munit_jax.data.augment import Distortion, flip_images, random_crop, random_distortion, random_flip, random_reversal
 from munit_jax.errors import ConfigError
 from munit_jax.sun.disk import heliographic, heliographic_to_pixel, sdoml_geometry
 from tfds_sdoml.synthetic_sun.observation import observe
@@ -133,3 +133,58 @@ def test_physical_flip_of_the_synthetic_sun_keeps_its_polar_caps():
     for magnetogram in (frame.magnetogram, flip_images({"magnetogram": frame.magnetogram})["magnetogram"]):
         assert magnetogram[latitude > 60].mean() < -0.2
         assert magnetogram[latitude < -60].mean() > 0.2
+
+
+SPOT = np.zeros((33, 33, 1), np.float32)
+SPOT[16, 26] = 100.0  # ten pixels from the middle
+
+
+def test_no_distortion_draws_nothing():
+    rng, other = np.random.default_rng(0), np.random.default_rng(0)
+    np.testing.assert_array_equal(random_distortion(EXAMPLE, Distortion(), rng)["euv"], IMAGE)
+    assert rng.random() == other.random(), "other random changes of a run stay as they are"
+
+
+def places(**by: float) -> np.ndarray:
+    """Where the spot of two images goes, by its centre of mass from the middle: (draws, row and column)."""
+    rng, found = np.random.default_rng(1), []
+    for _ in range(300):
+        drawn = random_distortion({"euv": SPOT, "magnetogram": -SPOT}, Distortion(**by), rng)
+        np.testing.assert_array_equal(drawn["euv"], -drawn["magnetogram"])
+        image = drawn["euv"][..., 0]
+        found.append([(image * axis).sum() / image.sum() - 16 for axis in np.mgrid[:33, :33]])
+    return np.array(found)
+
+
+def test_a_turn_is_about_the_middle():
+    place = places(turn=5.0)
+    np.testing.assert_allclose(np.hypot(*place.T), 10, atol=0.3)
+    assert np.rad2deg(np.arctan2(*place.T)).std() == pytest.approx(5, rel=0.15)
+
+
+def test_a_zoom_is_about_the_middle():
+    place = places(zoom=0.1)
+    np.testing.assert_allclose(place[:, 0], 0, atol=1e-5)
+    assert np.log(place[:, 1] / 10).std() == pytest.approx(0.1, rel=0.15)
+
+
+def test_a_shift_is_a_part_of_the_image():
+    assert places(shift=0.05).std(axis=0) == pytest.approx([33 * 0.05] * 2, rel=0.15)
+
+
+def test_gain_and_gamma_change_the_brightness_alone():
+    rng, bright = np.random.default_rng(2), np.array([50.0, 200.0]).repeat(50).reshape(10, 10, 1)
+    example = {"euv": bright, "magnetogram": bright}
+    drawn = [random_distortion(example, Distortion(gain=0.2, gamma=0.1), rng) for _ in range(400)]
+    for one in drawn:
+        np.testing.assert_array_equal(one["magnetogram"], bright)
+    low, high = np.log([[d["euv"].min(), d["euv"].max()] for d in drawn]).T
+    assert ((low + high) / 2 - np.log(100)).std() == pytest.approx(0.2, rel=0.15)
+    assert np.log((high - low) / np.log(4)).std() == pytest.approx(0.1, rel=0.15)
+
+
+def test_noise_is_of_each_pixel():
+    flat = np.full((64, 64, 1), 100.0)
+    noisy = random_distortion({"euv": flat}, Distortion(noise=0.05), np.random.default_rng(3))["euv"]
+    assert np.log(noisy).std() == pytest.approx(0.05, rel=0.1)
+    assert np.log(noisy).mean() == pytest.approx(np.log(100), abs=0.01)
