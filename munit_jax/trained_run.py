@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-import munit_jax
-from munit_jax import config
+from munit_jax import config, pretrained
 from munit_jax.data.context import Earlier, Past, context_of
 from munit_jax.data.normalization import Normalization
 from munit_jax.errors import ConfigError, WorkdirError
-from munit_jax.networks.munit import Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
+from munit_jax.networks.munit import OTHER, Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
-from munit_jax.training.checkpoints import load_generators, sha256
+from munit_jax.training.checkpoints import LoadedGenerators, load_generators, sha256
 from munit_jax.training.objectives import Objective
 from munit_jax.training.settings import RunConfig
 from munit_jax.training.step import style_keys
@@ -34,12 +33,12 @@ class TrainedRun:
     and flips in training do not change the scale.
     """
 
-    name: str  # of its folder
+    name: str  # of its folder, `pretrained/NAME` of weights that come with the package
     step: int  # of the checkpoint
     size: int  # width and height of the images to translate, in pixels
     config: RunConfig
     translator: Translator
-    generators: Params  # the moving average
+    generators: Params  # the moving average; of weights that come with the package only the networks it trained
     parameters_sha256: str
     config_sha256: str
     disk_percentiles: Mapping[str, Mapping[str, float]]  # by series, DN/s or gauss; see `datasets.describe_images`
@@ -92,8 +91,20 @@ class TrainedRun:
         source: Domain = "euv",
         a_pass: int = 1,
     ) -> Float[Array, "b n h w c2"]:
-        """Return every image with every style; see `Translator.translate`."""
+        """Return every image with every style; see `Translator.translate`.
+
+        ConfigError for a direction that the run was not trained for.
+        """
+        self.check_makes(OTHER[source])
         return self.translator.translate(self.generators, images, styles, contexts, source, a_pass)
+
+    def check_makes(self, target: Domain) -> None:
+        """Refuse (ConfigError) to make images of a domain that the networks did not learn to make."""
+        if target not in self.objective.into:
+            raise ConfigError(
+                f"direction={OTHER[target]}_to_{target}: {self.name} was not trained to make {target} images; take "
+                "another run, one with an adversarial, content, style or cycle weight"
+            )
 
     def random_styles(self, seed: int, count: int) -> StyleCode:
         """Return `count` styles drawn from N(0, s^2 I), s the run's `style_spread`, the same for a seed and a count."""
@@ -133,7 +144,49 @@ def open_run(
         ConfigError: a size that cannot be.
     """
     workdir = Path(workdir)
-    text, images = _read(workdir, "config.json"), json.loads(_read(workdir, "images.json"))
+    which = int(checkpoint) if str(checkpoint).isdigit() else checkpoint
+    return _open(
+        workdir,
+        workdir.absolute().name,
+        lambda _, shapes: load_generators(workdir, which, shapes),
+        size,
+        convolution,
+        mend="give --workdir as training had it",
+    )
+
+
+def load_pretrained(name: str = "aia193", *, size: int | None = None, convolution: str = "auto") -> TrainedRun:
+    """Read weights that come with the package; otherwise as `open_run`.
+
+        >>> run = munit_jax.load_pretrained("aia193")
+        >>> run.name
+        'pretrained/aia193'
+
+    Raises:
+        WorkdirError: there are none of that name, or they cannot be read.
+        ConfigError: a size that cannot be.
+    """
+    folder = pretrained.folder_of(name)
+    return _open(
+        folder,
+        f"pretrained/{name}",
+        lambda objective, shapes: pretrained.read_generators(folder, objective.used_of(shapes)),
+        size,
+        convolution,
+        mend="install munit_jax again",
+    )
+
+
+def _open(
+    folder: Path,
+    name: str,
+    load: Callable[[Objective, Params], LoadedGenerators],
+    size: int | None,
+    convolution: str,
+    mend: str,
+) -> TrainedRun:
+    """Return the run of a folder, whose generators `load` returns, by their objective and shapes."""
+    text, images = _read(folder, "config.json", mend), json.loads(_read(folder, "images.json", mend))
     source = json.loads(text) | {"convolution": convolution}
     if source["dtype"] == "float64":  # single precision is enough to translate
         source["dtype"] = "float32"
@@ -145,10 +198,9 @@ def open_run(
             f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
             f"at least {architecture.smallest_size}"
         )
-    which = int(checkpoint) if str(checkpoint).isdigit() else checkpoint
-    step, generators = load_generators(workdir, which, generator_shapes(architecture))
+    step, generators = load(run_config.recipe.objective, generator_shapes(architecture))
     return TrainedRun(
-        name=workdir.absolute().name,
+        name=name,
         step=step,
         size=size,
         config=run_config,
@@ -160,28 +212,12 @@ def open_run(
     )
 
 
-def load_pretrained(name: str = "aia193") -> TrainedRun:
-    """Read weights that come with the package.
-
-        >>> run = munit_jax.load_pretrained()
-        Traceback (most recent call last):
-        munit_jax.errors.WorkdirError: no weights come with munit_jax 0.1.0: train a run ...
-
-    Raises:
-        WorkdirError: there are none of that name.
-    """
-    raise WorkdirError(
-        f"no weights come with munit_jax {munit_jax.__version__}: train a run (python -m munit_jax.train "
-        f"--config=configs/{name}.py) and read it with munit_jax.open_run(workdir)"
-    )
-
-
-def _read(workdir: Path, name: str) -> str:
+def _read(folder: Path, name: str, mend: str) -> str:
     """Return a JSON file of a run's folder as text."""
     try:
-        text = (workdir / name).read_text()
+        text = (folder / name).read_text()
         json.loads(text)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise WorkdirError(f"no run in {workdir}: {name}: {reason}; give --workdir as training had it") from None
+        raise WorkdirError(f"no run in {folder}: {name}: {reason}; {mend}") from None
     return text

@@ -1,5 +1,6 @@
 """Translate EUV images of the Sun into magnetograms, or back.
 
+    python -m munit_jax.translate --pretrained=aia193 --input='FOLDER/*.fits' --output=OUT
     python -m munit_jax.translate --workdir=RUN --input='FOLDER/*.fits' --output=OUT
 
 docs/translate.md tells what is done to the images of each instrument and what the outputs hold.
@@ -24,6 +25,7 @@ FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
 
 WORKDIR = define.string("workdir", None, "The folder of the training run.")
+PRETRAINED = define.string("pretrained", None, "In its place: the name of weights that come with the package.")
 INPUT = define.strings("input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; may be given again.")
 OUTPUT = define.string("output", None, "The folder for the translations.")
 SAMPLES = define.integer("samples", 16, "Realisations of each input.")
@@ -76,8 +78,15 @@ PNG = flags.DEFINE_flag(_Picture(), flag_values=FLAGS)
 
 def main(_: Sequence[str]) -> None:
     """Translate as the flags say."""
-    if not WORKDIR.value:
-        raise UserError("no run: give --workdir=RUN, the folder of a training run")
+    if not (WORKDIR.value or PRETRAINED.value):
+        raise UserError(
+            "no run: give --workdir=RUN, the folder of a training run, or --pretrained=NAME, weights that come with "
+            "the package"
+        )
+    if WORKDIR.value and PRETRAINED.value:
+        raise UserError("two runs: give --workdir or --pretrained")
+    if PRETRAINED.value and FLAGS["checkpoint"].present:
+        raise UserError("--checkpoint: the weights of --pretrained are of one step; leave it out")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where the translations go")
     if not INPUT.value:
@@ -90,7 +99,7 @@ def main(_: Sequence[str]) -> None:
     from munit_jax.translation.translate_files import TABLE, translate_files
 
     command_line.keep_compiled(COMPILATION_CACHE.value)
-    translation = _translation(Path(WORKDIR.value), references)
+    translation = _translation(references)
     output = Path(OUTPUT.value)
     rows = translate_files(translation, inputs, output, resume=RESUME.value, draw=_draw(translation))
     count = Counter(row.status for row in rows)
@@ -101,9 +110,9 @@ def main(_: Sequence[str]) -> None:
         sys.exit(REFUSED)
 
 
-def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
+def _translation(references: Sequence[Path]) -> "Translation":
     from munit_jax.instruments.degradation import open_table
-    from munit_jax.trained_run import open_run
+    from munit_jax.trained_run import load_pretrained, open_run
     from munit_jax.translation.settings import Settings, preparation, reference_of
     from munit_jax.translation.translation import Translation
 
@@ -117,7 +126,10 @@ def _translation(workdir: Path, references: Sequence[Path]) -> "Translation":
             raise DataError(f"degradation_table: {error}") from None
     elif settings.source == "euv":
         command_line.logger.info("AIA's loss of sensitivity is not corrected in FITS files: see --degradation_table")
-    run = open_run(workdir, CHECKPOINT.value, size=SIZE.value, convolution=CONVOLUTION.value)
+    if PRETRAINED.value:
+        run = load_pretrained(PRETRAINED.value, size=SIZE.value, convolution=CONVOLUTION.value)
+    else:
+        run = open_run(Path(WORKDIR.value or ""), CHECKPOINT.value, size=SIZE.value, convolution=CONVOLUTION.value)
     command_line.logger.info(
         "%s, step %d, images of %d pixels of AIA %s", run.name, run.step, run.size, ", ".join(run.channels)
     )

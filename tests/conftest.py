@@ -171,3 +171,18 @@ def run(trained):
     from munit_jax.trained_run import open_run
 
     return open_run(trained, "latest")
+
+
+@pytest.fixture
+def weights(trained, made_once, monkeypatch):
+    """The folder of `aia193`, made of that run, which is all that comes with the package."""
+    from munit_jax import pretrained
+    from munit_jax.export import export
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "CARD.md").write_text("# What it is\n")
+        export(trained, "latest", folder / "CARD.md", folder / "aia193")
+
+    monkeypatch.setattr(pretrained, "FOLDER", made_once("pretrained", make))
+    return pretrained.FOLDER / "aia193"

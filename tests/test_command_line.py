@@ -46,7 +46,7 @@ def test_an_installed_command_is_the_module(name, monkeypatch, capsys):
     assert "Unknown command line flag 'nonsense'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", ["train", "evaluate", "translate", "corona"])
+@pytest.mark.parametrize("module", ["train", "evaluate", "translate", "corona", "export"])
 def test_a_command_runs_as_a_module(module, tmp_path):
     """In a process of its own, once each; their other tests call them in this one."""
     result = call_alone(module, tmp_path, "--nonsense")
@@ -54,7 +54,7 @@ def test_a_command_runs_as_a_module(module, tmp_path):
     assert result.stderr == "error: Unknown command line flag 'nonsense'\n"
 
 
-@pytest.mark.parametrize("module", ["train", "evaluate", "translate", "corona"])
+@pytest.mark.parametrize("module", ["train", "evaluate", "translate", "corona", "export"])
 def test_help_has_an_example_and_every_flag(module, tmp_path):
     result = call(module, tmp_path, "--help")
     assert (result.returncode, result.stderr) == (0, "")

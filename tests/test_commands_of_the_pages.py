@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from configs.aia193 import AIA_LIMIT
+from munit_jax import pretrained
 from tests.commands import ROOT
+from tests.instruments import suns
 from tests.pfss.suns import write_disk, write_synoptic
 from tests.test_documentation import COMMAND, PAGES, blocks
 from tests.tfds_sdoml.sun_images import write_aia, write_hmi
@@ -29,7 +31,7 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "HOST0": "tests/training/test_hosts.py, with two processes",
     "benchmarks/": "by hand, in hours; tests/test_documentation.py looks at the flags",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
-}
+} | ({} if pretrained.names() else {"--pretrained=": "tests/test_translate.py, as long as no weights are there"})
 SMALL = {
     "munit_jax.train": (
         *("--config.steps=1", "--config.checkpoint_every=1", "--config.eval_every=1", "--config.data.crop=64"),
@@ -47,6 +49,7 @@ SMALL = {
     ),
     "munit_jax.translate": ("--samples=2",),
     "munit_jax.corona": ("--rows=24", "--lmax=8"),
+    "munit_jax.export": (),
     "tfds_sdoml.build": (),
 }
 OF_171 = ("--config.data.channels=('0171',)", "--config.data.normalization.euv.limit=(8600.0,)")
@@ -115,6 +118,8 @@ def desk(tmp_path_factory, shared):
     (folder / "fits").symlink_to(shared / "data" / "fits")
     (folder / "aia").mkdir()
     (folder / "aia" / "aia.fits").symlink_to(shared / "data" / "fits" / "aia_171_level1.fits")
+    suns.write_aia(folder / "aia193.fits", WAVELNTH=193)
+    (folder / "MODEL_CARD.md").write_text("# A card\n")
     for name in ("gong.fits", "hmi_mrdailysynframe_20181106.fits"):
         write_synoptic(folder / name)
     (folder / "earlier").mkdir()

@@ -1,7 +1,9 @@
 """The command as users call it: exit codes and messages."""
 
 import pytest
+from astropy.io import fits
 
+from munit_jax.trained_run import load_pretrained
 from tests.commands import call
 from tests.instruments.suns import write_aia
 
@@ -10,6 +12,9 @@ from tests.instruments.suns import write_aia
     ("flags", "message"),
     [
         ((), "no run: give --workdir=RUN"),
+        ((), "or --pretrained=NAME, weights that come with the package"),
+        (("--workdir=run", "--pretrained=aia193"), "two runs: give --workdir or --pretrained"),
+        (("--pretrained=aia193", "--checkpoint=best"), "--checkpoint: the weights of --pretrained are of one step"),
         (("--workdir=run",), "no output: give --output=FOLDER"),
         (("--workdir=run", "--output=out"), "no input: give --input='FOLDER/*.fits'"),
         (("--workdir=run", "--output=out", "--input=*.fits"), "no file matches --input='*.fits'"),
@@ -41,3 +46,19 @@ def test_exit_code_1_where_some_inputs_are_refused_and_0_where_none(trained, tmp
     result = call("translate", tmp_path, *flags, "--input=a.fits", "--input=a*")
     assert result.returncode == 0, result.stderr
     assert "0 written, 1 kept, 0 refused" in result.stderr
+
+
+def test_weights_of_the_package_need_no_run(weights, tmp_path):
+    write_aia(tmp_path / "a.fits")
+    flags = ("--input=a.fits", "--output=out", "--samples=2")
+    result = call("translate", tmp_path, "--pretrained=aia193", *flags)
+    assert result.returncode == 0, result.stderr
+    assert "pretrained/aia193, step 2, images of 16 pixels of AIA 0171" in result.stderr
+    header = fits.getheader(tmp_path / "out" / "a_magnetogram.fits")
+    assert (header["MJRUN"], header["MJSTEP"]) == ("pretrained/aia193", 2)
+    assert header["MJPARAM"] == load_pretrained("aia193").parameters_sha256
+    result = call("translate", tmp_path, "--pretrained=aia335", *flags)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith(
+        "error: no weights 'aia335' come with the package: choose from aia193"
+    )

@@ -86,6 +86,14 @@ class Objective:
         """Whether the networks learn to encode the style of an image."""
         return self.encodes_style or bool(self.style_weight)
 
+    def used_of(self, generators: Params) -> Params:
+        """Return the networks of the generators that a translation may use: those that the objective trains for it."""
+        used: dict[str, list[str]] = {x: [] for x in DOMAINS}
+        for x in self.into:
+            used[OTHER[x]].append("content")
+            used[x] += ["decoder", "style"] if self.trains_style_encoders else ["decoder"]
+        return {x: {name: generators[x][name] for name in names} for x, names in used.items()}
+
 
 class Generated(struct.PyTreeNode):
     """Codes and images that the generators make of images of both domains and a style drawn for each; each by domain.

@@ -79,11 +79,7 @@ def series_of(run: TrainedRun, domain: Domain) -> tuple[str, ...]:
 
 def check_trained(run: TrainedRun, settings: Settings) -> None:
     """Refuse (ConfigError) a direction or kind of style that a run was not trained for."""
-    if settings.target not in run.objective.into:
-        raise ConfigError(
-            f"direction={settings.direction}: {run.name} was not trained to make {settings.target} images; take "
-            "another run, one with an adversarial, content, style or cycle weight"
-        )
+    run.check_makes(settings.target)
     if settings.style_image is not None and not run.objective.trains_style_encoders:
         raise ConfigError(
             f"style={settings.style}: {run.name} was trained with random styles alone and cannot encode that of an "

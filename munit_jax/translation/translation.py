@@ -178,7 +178,7 @@ class Translation:
         """Return the cards that say how an output was made."""
         run, settings, image = self.run, self.settings, self.settings.style_image
         cards: list[Card] = [
-            ("MJRUN", run.name, "folder of the training run"),
+            ("MJRUN", run.name, "training run, or weights of the package"),
             ("MJSTEP", run.step, "training step of the checkpoint"),
             ("MJSIZE", run.size, "[pixel] across the networks' images"),
             ("MJDIRECT", settings.direction, ""),

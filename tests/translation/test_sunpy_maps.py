@@ -58,3 +58,12 @@ def test_a_map_that_cannot_be_used(identity, tmp_path):
     source = sunpy_map.Map(write_aia(tmp_path / "in.fits", 64, WAVELNTH=304))
     with pytest.raises(FrameError, match="it is of 0304: the run translates 0171"):
         translate_map(translation, source)
+
+
+def test_a_run_alone_translates_with_the_settings_of_the_command(run, tmp_path):
+    from munit_jax.translation.sunpy_maps import realisation_maps, translate_map
+
+    path = write_aia(tmp_path / "in.fits", 64)
+    expected = translate_map(Translation(run, Settings()), path)
+    np.testing.assert_array_equal(translate_map(run, path).data, expected.data)
+    assert len(realisation_maps(run, path)) == 16
