@@ -1,7 +1,7 @@
 r"""Scores on real pairs of AIA and HMI images: what simple baselines reach, and a run.
 
     python -m tfds_sdoml.build sdoml/pairs --source=hf256 --channels=0193 --field=bz --size=64 --guard_days=0 \
-        --manual_dir=PAIRS
+        --test_months=12 --validation_months=10 --manual_dir=PAIRS
     python -m tfds_sdoml.build sdoml/earlier --source=hf256 --channels= --field=bz --size=64 --guard_days=0 \
         --manual_dir=MAGNETOGRAMS
     python benchmarks/real_pairs.py --pairs=sdoml/pairs [--earlier=sdoml/earlier] [--workdir=RUN]
@@ -9,8 +9,9 @@ r"""Scores on real pairs of AIA and HMI images: what simple baselines reach, and
 Prints a table: each score inside 0.9 solar radii, its mean over the pairs and the standard error of it. What is fitted
 is fitted to all pairs but the one that is scored. `linear` is a ridge regression on the brightness smoothed over a few
 scales (for |B|) and, for the signed field, on its gradients along and across the rotation times Hale's sign. A run is
-scored as it is: whether it was trained on these pairs is for the caller to know. The last line tells how many pixels
-its 90 % interval holds, the deviations from the mean of 16 times one factor, which is fitted to the other pairs.
+scored as it is: whether it was trained on these pairs is for the caller to know. With a run for each pair, each scores
+its own, which it must not have seen. The last line tells how many pixels the 90 % interval holds: the deviations from
+the mean of 16 times one factor, which is fitted to the other pairs.
 """
 
 import argparse
@@ -19,10 +20,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import isotonic_regression
 
-from munit_jax.data.datasets import Frames, geometry_of, open_dataset, past_magnetograms
+from munit_jax.data.datasets import Frames, format_time, geometry_of, open_dataset, past_magnetograms
+from munit_jax.figures import draw_euv, draw_grid
 from munit_jax.metrics.baselines import painted
 from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
 from munit_jax.sun.cycle import hale_sign
@@ -140,21 +143,46 @@ def held(factors: Sequence[Float[np.ndarray, " pixel"]]) -> Float[np.ndarray, " 
     return np.array([(own <= factor).mean() for own, factor in zip(factors, fitted, strict=True)])
 
 
+def picture(shown: Sequence[tuple[Pair, Float[np.ndarray, "n h w"]]]) -> Figure:
+    """Draw pairs with their realisations: a row each, fields within +-50 G of the scored part of the disk."""
+    titles = ("AIA 193 Å", "HMI", "mean of 16", "realisation 1", "realisation 2", "spread of 16")
+    figure = Figure(figsize=(1.9 * len(titles), 2.05 * len(shown)), layout="compressed")
+    for row, (pair, made) in zip(figure.subplots(len(shown), len(titles), squeeze=False), shown, strict=True):
+        geometry = geometry_of(pair)
+        inside = on_disk(geometry, INSIDE)
+        draw_euv(row[0], pair["euv"][..., 0], "0193")
+        for axes, field in zip(row[1:], (pair["magnetogram"][..., 0], made.mean(axis=0), *made[:2]), strict=False):
+            axes.imshow(np.where(inside, field, np.nan), cmap="gray", vmin=-50, vmax=50, origin="lower")
+        row[-1].imshow(np.where(inside, made.std(axis=0), np.nan), cmap="viridis", vmin=0, vmax=25, origin="lower")
+        moment = format_time(pair["time"])[:10]
+        row[0].set_ylabel(f"{moment}\ncorrelation {scores((made.mean(axis=0), made[0]), pair)[0]:.2f}", fontsize=8)
+        for axes in row:
+            axes.set(facecolor="0.15", xticks=[], yticks=[])
+            draw_grid(axes, geometry)
+    for axes, title in zip(figure.axes, titles, strict=False):
+        axes.set_title(title, fontsize=9)
+    return figure
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", required=True, help="the dataset of pairs; all splits are scored")
     parser.add_argument("--earlier", default=None, help="a dataset of magnetograms, for those of a rotation before")
-    parser.add_argument("--workdir", default=None, help="the folder of a training run")
+    parser.add_argument("--workdir", nargs="*", default=[], help="a training run, or one for each pair, by their times")
+    parser.add_argument("--checkpoint", default="best", help="best, latest, or a step")
     parser.add_argument("--data_dir", default=None, help="the folder of the datasets; as in training")
+    parser.add_argument("--picture", default=None, help="a file for the runs' best, middle and worst pair")
     options = parser.parse_args()
-    run = open_run(options.workdir) if options.workdir else None
+    runs = [open_run(workdir, options.checkpoint) for workdir in options.workdir]
     earlier = past_magnetograms(options.earlier, options.data_dir) if options.earlier else None
     domains, channels = ("euv", "magnetogram"), open_dataset(options.pairs, options.data_dir).builder_config.channels
     splits = [Frames(options.pairs, s, domains, channels, options.data_dir) for s in ("train", "validation", "test")]
-    pairs = [split[k] for split in splits for k in range(len(split))]
+    pairs = sorted((split[k] for split in splits for k in range(len(split))), key=lambda pair: int(pair["time"]))
+    if len(runs) not in (0, 1, len(pairs)):
+        parser.error(f"{len(runs)} runs for {len(pairs)} pairs: give one --workdir, or one for each pair")
     rows: dict[str, list[list[float]]] = {}
-    factors = []
+    factors, drawn = [], []
     for k, pair in enumerate(pairs):
         others = pairs[:k] + pairs[k + 1 :]
         geometry, time = geometry_of(pair), float(pair["time"])
@@ -164,10 +192,11 @@ def main() -> None:
             turned, seen = rotated(before[0], before[1], geometry, (time - before[2]) / DAY)
             turned = np.where(seen, turned, 0)
             of_pair["one rotation before"] = scores((turned, np.abs(turned)), pair)
-        if run is not None:
-            made = realisations(run, pair)
+        if runs:
+            made = realisations(runs[k % len(runs)], pair)
             of_pair |= of_run(made, pair)
             factors.append(needed_factors(made, pair))
+            drawn.append((pair, made))
         for name, values in of_pair.items():
             rows.setdefault(name, []).append(values)
     print(f"| | pairs | {' | '.join(SCORES)} |".replace("|B|", "\\|B\\|"))
@@ -179,6 +208,9 @@ def main() -> None:
         )
         cells = [f"{m:.3f} +- {e:.3f}" for m, e in zip(mean, error, strict=True)]
         print(f"| {name} | {len(values)} | {' | '.join(cells)} |")
+    if options.picture and drawn:
+        drawn.sort(key=lambda one: scores((one[1].mean(axis=0), one[1][0]), one[0])[0])
+        picture([drawn[-1], drawn[len(drawn) // 2], drawn[0]]).savefig(options.picture, dpi=110)
     if len(factors) > 1:
         shares = held(factors)
         print(f"pixels in the 90 % interval: {shares.mean():.2f}, {shares.min():.2f} to {shares.max():.2f}")

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from configs.aia193 import AIA_LIMIT
-from munit_jax import pretrained
 from tests.commands import ROOT
 from tests.instruments import suns
 from tests.pfss.suns import write_disk, write_synoptic
@@ -31,7 +30,7 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "HOST0": "tests/training/test_hosts.py, with two processes",
     "benchmarks/": "by hand, in hours; tests/test_documentation.py looks at the flags",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
-} | ({} if pretrained.names() else {"--pretrained=": "tests/test_translate.py, as long as no weights are there"})
+}
 SMALL = {
     "munit_jax.train": (
         *("--config.steps=1", "--config.checkpoint_every=1", "--config.eval_every=1", "--config.data.crop=64"),
@@ -83,7 +82,7 @@ def typed(line: str) -> str:
 
 
 def type_in(folder: Path, script: str, data: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TFDS_DATA_DIR": str(data)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TFDS_DATA_DIR": str(data), "JAX_NUM_CPU_DEVICES": "1"}
     lines = "\n".join(
         ["PS4='+ \\t '", "set -ex", *map(typed, script.splitlines()), "wait ${!:-}"]
     )  # `wait` alone hides a failure
