@@ -137,10 +137,11 @@ def needed_factors(made: Float[np.ndarray, "n h w"], pair: Pair) -> Float[np.nda
     return (np.abs(error) / np.maximum(np.where(error < 0, -lower, upper), 1e-6))[inside]
 
 
-def held(factors: Sequence[Float[np.ndarray, " pixel"]]) -> Float[np.ndarray, " pair"]:
-    """Return the share of each pair's pixels that its interval holds after the factor that is right for the others."""
-    fitted = (np.quantile(np.concatenate([*factors[:k], *factors[k + 1 :]]), 0.9) for k in range(len(factors)))
-    return np.array([(own <= factor).mean() for own, factor in zip(factors, fitted, strict=True)])
+def widened(needed: Sequence[Float[np.ndarray, " pixel"]]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """Return for each of k pairs the factor that is right for the others, and the share of its pixels then held."""
+    factors = [np.quantile(np.concatenate([*needed[:k], *needed[k + 1 :]]), 0.9) for k in range(len(needed))]
+    held = [(own <= factor).mean() for own, factor in zip(needed, factors, strict=True)]
+    return np.array(factors), np.array(held)
 
 
 def picture(shown: Sequence[tuple[Pair, Float[np.ndarray, "n h w"]]]) -> Figure:
@@ -182,7 +183,7 @@ def main() -> None:
     if len(runs) not in (0, 1, len(pairs)):
         parser.error(f"{len(runs)} runs for {len(pairs)} pairs: give one --workdir, or one for each pair")
     rows: dict[str, list[list[float]]] = {}
-    factors, drawn = [], []
+    needed, drawn = [], []
     for k, pair in enumerate(pairs):
         others = pairs[:k] + pairs[k + 1 :]
         geometry, time = geometry_of(pair), float(pair["time"])
@@ -195,7 +196,7 @@ def main() -> None:
         if runs:
             made = realisations(runs[k % len(runs)], pair)
             of_pair |= of_run(made, pair)
-            factors.append(needed_factors(made, pair))
+            needed.append(needed_factors(made, pair))
             drawn.append((pair, made))
         for name, values in of_pair.items():
             rows.setdefault(name, []).append(values)
@@ -211,9 +212,10 @@ def main() -> None:
     if options.picture and drawn:
         drawn.sort(key=lambda one: scores((one[1].mean(axis=0), one[1][0]), one[0])[0])
         picture([drawn[-1], drawn[len(drawn) // 2], drawn[0]]).savefig(options.picture, dpi=110)
-    if len(factors) > 1:
-        shares = held(factors)
-        print(f"pixels in the 90 % interval: {shares.mean():.2f}, {shares.min():.2f} to {shares.max():.2f}")
+    if len(needed) > 1:
+        factors, held = widened(needed)
+        print(f"pixels in the 90 % interval: {held.mean():.2f}, {held.min():.2f} to {held.max():.2f},")
+        print(f"widened by a factor of {factors.min():.2f} to {factors.max():.2f}")
 
 
 if __name__ == "__main__":
