@@ -8,8 +8,8 @@ r"""Pairs for training: real magnetograms with modelled images of AIA 193, and f
 PAIRS and MAGNETOGRAMS are folders in the layout of the 256-pixel set. The logarithm of the brightness is a ridge
 regression on |B|, on the balance of the signs around and on the place on the disk, fitted to the real pairs, plus noise
 with the spectrum and the size of what the regression leaves. Beyond the limb the image is that of a real frame. The
-sign of the field has no part in it. Pairs of months that are held out teach nothing, and magnetograms within 14 days of
-them are left out. Images have 64 pixels, repeated to 256.
+sign of the field has no part in it. Pairs of months that are held out are not fitted, and magnetograms within 14 days
+of them are left out. Images have 64 pixels, repeated to 256.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def features(magnetogram: Image, geometry: DiskGeometry) -> Float[np.ndarray, "h
 
 
 class Emission:
-    """The brightness that a field is likely to have, and its noise, as pairs teach them."""
+    """The brightness that a field is likely to have, and its noise, fitted to pairs."""
 
     def __init__(self, pairs: Sequence[Scene]):
         places = [on_disk(pair.geometry, TAUGHT) for pair in pairs]
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--magnetograms", type=Path, required=True, help="the folder of real magnetograms")
     parser.add_argument("--synthetic", default=None, help="a dataset of the synthetic Sun whose training split joins")
     parser.add_argument("--data_dir", default=None, help="the folder of the datasets; as in training")
-    parser.add_argument("--held_out", default="", help="months of pairs that teach nothing, such as 2015-01,2015-04")
+    parser.add_argument("--held_out", default="", help="months of pairs that are not fitted, such as 2015-01,2015-04")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()

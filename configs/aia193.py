@@ -69,7 +69,7 @@ def base(channel: str) -> ConfigDict:
     config.data.flip = "physical"
     config.data.context = ()  # planes that the decoders are told: where a pixel is
     config.data.reversal = False  # the fields of half of the examples reversed, as in the next cycle
-    # Of few frames: standard deviations of random turns (degrees), sizes, places and brightnesses.
+    # For datasets of few frames: standard deviations of random changes, see `munit_jax.data.augment.Distortion`.
     config.data.distortion = ConfigDict(dict.fromkeys(("turn", "zoom", "shift", "gain", "gamma", "noise"), 0.0))
     config.data.data_dir = config_dict.placeholder(str)
     config.data.normalization = ConfigDict()

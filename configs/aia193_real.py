@@ -8,8 +8,8 @@ r"""AIA 193 to HMI magnetograms of 64 pixels for images of the real Sun: the wei
 
 The first learns on the synthetic Sun how fields of both signs lie; the second goes on with real magnetograms under
 modelled images (benchmarks/modelled_pairs.py builds sdoml/modelled) and the synthetic Sun together; the third with
-seven real pairs of 2015 (benchmarks/real_pairs.py builds sdoml/pairs), which are changed at random each time, since
-networks would learn them by heart.
+seven real pairs of 2015 (benchmarks/real_pairs.py builds sdoml/pairs), which are changed at random each time: networks
+memorise so few.
 """
 
 from ml_collections import ConfigDict

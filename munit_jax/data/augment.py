@@ -21,7 +21,7 @@ FIELD_ALONE: Signs = {"magnetogram": -1}
 class Distortion:
     """How far examples are changed at random: each number is the standard deviation of a normal distribution.
 
-    For datasets of few frames, which networks would learn by heart. 0 leaves a property as it is.
+    For datasets of few frames, which networks memorise. 0 leaves a property as it is.
 
     Raises:
         ConfigError: a negative number.
