@@ -32,7 +32,7 @@ from train_step import processor, spread
 from configs import aia193
 from munit_jax.config import parse
 from munit_jax.files import write_json
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.networks.munit import init_generators
 from munit_jax.trained_run import TrainedRun, open_run
 from munit_jax.training.checkpoints import Checkpoints

@@ -5,9 +5,9 @@ import numpy as np
 from munit_jax.instruments.degradation import degradation
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, exposure, number, text, time_of
+from munit_jax.instruments.interface import Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.registration import register
 from munit_jax.instruments.series import AIA_CHANNELS
-from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.units import COUNTS, scale_of
 from munit_jax.sun.constants import DAY
 

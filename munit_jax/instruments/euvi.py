@@ -7,8 +7,8 @@ from munit_jax.instruments.aia import wavelength
 from munit_jax.instruments.calibration import gain, nearest_reference
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, exposure, required, text, time_of
+from munit_jax.instruments.interface import Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.registration import register
-from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
 
 # The same lines of iron and helium as AIA's (195 and 193: Fe XII). 284 (Fe XV) has no channel of AIA like it.
 CHANNELS = {171: "0171", 195: "0193", 304: "0304"}

@@ -5,8 +5,8 @@ import numpy as np
 from munit_jax.instruments.checks import without_markers
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, gauss_in, text
+from munit_jax.instruments.interface import Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.registration import register
-from munit_jax.instruments.telescope import Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.units import gauss_per
 from munit_jax.sun.disk import on_disk
 

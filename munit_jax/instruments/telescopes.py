@@ -15,10 +15,10 @@ from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI
 from munit_jax.instruments.headers import Header, check_quality, gauss_in, text
 from munit_jax.instruments.hmi import HMI
+from munit_jax.instruments.interface import PROGRAM, Observation, Preparation, Prepared, Telescope
 from munit_jax.instruments.limb import limb_offset
 from munit_jax.instruments.reading import image_header, open_file, read_image
 from munit_jax.instruments.registration import check_inside, solar_disk, upright
-from munit_jax.instruments.telescope import PROGRAM, Observation, Preparation, Prepared, Telescope
 
 TELESCOPES = (AIA, EUVI, HMI)
 CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26

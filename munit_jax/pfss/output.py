@@ -11,7 +11,7 @@ from astropy.time import Time
 
 from munit_jax.errors import UserError
 from munit_jax.files import write_fits, write_json
-from munit_jax.instruments.telescope import PROGRAM
+from munit_jax.instruments.interface import PROGRAM
 from munit_jax.pfss.boundary import LEAST_MU
 from munit_jax.pfss.ensemble import Boundaries, model_ensemble, summary
 from munit_jax.pfss.figures import save_figures

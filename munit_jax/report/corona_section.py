@@ -8,7 +8,7 @@ import numpy as np
 from munit_jax.data.datasets import format_time, spaced
 from munit_jax.metrics.corona import SCORES, corona_of
 from munit_jax.pfss.boundary import INSERTIONS
-from munit_jax.report import corona_frames, corona_pictures, far_side, html
+from munit_jax.report import corona_figures, corona_frames, far_side, html
 from munit_jax.report.backgrounds import SURFACE
 from munit_jax.report.corona_frames import SINGLES, CoronaInputs, frame_boundaries, measure_coronae
 from munit_jax.report.far_side import SyntheticSun, measure_far_side
@@ -100,10 +100,10 @@ def _corona_section(
         for insertion in INSERTIONS
     )
     when = format_time(frame["time"])[:16]
-    fluxes = corona_pictures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"])
-    maps = corona_pictures.corona_figure(transform.grid, true, others, shown[0], shown[1])
+    fluxes = corona_figures.open_flux_figure(measured["time"], flux["true"], flux["model"], flux["zero"])
+    maps = corona_figures.corona_figure(transform.grid, true, others, shown[0], shown[1])
     drawn = {"true": shown[0], "generated": shown[1]}
-    lines = corona_pictures.field_line_figure(transform, drawn, float(frame["l0"]), settings.model)
+    lines = corona_figures.field_line_figure(transform, drawn, float(frame["l0"]), settings.model)
     body = (
         html.paragraph(note)
         + tables
@@ -129,7 +129,7 @@ def _far_side_section(inputs: CoronaInputs, sun: SyntheticSun, time: int, far: M
     pictures = []
     for column, name in (("model", "three generated views"), ("rotation", "the last rotation from the Earth")):
         coronae = [corona_of(transform, one, settings.model) for one in made[column]]
-        figure = corona_pictures.corona_figure(
+        figure = corona_figures.corona_figure(
             transform.grid, true, coronae, np.asarray(made["true"][0]), np.asarray(made[column][0]), name
         )
         pictures.append(html.picture(figure, f"{format_time(time)[:16]}: the true Sun, and {name}."))

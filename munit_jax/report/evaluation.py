@@ -21,10 +21,10 @@ from munit_jax.files import write_json, write_text
 from munit_jax.report.backgrounds import SURFACE, open_background
 from munit_jax.report.corona_frames import CoronaInputs, Translate
 from munit_jax.report.corona_section import measure_corona
+from munit_jax.report.disk_figures import worst
 from munit_jax.report.held_out import HeldOutFrames, data_of, open_frames, open_held_out
 from munit_jax.report.kept import Kept
 from munit_jax.report.measurement import FrameSums, make_measure, measure_frames
-from munit_jax.report.pictures import worst
 from munit_jax.report.report import report
 from munit_jax.report.results import findings, frames_csv, metrics_json, per_frame, without_nan
 from munit_jax.report.settings import Settings

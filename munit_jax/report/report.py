@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from munit_jax.figures import FrameImages, frames_figure
 from munit_jax.metrics.baselines import MOST_TRAINING_FRAMES
 from munit_jax.metrics.definitions import METRICS, PARTS
-from munit_jax.report import html, pictures
+from munit_jax.report import disk_figures, html
 from munit_jax.report.held_out import COLUMNS
 from munit_jax.report.html import Cell, Section
 from munit_jax.report.measurement import FrameSums
@@ -59,14 +59,16 @@ def report(
             Section("Scores", _scores(metrics)),
             Section("By part of the disk", _strata(metrics)),
             Section("Frames", "".join(html.picture(figure, title) for title, figure in groups.items())),
-            _picture("Generated against true", pictures.scatter_figure(frame_sums), scatter),
-            _picture("Time and activity", pictures.time_figure(frame_sums), "Scores of each frame, with baselines."),
+            _picture("Generated against true", disk_figures.scatter_figure(frame_sums), scatter),
+            _picture(
+                "Time and activity", disk_figures.time_figure(frame_sums), "Scores of each frame, with baselines."
+            ),
             _picture(
                 "From the centre to the limb, from east to west",
-                pictures.place_figure(metrics),
+                disk_figures.place_figure(metrics),
                 "Scores of all frames by the place of the pixel.",
             ),
-            _picture("Scales and strengths", pictures.structure_figure(frame_sums, metrics), scales),
+            _picture("Scales and strengths", disk_figures.structure_figure(frame_sums, metrics), scales),
             Section("Realisations", _ensemble(metrics)),
             *more,
             Section("Limits", html.bullets([*LIMITS, _leakage(run)])),
@@ -162,7 +164,7 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
         ("of its variance by frame", polarity["by_frame"], "and with the frame"),
     ]
     cells = [[name, number_text(value), Cell(meaning, "text")] for name, value, meaning in rows]
-    figure = pictures.ensemble_figure(ensemble)
+    figure = disk_figures.ensemble_figure(ensemble)
     return (
         html.bullets(ensemble["verdict"])
         + html.table(["of all realisations", "", "meaning"], cells)

@@ -11,8 +11,8 @@ from astropy.time import Time
 from jaxtyping import Float
 
 from munit_jax.instruments.headers import text
+from munit_jax.instruments.interface import PROGRAM, Card
 from munit_jax.instruments.registration import SolarDisk, resample, upright
-from munit_jax.instruments.telescope import PROGRAM, Card
 from munit_jax.sun.disk import DiskGeometry
 
 RECIPE = "MJRECIPE"  # the card that `--resume` compares

@@ -13,7 +13,7 @@ from munit_jax.instruments.aia import AIA
 from munit_jax.instruments.calibration import Reference, quartiles, reference_of_training
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import time_of
-from munit_jax.instruments.telescope import Observation, Preparation
+from munit_jax.instruments.interface import Observation, Preparation
 from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.networks.munit import OTHER, Domain, StyleCode

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from munit_jax.instruments.telescope import Observation
+from munit_jax.instruments.interface import Observation
 from munit_jax.instruments.telescopes import observation, observe
 from munit_jax.trained_run import TrainedRun
 from munit_jax.translation.settings import Settings, file_sha256

@@ -16,8 +16,8 @@ from munit_jax.errors import ConfigError, DataError
 from munit_jax.instruments.calibration import quartiles
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import time_of
+from munit_jax.instruments.interface import Card, Observation, Preparation, Prepared
 from munit_jax.instruments.registration import SolarDisk
-from munit_jax.instruments.telescope import Card, Observation, Preparation, Prepared
 from munit_jax.instruments.telescopes import prepare
 from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.trained_run import TrainedRun

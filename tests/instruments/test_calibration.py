@@ -61,7 +61,7 @@ def test_the_reference_nearest_in_time_counts():
 
 
 def test_the_built_in_reference_is_that_of_the_real_images(shared):
-    from munit_jax.instruments.telescope import Preparation
+    from munit_jax.instruments.interface import Preparation
     from munit_jax.instruments.telescopes import observe, prepare
 
     how = Preparation(sdoml_geometry(512))

@@ -5,10 +5,10 @@ import pytest
 
 from munit_jax.instruments.checks import check_field
 from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.limb import edge_offset, limb_offset
 from munit_jax.instruments.reading import read_image
 from munit_jax.instruments.registration import SolarDisk, solar_disk, upright
-from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import observation, prepare
 from munit_jax.sun.disk import sdoml_geometry
 from tests.instruments.suns import aia_header, rate

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.reading import is_fits, read_image
-from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import Layout, write_aia, write_hmi

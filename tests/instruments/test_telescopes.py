@@ -12,7 +12,7 @@ from munit_jax.instruments.calibration import Reference
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI, bias_of
 from munit_jax.instruments.hmi import HMI
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.telescopes import observation, observe, prepare, recognise
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.instruments.suns import aia_header, euvi_header, rate, write, write_aia, write_euvi

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.data.context import context_of
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.telescopes import observe
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.trained_run import TrainedRun

@@ -10,9 +10,9 @@ from munit_jax.command_line import matching
 from munit_jax.errors import DataError
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import time_of
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.reading import files_below
 from munit_jax.instruments.registration import solar_disk
-from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.pfss.disk_magnetograms import read_magnetogram
 from munit_jax.pfss.ensemble import on_grid

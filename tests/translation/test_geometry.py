@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translate_files import translate_files

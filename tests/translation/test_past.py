@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from munit_jax.data.context import SPACING_DAYS
 from munit_jax.errors import ConfigError, DataError
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.sun.constants import DAY
 from munit_jax.translation.settings import Settings, past_of
 from munit_jax.translation.translate_files import translate_files

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.sun.disk import sdoml_geometry
 from munit_jax.translation.quicklook import field_range, make_draw
 from munit_jax.translation.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 
 from munit_jax.errors import ConfigError, DataError
 from munit_jax.instruments.calibration import BUILT_IN
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.training.objectives import Objective
 from munit_jax.translation.settings import Settings, check_trained, reference_of, styles
 from munit_jax.translation.translation import Translation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translate_files import translate_files
 from munit_jax.translation.translation import Translation

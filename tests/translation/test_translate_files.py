@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.errors import DataError, WorkdirError
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.trained_run import TrainedRun
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translate_files import TABLE, jobs_of, read_ahead, translate_files

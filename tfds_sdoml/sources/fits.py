@@ -15,8 +15,8 @@ from jaxtyping import Float
 from munit_jax.instruments.degradation import open_table
 from munit_jax.instruments.errors import FrameError, Reason, reason_of
 from munit_jax.instruments.headers import check_quality, time_of
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.reading import files_below, is_fits
-from munit_jax.instruments.telescope import Preparation
 from munit_jax.instruments.telescopes import TELESCOPES, header_of, observe, prepare, recognise
 from munit_jax.sun.disk import sdoml_geometry
 from tfds_sdoml.sources.folder import Folder

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.telescope import Preparation
+from munit_jax.instruments.interface import Preparation
 from munit_jax.instruments.telescopes import observe
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import Layout, seen, write_aia, write_hmi

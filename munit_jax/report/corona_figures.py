@@ -19,7 +19,7 @@ from munit_jax.pfss.figures import (
 )
 from munit_jax.pfss.harmonics import Grid, Transform
 from munit_jax.pfss.model import ModelSettings
-from munit_jax.report.pictures import COLORS
+from munit_jax.report.disk_figures import COLORS
 
 # Two open-field maps: closed in both, open in both, opposite signs, only the true one open, only the other.
 AGREEMENT_COLORS = ListedColormap(["#f2f2f2", "#6c9a6c", "#000000", "#e0a030", "#7d5ba6"])
