@@ -14,7 +14,6 @@ from jaxtyping import Array, Float
 
 from munit_jax import config, pretrained
 from munit_jax.data.context import Earlier, Past, context_of
-from munit_jax.data.normalization import Normalization
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import OTHER, Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
@@ -54,24 +53,9 @@ class TrainedRun:
         return self.translator.architecture
 
     @property
-    def objective(self) -> Objective:
-        """What the networks were trained for."""
-        return self.config.recipe.objective
-
-    @property
-    def normalizations(self) -> Mapping[str, Normalization]:
-        """The scaling of each domain, between physical units and [-1, 1]."""
-        return self.config.data.normalization
-
-    @property
     def geometry(self) -> DiskGeometry:
         """Where the Sun is in the images."""
         return sdoml_geometry(self.size)
-
-    @property
-    def planes(self) -> tuple[str, ...]:
-        """The conditioning planes that the decoders take, see `munit_jax.data.context`."""
-        return self.config.data.context
 
     def context(
         self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0
@@ -80,8 +64,8 @@ class TrainedRun:
 
         The latest of the earlier magnetograms that may be used is `gap_days` before the image.
         """
-        earlier = None if past is None else Earlier(past, gap_days, self.normalizations["magnetogram"])
-        return context_of(self.planes, geometry, time, earlier)
+        earlier = None if past is None else Earlier(past, gap_days, self.translator.magnetogram)
+        return context_of(self.config.data.context, geometry, time, earlier)
 
     def translate(
         self,
@@ -100,7 +84,7 @@ class TrainedRun:
 
     def check_makes(self, target: Domain) -> None:
         """Refuse (ConfigError) to make images of a domain that the networks did not learn to make."""
-        if target not in self.objective.into:
+        if target not in self.config.recipe.objective.into:
             raise ConfigError(
                 f"direction={OTHER[target]}_to_{target}: {self.name} was not trained to make {target} images; take "
                 "another run, one with an adversarial, content, style or cycle weight"

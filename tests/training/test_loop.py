@@ -192,7 +192,7 @@ def test_a_run_with_a_context_is_trained_scored_taken_up_and_opened(small_sun, t
     assert [line["ensemble_crps"] > 0 for line in lines(tmp_path)] == [True, True]
     assert (tmp_path / "samples" / "step_0000002.png").exists()
     run = open_run(tmp_path, "latest")
-    assert (run.step, run.planes, run.architecture.context_planes) == (2, planes, 3)
+    assert (run.step, run.config.data.context, run.architecture.context_planes) == (2, planes, 3)
     with pytest.raises(WorkdirError, match=r"another config, differing in data\.context: use the same config"):
         train_and_evaluate(tiny_config(steps=2, **changes | {"data.context": planes[:2]}), tmp_path)
 
