@@ -80,7 +80,7 @@ class Translation:
         self.products = tuple(map(product_of, series_of(run, settings.target)))
         self.batch, self.a_pass = run.batch_and_pass(len(self.styles))
 
-    def recipe(self, inputs: Inputs) -> str:
+    def fingerprint(self, inputs: Inputs) -> str:
         """Return a checksum of all that an output depends on."""
         settings = asdict(self.settings)
         del settings["last_seen"]  # `past` has the files' names and checksums
@@ -187,7 +187,7 @@ class Translation:
             ("MJSEED", settings.seed, "of the random styles"),
             ("MJPARAM", run.parameters_sha256, ""),
             ("MJCONFIG", run.config_sha256, ""),
-            (fits_output.RECIPE, self.recipe(source.inputs), ""),
+            (fits_output.FINGERPRINT, self.fingerprint(source.inputs), ""),
             ("JAXVERS", jax.__version__, ""),
         ]
         cards += [(f"MJWARN{number}", warning[:60], "") for number, warning in enumerate(source.warnings, 1)]
