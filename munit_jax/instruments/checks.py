@@ -84,12 +84,16 @@ def sampling_of(size: int) -> Sampling:
     return Sampling(step, on_disk(geometry)[::step, ::step], np.hypot(x, y) > OFF_DISK, x, y)
 
 
-def check_limb(offset: tuple[float, float] | None) -> tuple[str, ...]:
-    """Warn of a limb that is a little off, so far west and north of where the header says; refuse it further off."""
+def check_limb(offset: tuple[float, float] | None, header: bool = True) -> tuple[str, ...]:
+    """Warn of a limb that is a little off, so far west and north of its place; refuse it further off.
+
+    Its place is where the header says or, without one, where SDOML's images have it.
+    """
     west, north = offset or (0.0, 0.0)
-    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where the header says, in solar radii"
+    place = "the header says" if header else "SDOML has it"
+    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where {place}, in solar radii"
     if np.hypot(west, north) > LIMB_REFUSED:
-        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?")
+        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?" if header else off)
     return (off,) if np.hypot(west, north) > LIMB_WARNED else ()
 
 
@@ -152,13 +156,12 @@ def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
         raise FrameError("off-disk level", f"{off:g} {unit} beyond {OFF_DISK} solar radii, {level:g} on the disk")
     weights = np.minimum(strength, mean)  # so that the disk as a whole counts rather than its bright regions
     x, y = (float((weights * axis).sum() / (weights.sum() or 1)) for axis in (sampling.x, sampling.y))
-    if np.hypot(x, y) > OFF_CENTRE and limb_is_off(image, field):
+    if np.hypot(x, y) > OFF_CENTRE and np.hypot(*(sdoml_limb(image, field) or (0.0, 0.0))) > LIMB_REFUSED:
         raise FrameError("off-centre disk", f"its centroid is ({x:.2f}, {y:.2f}) solar radii off the centre")
     return level
 
 
-def limb_is_off(image: Float[np.ndarray, "y x"], field: bool) -> bool:
-    """Return whether the limb too is not where SDOML's geometry has it: coronal holes do not move it."""
+def sdoml_limb(image: Float[np.ndarray, "size size"], field: bool) -> tuple[float, float] | None:
+    """Return how far the limb of an image is from where SDOML's geometry has it: coronal holes do not move it."""
     disk = upright(sdoml_geometry(len(image)))
-    offset = edge_offset(image, disk) if field else limb_offset(image, disk)
-    return offset is not None and bool(np.hypot(*offset) > LIMB_REFUSED)
+    return edge_offset(image, disk) if field else limb_offset(image, disk)

@@ -1,8 +1,9 @@
-"""Files as they come: FITS, plain or compressed, recognised by their content."""
+"""Files as they come, plain or compressed, recognised by their content."""
 
 import bz2
 import gzip
 import logging
+import lzma
 import math
 import os
 import re
@@ -10,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from astropy.io import fits
@@ -18,29 +19,63 @@ from jaxtyping import Float
 
 from munit_jax.instruments.errors import FrameError, reason_of
 
-SUFFIX = re.compile(r"(\.(fits|fit|fts|fz|gz|bz2))+$", re.IGNORECASE)  # as they come one behind the other
+Kind = Literal["fits", "npz", "tar"]
+
+SUFFIX = re.compile(r"(\.(fits|fit|fts|npz|fz|gz|bz2|xz))+$", re.IGNORECASE)  # as they come one behind the other
 BYTES_A_PIXEL = 72  # in all, from reading to the output: measured at 16 384 pixels
 SAID_FROM = 4e9  # bytes
 
 logger = logging.getLogger(__name__)
 
-COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File}
+COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File, b"\xfd7": lzma.LZMAFile}
+BEGINNINGS: dict[Kind, tuple[int, bytes]] = {"fits": (0, b"SIMPLE"), "npz": (0, b"PK"), "tar": (257, b"ustar")}
+NAMED: dict[Kind, re.Pattern[str]] = {
+    "npz": re.compile(r"\.npz(\.\w+)?$", re.IGNORECASE),
+    "tar": re.compile(r"\.(tar(\.\w+)?|tgz)$", re.IGNORECASE),
+    "fits": re.compile(r"\.(fits|fit|fts)(\.\w+)?$|\.fz$", re.IGNORECASE),
+}
 
 
 def stem(name: str) -> str:
-    """Return the name of a file without the suffixes of FITS and of compression."""
+    """Return the name of a file without the suffixes of FITS, npz and compression."""
     return SUFFIX.sub("", name) if SUFFIX.search(name) else Path(name).stem
 
 
 def open_file(path: Path) -> BufferedIOBase:
-    """Open a file, compressed by gzip or bzip2 or not, whatever its name."""
+    """Open a file, compressed by gzip, bzip2 or xz or not, whatever its name."""
     with path.open("rb") as file:
         start = file.read(2)
     return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
 
 
+def is_compressed(path: Path) -> bool:
+    """Return whether a file is compressed by gzip, bzip2 or xz."""
+    with path.open("rb") as file:
+        return file.read(2) in COMPRESSED
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Return what a file holds, compressed or not: by its first bytes, or by its name where they say nothing."""
+    try:
+        with open_file(path) as file:
+            start = file.read(512)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        start = b""
+    for kind, (at, beginning) in BEGINNINGS.items():
+        if start[at:].startswith(beginning):
+            return kind
+    return next((kind for kind, suffix in NAMED.items() if suffix.search(path.name)), None)
+
+
 def files_below(folder: Path) -> Iterator[str]:
-    """Yield the files at any depth below a folder, relative to it and in order; hidden ones and broken links too.
+    """Yield the files at any depth below a folder, relative to it; hidden ones and broken links too. See `walk`."""
+    for place, _, names in walk(folder):
+        for name in names:
+            yield os.path.relpath(os.path.join(place, name), folder)
+
+
+def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield folders at any depth, with the names of the folders and files in each, in order, as `os.walk` does.
 
     A folder that links lead to again, in a circle for one, is walked once, and the log says so. OSError for one that
     cannot be listed.
@@ -56,17 +91,7 @@ def files_below(folder: Path) -> Iterator[str]:
             below.clear()
             continue
         below.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))  # links last
-        for name in sorted(names):
-            yield os.path.relpath(os.path.join(place, name), folder)
-
-
-def is_fits(path: Path) -> bool:
-    """Return whether a file holds FITS, or says so by its name and cannot be read."""
-    try:
-        with open_file(path) as file:
-            return file.read(6) == b"SIMPLE" or SUFFIX.search(path.name) is not None
-    except (OSError, EOFError, zlib.error):
-        return SUFFIX.search(path.name) is not None
+        yield place, below, sorted(names)
 
 
 def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.interface import Preparation
-from munit_jax.instruments.reading import is_fits, read_image
+from munit_jax.instruments.reading import kind_of, read_image
 from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import Layout, write_aia, write_hmi
@@ -118,7 +118,7 @@ def check_file(drawn):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / drawn.name
         drawn.write(path)
-        assert is_fits(path)
+        assert kind_of(path) == "fits"
         expected = astropy_reads(path)
         expected[~np.isfinite(expected)] = np.nan
         np.testing.assert_array_equal(read_image(path)[1], expected)
