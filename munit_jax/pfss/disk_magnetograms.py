@@ -45,7 +45,7 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
     try:
         header, image = read_image(path)
         gauss = np.float32(gauss_in(header))
-        cards, disk, seconds = view_cards(header), solar_disk(header), time_of(header)
+        disk, cards, seconds = solar_disk(header), view_cards(header), time_of(header)
         flags = quality_of(header) & ~HMI.harmless
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
