@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, brightness_is_rate, number, text
-from munit_jax.instruments.limb import edge_offset, limb_offset
+from munit_jax.instruments.limb import edge_offset, edge_radius, limb_offset, limb_radius
 from munit_jax.instruments.registration import SolarDisk, upright
 from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
 
@@ -16,6 +16,7 @@ STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, S
 
 # DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
 SATURATED = 15_000.0
+PICTURE_WHITE = 250.0  # of 255
 LOWEST = -500.0  # DN; the noise of real images less their dark level goes down to -30
 HIGHEST = 4 * 16383.0  # DN: four pixels of 14 bits, summed on board
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
@@ -29,6 +30,9 @@ OFF_DISK = 1.2  # solar radii: beyond it the corona is faint, and its level belo
 OFF_DISK_LEVEL = 0.75  # ... this share of the disk's; the widest of real frames is 0.3 (304 A)
 OFF_CENTRE = 0.15  # solar radii; coronal holes move the centroid of real frames by up to 0.07
 LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where the header says that it is
+LIMB_RADII = (0.97, 1.09)  # where the corona's brightness falls most steeply, in solar radii, ...
+EDGE_RADII = (0.9, 1.06)  # ... and where magnetograms end, which some do within the limb; each to a pixel
+WEAKEST = 0.5  # gauss: there are stronger places on any disk; a field in tesla has less
 
 
 def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
@@ -40,6 +44,13 @@ def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDi
     check_possible(counts, LOWEST, HIGHEST, "DN, which no camera counts")
     check_saturation(counts, disk)
     check_blocks(image, disk)
+
+
+def check_no_picture(image: Float[np.ndarray, "y x"]) -> None:
+    """Refuse the counts of a picture of 8 bits, whose brightness went through a logarithm or a root."""
+    values = image[np.isfinite(image)]
+    if len(values) and values.min() >= 0 and PICTURE_WHITE <= values.max() <= 255 and (values == np.rint(values)).all():
+        raise FrameError("unit", "whole numbers from 0 to 255, as pictures have, not DN: give the instrument's file")
 
 
 def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
@@ -97,12 +108,41 @@ def check_limb(offset: tuple[float, float] | None, header: bool = True) -> tuple
     return (off,) if np.hypot(west, north) > LIMB_WARNED else ()
 
 
+def check_radius(found: float, radii: tuple[float, float], pixels: float) -> None:
+    """Refuse an image whose limb is not where it may be; `pixels` is the solar radius in the image."""
+    if not radii[0] - 1 / pixels <= found <= radii[1] + 1 / pixels:
+        raise FrameError(
+            "off-centre disk",
+            f"its limb is at {found:.2f} of the solar radius in the header: are CDELT and RSUN_OBS or DSUN_OBS right?",
+        )
+
+
+def check_size(image: Float[np.ndarray, "size size"], pixels: float) -> None:
+    """Refuse an EUV image in SDOML's geometry whose disk has another radius; `pixels` is that of its file."""
+    disk = upright(sdoml_geometry(len(image)))
+    check_radius(limb_radius(image, disk), LIMB_RADII, min(pixels, disk.radius))
+
+
 def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[str, ...]:
-    """Refuse a magnetogram in gauss without signs, with impossible values or with its limb off; return warnings."""
+    """Refuse a magnetogram in gauss that cannot be right; return warnings.
+
+    It has both signs, no impossible values, no blocks of 0, and its limb where the header says.
+    """
     inside = field[disk.radii(field.shape) < 1]
     check_signed(text(header, "BTYPE"), inside)
     check_possible(inside)
-    return check_limb(edge_offset(field, disk))
+    check_strong(inside)
+    check_blocks(np.where(field == 0, field, np.float32(np.nan)), disk)
+    if (offset := edge_offset(field, disk)) is not None:
+        check_radius(edge_radius(field, disk), EDGE_RADII, disk.radius)
+    return check_limb(offset)
+
+
+def check_strong(field: Float[np.ndarray, "..."]) -> None:
+    """Refuse a field in gauss that is weaker everywhere than any part of the Sun: in another unit, or empty."""
+    finite = np.abs(field[np.isfinite(field)])
+    if len(finite) and (strongest := float(finite.max())) < WEAKEST:
+        raise FrameError("unit", f"its strongest field is {strongest:.3g} G: is BUNIT right?")
 
 
 def without_markers(field: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "y x"]:

@@ -15,6 +15,7 @@ SMOOTHED = 2  # steps
 FLAT = 1e-6  # of the logarithm of the brightness a step: rounding
 NEAR = np.abs(RADII - 1) < 0.1  # where the slopes are compared with each other at first, ...
 NEARER = np.abs(RADII - 1) < 0.14  # ... and with their median then
+AROUND = np.abs(RADII - 1) < 0.2  # where the limb is looked for
 COARSE = np.arange(-0.2, 0.21, 0.04)  # solar radii
 FINE = np.arange(-16, 17)  # steps
 ROUNDS = 6
@@ -48,22 +49,40 @@ def limb_offset(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[float
     return float(offset[0]), float(offset[1])
 
 
+def limb_radius(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> float:
+    """Return where the brightness falls most steeply, in radii of `disk`: 1.00 to 1.055 in 100 real images."""
+    slopes = np.median(_slopes(image, disk), axis=1)
+    return float(RADII[AROUND][np.argmin(slopes[AROUND])])
+
+
 def edge_offset(field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[float, float] | None:
     """Return how far west and north of `disk` that of a magnetogram, NaN or 0 off it, is; None for one without edge.
 
     In solar radii. Only the centre counts: some magnetograms end within the limb.
     """
-    values = np.isfinite(field) & (field != 0)
-    seen = map_coordinates(values.astype(np.float32), _along_radii(disk), order=0, mode="nearest") > 0
-    ends = seen.any(axis=0) & ~seen[-1]
+    radii, ends = _edges(field, disk)
     if np.count_nonzero(ends) < EDGES * len(ANGLES):
         return None
-    radii, directions = RADII[len(RADII) - 1 - np.argmax(seen[::-1], axis=0)][ends], DIRECTIONS[:, ends]
+    radii, directions = radii[ends], DIRECTIONS[:, ends]
     shifts = radii - np.median(radii)
     offset = _fit(shifts, directions)
     if np.median(np.abs(shifts - offset @ directions)) > RAGGED:
         return None
     return float(offset[0]), float(offset[1])
+
+
+def edge_radius(field: Float[np.ndarray, "y x"], disk: SolarDisk) -> float:
+    """Return how far from the centre of `disk` a magnetogram ends, in its radii: 0.98 to 1.03 in real ones."""
+    return float(np.median(_edges(field, disk)[0]))
+
+
+def _edges(
+    field: Float[np.ndarray, "y x"], disk: SolarDisk
+) -> tuple[Float[np.ndarray, " angle"], Bool[np.ndarray, " angle"]]:
+    """Return the radius of the outermost value in each direction, and in which of them there is an end."""
+    values = np.isfinite(field) & (field != 0)
+    seen = map_coordinates(values.astype(np.float32), _along_radii(disk), order=0, mode="nearest") > 0
+    return RADII[len(RADII) - 1 - np.argmax(seen[::-1], axis=0)], seen.any(axis=0) & ~seen[-1]
 
 
 def _along_radii(disk: SolarDisk) -> Float[np.ndarray, "2 radius angle"]:

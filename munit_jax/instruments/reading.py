@@ -18,6 +18,7 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.instruments.errors import FrameError, reason_of
+from munit_jax.instruments.interface import PROGRAM
 
 Kind = Literal["fits", "npz", "tar"]
 
@@ -28,6 +29,7 @@ SAID_FROM = 4e9  # bytes
 logger = logging.getLogger(__name__)
 
 COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File, b"\xfd7": lzma.LZMAFile}
+UNREAD = {b"\x1f\x9d": "compress", b"\x28\xb5\x2f\xfd": "zstd", b"7z": "7-Zip", b"PK": "zip", b"\x1f\x8b": "gzip twice"}
 BEGINNINGS: dict[Kind, tuple[int, bytes]] = {"fits": (0, b"SIMPLE"), "npz": (0, b"PK"), "tar": (257, b"ustar")}
 NAMED: dict[Kind, re.Pattern[str]] = {
     "npz": re.compile(r"\.npz(\.\w+)?$", re.IGNORECASE),
@@ -43,6 +45,8 @@ def stem(name: str) -> str:
 
 def open_file(path: Path) -> BufferedIOBase:
     """Open a file, compressed by gzip, bzip2 or xz or not, whatever its name."""
+    if path.exists() and not path.is_file():
+        raise OSError("it is a folder, a pipe or a device: give a file")  # a pipe would be waited for
     with path.open("rb") as file:
         start = file.read(2)
     return COMPRESSED[start](path, "rb") if start in COMPRESSED else path.open("rb")
@@ -99,8 +103,12 @@ def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Hea
 
     Axes of length 1 after the second do not count. Raises what astropy makes of damaged files.
     """
-    if file.read(6) != b"SIMPLE":
-        raise ValueError("no FITS file: it does not begin with SIMPLE")
+    start = file.read(6)
+    if start != b"SIMPLE":
+        packed = next((name for beginning, name in UNREAD.items() if start.startswith(beginning)), None)
+        raise ValueError(
+            f"it is packed by {packed}: unpack it" if packed else "no FITS file: it does not begin with SIMPLE"
+        )
     file.seek(0)
     while True:
         try:
@@ -111,6 +119,8 @@ def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Hea
         image = compressed or header.get("XTENSION", "IMAGE") == "IMAGE"
         naxis = "ZNAXIS" if compressed else "NAXIS"
         lengths = [header[f"{naxis}{k + 1}"] for k in range(int(header[naxis]))] if image else []  # pyright: ignore[reportArgumentType]
+        if any(int(length) < 0 for length in lengths):  # pyright: ignore[reportArgumentType]
+            raise ValueError(f"its header is damaged: axes of {', '.join(map(str, lengths))} pixels")
         if len(_without_ones(lengths)) in axes:
             return header
         file.seek(header.data_size_padded, os.SEEK_CUR)
@@ -153,10 +163,12 @@ def read_image(path: Path) -> tuple[fits.Header, Float[np.ndarray, "y x"]]:
         # BLANK means something in integers only; astropy warns where floats have it, as files that were rebinned do.
         floats = int(header.get("ZBITPIX", header["BITPIX"])) < 0  # pyright: ignore[reportArgumentType]
         with open_file(path) as file, fits.open(file, memmap=False, ignore_blank=floats) as units:
-            for unit in cast(Any, units):
-                if unit.is_image and len(_without_ones(unit.shape[::-1])) == 2:
-                    image = np.asarray(unit.data, np.float32).reshape(unit.shape[-2:])
-                    return unit.header, np.where(np.isfinite(image), image, np.float32(np.nan))
+            images = [u for u in cast(Any, units) if u.is_image and len(_without_ones(u.shape[::-1])) == 2]
+            if len(images) > 1 and images[0].header.get("ORIGIN") != PROGRAM:
+                logger.info("%s: the first of its %d images is read", path, len(images))
+            if images:
+                image = np.asarray(images[0].data, np.float32).reshape(images[0].shape[-2:])
+                return images[0].header, np.where(np.isfinite(image), image, np.float32(np.nan))
         raise ValueError("its header of an image of two axes is damaged")
     except Exception as error:  # astropy raises many kinds for damaged files
         raise FrameError("unreadable", reason_of(error)) from error

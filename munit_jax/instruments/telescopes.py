@@ -10,7 +10,15 @@ from jaxtyping import Float
 
 from munit_jax.instruments import sdoml
 from munit_jax.instruments.aia import AIA
-from munit_jax.instruments.checks import check_exposed, check_field, check_image, check_limb, sdoml_limb
+from munit_jax.instruments.checks import (
+    check_exposed,
+    check_field,
+    check_image,
+    check_limb,
+    check_no_picture,
+    check_size,
+    sdoml_limb,
+)
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI
 from munit_jax.instruments.headers import Header, check_quality, gauss_in, text
@@ -107,6 +115,7 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
     if field:
         warnings += check_field(seen.header, seen.image * np.float32(gauss_in(seen.header)), seen.disk)
     else:
+        check_no_picture(seen.image)
         check_exposed(seen.header, seen.image, seen.disk)
     prepared = seen.telescope.calibrate(seen, how)
     check_image(prepared.image, field)
@@ -115,4 +124,5 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
         if margin < CLOSE_CROP:
             warnings += (f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark",)
         warnings += check_limb(sdoml_limb(prepared.image, field))
+        check_size(prepared.image, seen.disk.radius)
     return replace(prepared, warnings=prepared.warnings + warnings)

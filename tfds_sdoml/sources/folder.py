@@ -28,7 +28,8 @@ def pass_over(folder: Path | str, holds: str, places: Sequence[str]) -> None:
 
 def with_limb_checked(image: Float[np.ndarray, "size size"], series: str, place: str) -> Float[np.ndarray, "size size"]:
     """Return an image of SDOML, whose limb `munit_jax.translate` checks too; FrameError where it is off."""
-    for warning in check_limb(sdoml_limb(image, not series.isdigit()), header=False):
+    field = not series.isdigit()
+    for warning in check_limb(sdoml_limb(image, field), header=False):
         logger.warning("%s: %s", place, warning)
     return image
 
