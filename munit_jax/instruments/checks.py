@@ -30,8 +30,10 @@ OFF_DISK = 1.2  # solar radii: beyond it the corona is faint, and its level belo
 OFF_DISK_LEVEL = 0.75  # ... this share of the disk's; the widest of real frames is 0.3 (304 A)
 OFF_CENTRE = 0.15  # solar radii; coronal holes move the centroid of real frames by up to 0.07
 LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where the header says that it is
-LIMB_RADII = (0.97, 1.09)  # where the corona's brightness falls most steeply, in solar radii, ...
-EDGE_RADII = (0.9, 1.06)  # ... and where magnetograms end, which some do within the limb; each to a pixel
+LIMB_RADII = (0.97, 1.09)  # where the corona's brightness falls most steeply, in solar radii; it may be ...
+SPARE = 0.05  # ... as much further out and twice as much further in with a warning, ...
+EDGE_RADII = (0.9, 1.06)  # ... and where magnetograms end, some within the limb; all to a pixel
+RADIUS_CARDS = "are CDELT and RSUN_OBS or DSUN_OBS right?"
 WEAKEST = 0.5  # gauss: there are stronger places on any disk; a field in tesla has less
 
 
@@ -108,19 +110,17 @@ def check_limb(offset: tuple[float, float] | None, header: bool = True) -> tuple
     return (off,) if np.hypot(west, north) > LIMB_WARNED else ()
 
 
-def check_radius(found: float, radii: tuple[float, float], pixels: float) -> None:
-    """Refuse an image whose limb is not where it may be; `pixels` is the solar radius in the image."""
-    if not radii[0] - 1 / pixels <= found <= radii[1] + 1 / pixels:
-        raise FrameError(
-            "off-centre disk",
-            f"its limb is at {found:.2f} of the solar radius in the header: are CDELT and RSUN_OBS or DSUN_OBS right?",
-        )
+def check_size(image: Float[np.ndarray, "size size"], pixels: float) -> tuple[str, ...]:
+    """Warn of an EUV image in SDOML's geometry whose disk has another radius than its header says; refuse it far off.
 
-
-def check_size(image: Float[np.ndarray, "size size"], pixels: float) -> None:
-    """Refuse an EUV image in SDOML's geometry whose disk has another radius; `pixels` is that of its file."""
+    The radius in its file is `pixels`. How steep the corona is above the limb differs from channel to channel.
+    """
     disk = upright(sdoml_geometry(len(image)))
-    check_radius(limb_radius(image, disk), LIMB_RADII, min(pixels, disk.radius))
+    found, pixel = limb_radius(image, disk), 1 / min(pixels, disk.radius)
+    what = f"its limb is at {found:.2f} of the solar radius in the header: {RADIUS_CARDS}"
+    if not LIMB_RADII[0] - 2 * SPARE - pixel <= found <= LIMB_RADII[1] + SPARE + pixel:
+        raise FrameError("off-centre disk", what)
+    return () if LIMB_RADII[0] - pixel <= found <= LIMB_RADII[1] + pixel else (what,)
 
 
 def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[str, ...]:
@@ -133,8 +133,10 @@ def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk
     check_possible(inside)
     check_strong(inside)
     check_blocks(np.where(field == 0, field, np.float32(np.nan)), disk)
-    if (offset := edge_offset(field, disk)) is not None:
-        check_radius(edge_radius(field, disk), EDGE_RADII, disk.radius)
+    offset, pixel = edge_offset(field, disk), 1 / disk.radius
+    found = 1.0 if offset is None else edge_radius(field, disk)
+    if not EDGE_RADII[0] - pixel <= found <= EDGE_RADII[1] + pixel:
+        raise FrameError("off-centre disk", f"it ends at {found:.2f} of the solar radius in the header: {RADIUS_CARDS}")
     return check_limb(offset)
 
 

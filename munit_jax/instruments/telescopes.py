@@ -124,5 +124,5 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
         if margin < CLOSE_CROP:
             warnings += (f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark",)
         warnings += check_limb(sdoml_limb(prepared.image, field))
-        check_size(prepared.image, seen.disk.radius)
+        warnings += check_size(prepared.image, seen.disk.radius)
     return replace(prepared, warnings=prepared.warnings + warnings)

@@ -43,7 +43,7 @@ def refusal(path):
     [
         (PC | {"CROTA2": 30.0}, "CROTA2 = 30 and PC (0 degrees) disagree about the turn"),
         ({"RSUN_OBS": 1.05 * RSUN_OBS}, "and DSUN_OBS = 1.49598e+11 m (959.2 arcsec) disagree about how large the Sun"),
-        ({"RSUN_OBS": 1.15 * RSUN_OBS, "DSUN_OBS": None}, "off-centre disk: its limb is at 0."),
+        ({"RSUN_OBS": 1.25 * RSUN_OBS, "DSUN_OBS": None}, "off-centre disk: its limb is at 0."),
         ({"RSUN_OBS": 0.85 * RSUN_OBS, "DSUN_OBS": None}, "off-centre disk: its limb is "),
         ({"RSUN_OBS": RSUN_OBS / 3600}, "RSUN_OBS = 0.266453 and DSUN_OBS"),
         ({"DSUN_OBS": 1.496e8}, "DSUN_OBS = 1.496e+08, expected the distance from the Sun in metres"),
@@ -65,6 +65,14 @@ def refusal(path):
 def test_cards_that_cannot_be_or_contradict_each_other(tmp_path, cards, message):
     path = write(tmp_path / "a.fits", IMAGE, aia_header(SIZE, **cards))
     assert message in refusal(path)
+
+
+def test_a_disk_that_is_a_little_too_large_is_warned_of(tmp_path):
+    for factor, warned in ((1.0, False), (1.12, True)):
+        header = aia_header(SIZE, RSUN_OBS=factor * RSUN_OBS, DSUN_OBS=None)
+        path = write(tmp_path / f"{factor}.fits", 2 * rate(aia_header(SIZE), (SIZE, SIZE)), header)
+        found = [text for text in prepare(observe(path), HOW).warnings if "of the solar radius in the header" in text]
+        assert bool(found) == warned
 
 
 @pytest.mark.parametrize("cards", [PC | {"CROTA2": 0.0}, PC | {"CROTA2": 360.5}, {"CROTA1": 0.0, "CROTA2": 0.0}])
@@ -95,7 +103,7 @@ def test_images_that_cannot_be(tmp_path, change, message):
         (lambda x: 1e-4 * x, {}, r"unit: its strongest field is 0\.0\d+ G: is BUNIT right\?"),
         (lambda x: 0 * x, {}, r"unit: its strongest field is 0 G"),
         (lambda x: np.where(np.arange(256)[:, None] < 128, 0, x), {}, r"missing blocks: \d+ blocks of 4 x 4"),
-        (lambda x: x, {"RSUN_OBS": 880.0}, r"off-centre disk: its limb is at 1\.0\d of the solar radius in the hea"),
+        (lambda x: x, {"RSUN_OBS": 880.0}, r"off-centre disk: it ends at 1\.0\d of the solar radius in the heade"),
         (lambda x: x, {"RSUN_REF": 695700.0}, r"RSUN_REF = 695700, expected the Sun's radius in metres"),
     ],
     ids=["tesla", "empty", "half", "radius", "kilometres"],
