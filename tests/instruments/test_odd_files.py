@@ -43,7 +43,7 @@ def refusal(path):
     [
         (PC | {"CROTA2": 30.0}, "CROTA2 = 30 and PC (0 degrees) disagree about the turn"),
         ({"RSUN_OBS": 1.05 * RSUN_OBS}, "and DSUN_OBS = 1.49598e+11 m (959.2 arcsec) disagree about how large the Sun"),
-        ({"RSUN_OBS": 1.25 * RSUN_OBS, "DSUN_OBS": None}, "off-centre disk: its limb is at 0."),
+        ({"RSUN_OBS": 1.25 * RSUN_OBS, "DSUN_OBS": None}, "off-centre disk: its limb is "),
         ({"RSUN_OBS": 0.85 * RSUN_OBS, "DSUN_OBS": None}, "off-centre disk: its limb is "),
         ({"RSUN_OBS": RSUN_OBS / 3600}, "RSUN_OBS = 0.266453 and DSUN_OBS"),
         ({"DSUN_OBS": 1.496e8}, "DSUN_OBS = 1.496e+08, expected the distance from the Sun in metres"),
