@@ -192,7 +192,7 @@ def _open(
         source["dtype"] = "float32"
     run_config = config.parse(source, platform=jax.local_devices()[0].platform)
     architecture = replace(run_config.recipe.architecture, recompute="nothing")  # there is no backward pass
-    size = size or int(images["size"])
+    size = int(images["size"]) if size is None else size
     if size % architecture.size_divisor or size < architecture.smallest_size:
         raise ConfigError(
             f"size={size}: the networks need a multiple of {architecture.size_divisor}, "

@@ -140,6 +140,11 @@ def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
         raise EOFError(f"the file is cut off: {got:,} of {header.data_size:,} bytes of the image are there")
 
 
+def memory_there() -> float:
+    """Return the bytes of memory that the machine has, infinity where it does not say."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+
+
 def check_memory(header: fits.Header) -> None:
     """Log how much memory a large image will take; MemoryError where the machine has less."""
     lengths: list[Any] = [header.get(f"ZNAXIS{k}", header.get(f"NAXIS{k}", 1)) for k in (1, 2)]
@@ -147,7 +152,7 @@ def check_memory(header: fits.Header) -> None:
     needed = pixels * BYTES_A_PIXEL
     if needed > SAID_FROM:
         logger.warning("an image of %.0f million pixels takes about %.0f GB of memory", pixels / 1e6, needed / 1e9)
-    if hasattr(os, "sysconf") and needed > (there := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+    if needed > (there := memory_there()):
         raise MemoryError(
             f"it takes about {needed / 1e9:.0f} GB of memory and the machine has {there / 1e9:.0f}: bin the image first"
         )
