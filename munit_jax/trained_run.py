@@ -216,7 +216,8 @@ def _read(folder: Path, name: str, mend: str) -> str:
     """Return a JSON file of a run's folder as text."""
     try:
         text = (folder / name).read_text()
-        json.loads(text)
+        if not isinstance(json.loads(text), dict):
+            raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WorkdirError(f"no run in {folder}: {name}: {reason}; {mend}") from None

@@ -175,6 +175,9 @@ def test_no_run(tmp_path, trained):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(WorkdirError, match=r"no run in .*: config\.json: Expecting"):
         open_run(tmp_path)
+    (tmp_path / "config.json").write_text("null")
+    with pytest.raises(WorkdirError, match=r"no run in .*: config\.json: no JSON object"):
+        open_run(tmp_path)
     shutil.copy(trained / "config.json", tmp_path)
     with pytest.raises(WorkdirError, match=r"no run in .*: images\.json: No such file"):
         open_run(tmp_path)

@@ -142,7 +142,7 @@ def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
 
 def memory_there() -> float:
     """Return the bytes of memory that the machine has, infinity where it does not say."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) if hasattr(os, "sysconf") else math.inf
 
 
 def check_memory(header: fits.Header) -> None:
