@@ -176,7 +176,7 @@ def _open(
         source["dtype"] = "float32"
     run_config = config.parse(source, platform=jax.local_devices()[0].platform)
     architecture = replace(run_config.recipe.architecture, recompute="nothing")  # there is no backward pass
-    size = size or int(images["size"])
+    size = int(images["size"]) if size is None else size
     if size % architecture.size_divisor or size < architecture.smallest_size:
         raise ConfigError(
             f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
@@ -200,7 +200,8 @@ def _read(folder: Path, name: str, mend: str) -> str:
     """Return a JSON file of a run's folder as text."""
     try:
         text = (folder / name).read_text()
-        json.loads(text)
+        if not isinstance(json.loads(text), dict):
+            raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WorkdirError(f"no run in {folder}: {name}: {reason}; {mend}") from None

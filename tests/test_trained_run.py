@@ -153,6 +153,7 @@ def test_a_run_in_double_precision_is_read_in_single(tmp_path, trained):
     ("which", "options", "error", "message"),
     [
         ("latest", {"size": 15}, ConfigError, "size=15: the networks need a multiple of 2, at least 16"),
+        ("latest", {"size": 0}, ConfigError, "size=0: the networks need a multiple of 2, at least 16"),
         (7, {}, WorkdirError, "no checkpoint 7"),
         ("first", {}, WorkdirError, "no checkpoint first"),
         (
@@ -173,6 +174,9 @@ def test_no_run(tmp_path, trained):
         open_run(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(WorkdirError, match=r"no run in .*: config\.json: Expecting"):
+        open_run(tmp_path)
+    (tmp_path / "config.json").write_text("null")
+    with pytest.raises(WorkdirError, match=r"no run in .*: config\.json: no JSON object"):
         open_run(tmp_path)
     shutil.copy(trained / "config.json", tmp_path)
     with pytest.raises(WorkdirError, match=r"no run in .*: images\.json: No such file"):
