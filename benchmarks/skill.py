@@ -1,6 +1,6 @@
 """What a realisation gets right: recipes at a fixed budget of CPU time, scored as `munit_jax.evaluate` does.
 
-    python benchmarks/skill.py --workdir=runs/skill [--minutes=10] [--seeds=0,1,2] [--jobs=2] [--only=best,quickstart]
+    python benchmarks/skill.py --workdir=runs/skill [--minutes=10] [--seeds=0,1,2] [--jobs=2] [--only=best]
                                [--split=validation] [--sun=0] [--table]
 
 Every variant is configs/aia193_best.py:embedded, or another config, with the changes that stand beside it, trained on
@@ -21,11 +21,11 @@ from trainings import Run, data_folder, options_of, run_all, score_cell, seconds
 from configs import aia193, aia193_best, multichannel
 from tfds_sdoml.build import build
 
-BEST, QUICKSTART = "configs/aia193_best.py:embedded", "configs/aia193.py:quickstart"
+BEST, POSTER = "configs/aia193_best.py:embedded", "configs/aia193.py:poster_quickstart"
 MULTICHANNEL = "configs/multichannel.py:embedded"
 CONFIGS = {
     BEST: aia193_best.get_config("embedded"),
-    QUICKSTART: aia193.get_config("quickstart"),
+    POSTER: aia193.get_config("poster_quickstart"),
     MULTICHANNEL: multichannel.get_config("embedded"),
 }
 MINUTE = 60.0
@@ -74,13 +74,13 @@ WITHOUT_PLANES = {"data.context": ()}
 WITH_PAST = {"data.context": (*CONFIGS[BEST].data.context, "last_seen")}
 WITHOUT_FLUX = {"loss.ensemble_flux_weight": 0.0}
 WITHOUT_CRPS = {**WITHOUT_FLUX, "loss.ensemble_weight": 0.0}
-POSTER = aia193.get_config().loss
+TERMS = aia193.get_config().loss
 MUNIT = {
-    f"loss.{name}": POSTER[name] for name in ("adversarial_weight", "image_weight", "content_weight", "style_weight")
+    f"loss.{name}": TERMS[name] for name in ("adversarial_weight", "image_weight", "content_weight", "style_weight")
 }
 VARIANTS: Mapping[str, Variant] = {
     "best": Variant(0.17),
-    "quickstart": Variant(0.17, QUICKSTART),
+    "poster_quickstart": Variant(0.17, POSTER),
     "without_flux": Variant(0.17, changes=WITHOUT_FLUX),
     "with_unsigned": Variant(0.17, changes={"loss.unsigned_weight": 200.0}),
     "without_planes": Variant(0.15, changes=WITHOUT_PLANES),

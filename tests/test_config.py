@@ -15,7 +15,7 @@ from tfds_sdoml.build import config_names
 
 @pytest.fixture
 def config() -> ConfigDict:
-    return aia193.get_config("quickstart")
+    return aia193.get_config("poster_quickstart")
 
 
 @pytest.mark.parametrize("module", [aia193, aia304])
