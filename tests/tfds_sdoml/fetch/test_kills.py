@@ -1,4 +1,4 @@
-"""Fetches that were killed three times end with the same bytes as one that was not, and their data build without loss."""
+"""Fetches that were killed three times end with the same bytes as one that was not, and their data build whole."""
 
 import os
 import signal
@@ -13,7 +13,6 @@ from tests.commands import ROOT
 from tests.tfds_sdoml.fetch.loopback import hub, loopback
 from tests.tfds_sdoml.fetch.test_downloads import everything
 from tests.tfds_sdoml.fetch.test_hf256 import COMMIT, REPOSITORY
-from tests.tfds_sdoml.fetch.test_sdoml_v2 import server, stores  # noqa: F401 (fixtures)
 from tests.tfds_sdoml.sun_images import euv_image, field_image, write_npz
 from tfds_sdoml.build import main as build
 from tfds_sdoml.fetch.journal import NAME
@@ -86,11 +85,11 @@ def test_the_256_pixel_set(tmp_path, capsys):
     assert losses(capsys, *what, f"--manual_dir={tmp_path / 'out'}", f"--data_dir={tmp_path / 'data'}") == []
 
 
-def test_version_2(server, tmp_path, capsys):  # noqa: F811 (a fixture)
+def test_version_2(s3, tmp_path, capsys):
     flags = ("sdoml_v2", "--stores=s3://sdo/v2/sdomlv2.zarr,s3://sdo/v2/sdomlv2_hmi.zarr", "--channels=193")
     flags = (*flags, "--field=bz", "--years=2011", "--parallel=1")
     finish([*flags, f"--output={tmp_path / 'whole'}"])
-    server.pause = 0.1
+    s3.pause = 0.1
     kill_three_times([*flags, f"--output={tmp_path / 'out'}"], tmp_path / "out")
     finish([*flags, f"--output={tmp_path / 'out'}"])
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")

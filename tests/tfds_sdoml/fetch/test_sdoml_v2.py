@@ -1,6 +1,6 @@
 """SDOML v2 from a bucket on loopback, with the real client, to files that a build reads."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,56 +8,17 @@ import pytest
 
 from munit_jax.instruments.sdoml import FILE_NAME, time_in_name
 from munit_jax.sun.ephemeris import seconds_from_tai
-from tests.tfds_sdoml.fetch.loopback import bucket, loopback
+from tests.tfds_sdoml.fetch.conftest import EUV, FIELD, MONTHS
 from tests.tfds_sdoml.fetch.test_downloads import everything
-from tests.tfds_sdoml.sources.zarr_store import aia_attributes, hmi_attributes, write_store
-from tests.tfds_sdoml.sun_images import euv_image, field_image
+from tests.tfds_sdoml.sources.zarr_store import aia_attributes, write_store
 from tfds_sdoml.fetch.__main__ import main
 from tfds_sdoml.fetch.sdoml_v2 import v1_path
 from tfds_sdoml.sources.npz_v1 import NpzV1
 
 pytest.importorskip("s3fs", reason="the extra `download` is not installed")
 
-EUV, FIELD = np.round(euv_image(100.0)), np.round(field_image(10.0))
 NOON = datetime(2011, 3, 1, 12, tzinfo=UTC)
-MONTHS = (3, 5, 8, 12)  # of the splits, and March and August of training
 QUICK = ("--first_wait=0.001", "--tries=3", "--channels=193", "--field=bz", "--years=2011", "--every=24h")
-
-
-def frames(image, times):
-    """The image, 1 % brighter every hour."""
-    return image * (1 + 0.01 * np.arange(len(times), dtype=np.float32))[:, None, None]
-
-
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory):
-    """Six hours of four days, not in order, HMI a few seconds late by a clock of TAI; chunks of three frames."""
-    folder = tmp_path_factory.mktemp("stores")
-    hours = [datetime(2011, month, 15, hour, tzinfo=UTC) for month in reversed(MONTHS) for hour in range(3)]
-    tai = [time + timedelta(seconds=34 + 7) for time in hours]
-    write_store(str(folder / "sdomlv2.zarr"), {"2011/193A": (frames(EUV, hours), aia_attributes(hours))}, chunk=3)
-    write_store(str(folder / "sdomlv2_hmi.zarr"), {"2011/Bz": (frames(FIELD, hours), hmi_attributes(tai))}, chunk=3)
-    return folder
-
-
-@pytest.fixture
-def server(stores, monkeypatch):
-    with loopback() as server:
-        for path in stores.rglob("*"):
-            if path.is_file():
-                server.files[f"/sdo/v2/{path.relative_to(stores)}"] = path.read_bytes()
-        server.services.append(bucket(server, "sdo"))
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
-        forget_servers()
-        yield server
-        forget_servers()
-
-
-def forget_servers():
-    """Forget clients of fsspec, and what they know of buckets."""
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def fetch(tmp_path, *flags):
@@ -69,7 +30,7 @@ def chunk(number, name="sdomlv2.zarr/2011/193A"):
     return f"/sdo/v2/{name}/{number}.0.0"
 
 
-def test_frames_become_files_of_version_1(server, tmp_path):
+def test_frames_become_files_of_version_1(s3, tmp_path):
     assert fetch(tmp_path) == 0
     source = NpzV1(tmp_path / "out")
     euv, field = source.listing("0193"), source.listing("bz")
@@ -83,35 +44,35 @@ def test_frames_become_files_of_version_1(server, tmp_path):
         assert np.array_equal(source.read("bz", field.places[k]), FIELD * gain)
 
 
-def test_only_the_chunks_that_are_needed_are_read(server, tmp_path, capsys):
+def test_only_the_chunks_that_are_needed_are_read(s3, tmp_path, capsys):
     assert fetch(tmp_path, "--months=3", "--dry_run") == 0
     text = capsys.readouterr().out
     assert not (tmp_path / "out").exists()
-    server.sent.clear()
+    s3.sent.clear()
     assert fetch(tmp_path, "--months=3") == 0
-    chunks = {path: count for path, count in server.sent.items() if path.endswith(".0.0")}
+    chunks = {path: count for path, count in s3.sent.items() if path.endswith(".0.0")}
     assert set(chunks) == {chunk(3), chunk(3, "sdomlv2_hmi.zarr/2011/Bz")}
-    assert sum(chunks.values()) == len(server.files[chunk(3)]) + len(server.files[chunk(3, "sdomlv2_hmi.zarr/2011/Bz")])
+    assert sum(chunks.values()) == len(s3.files[chunk(3)]) + len(s3.files[chunk(3, "sdomlv2_hmi.zarr/2011/Bz")])
     assert f"to be read: 2 pieces, {sum(chunks.values()) / 1e6:,.1f} MB" in text
-    assert sum(server.sent.values()) < 1.05 * sum(chunks.values())  # with metadata
+    assert sum(s3.sent.values()) < 1.05 * sum(chunks.values())  # with metadata
 
 
-def test_faults_that_pass(server, tmp_path):
+def test_faults_that_pass(s3, tmp_path):
     assert fetch(tmp_path / "whole") == 0
-    server.faults[chunk(0)] = [503]
-    server.faults[chunk(1)] = ["cut"]
-    server.faults[chunk(2)] = ["short"]
+    s3.faults[chunk(0)] = [503]
+    s3.faults[chunk(1)] = ["cut"]
+    s3.faults[chunk(2)] = ["short"]
     assert fetch(tmp_path) == 0
     assert everything(tmp_path / "out") == everything(tmp_path / "whole/out")
 
 
-def test_faults_that_stay(server, tmp_path, capsys):
+def test_faults_that_stay(s3, tmp_path, capsys):
     """One is refused, one is damaged since it was listed, one is damaged in the bucket; the others are had."""
     assert fetch(tmp_path / "whole") == 0
     whole = everything(tmp_path / "whole/out")
-    server.files[chunk(2)] = server.files[chunk(2)][:-9]
-    server.faults[chunk(0)] = [403] * 9
-    server.faults[chunk(1)] = ["short"] * 9
+    s3.files[chunk(2)] = s3.files[chunk(2)][:-9]
+    s3.faults[chunk(0)] = [403] * 9
+    s3.faults[chunk(1)] = ["short"] * 9
     assert fetch(tmp_path) == 1
     assert "not had: 3, see failed.csv" in capsys.readouterr().out
     reasons = (tmp_path / "out/failed.csv").read_text()
@@ -121,10 +82,10 @@ def test_faults_that_stay(server, tmp_path, capsys):
     assert {name for name in made if name.endswith("npz")} == {name for name in whole if "npz" in name} - {
         f"2011/{month:02d}/15/AIA2011{month:02d}15_0000_0193.npz" for month in (12, 8, 5)
     }
-    server.faults.clear()
+    s3.faults.clear()
 
 
-def test_what_cannot_be_asked_for(server, stores, tmp_path, capsys):
+def test_what_cannot_be_asked_for(s3, stores, tmp_path, capsys):
     assert main(["sdoml_v2", f"--stores={stores}", f"--output={tmp_path}"]) == 2
     assert "give --channels, --field or both" in capsys.readouterr().err
     assert fetch(tmp_path, "--years=2012") == 2
