@@ -41,7 +41,7 @@ def rows(options: argparse.Namespace) -> list[Row]:
         *(Row(who, "train", size, "tf32", 1) for size in sizes for who in ["ours", *peer]),
         *(Row(who, "translate", options.inference_size, "tf32", n) for n in counts for who in ["ours", *peer]),
         Row("ours", "pfss", 180, "float32", options.magnetograms),
-        *(Row("ours", "train", middle, precision, 1) for precision in ("bfloat16", "float32")),
+        *(Row("ours", "train", middle, precision, 1) for precision in options.train_precisions),
     ]
 
 
@@ -51,6 +51,7 @@ def ask_ours(row: Row, options: argparse.Namespace, seconds: float) -> Answer:
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",  # compile times are those of a first start
     }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
     if done.returncode:
@@ -101,6 +102,12 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--inference_size", type=int, default=512)
     parser.add_argument("--realisations", type=numbers, default=[1, 16])
+    parser.add_argument(
+        "--train_precisions",
+        type=lambda text: [name for name in text.split(",") if name],
+        default=["bfloat16", "float32"],
+        help="of one more step, beside tf32",
+    )
     parser.add_argument("--magnetograms", type=int, default=64)
     parser.add_argument("--row", type=lambda text: Row(*json.loads(text)), help=argparse.SUPPRESS)
     options = parser.parse_args()

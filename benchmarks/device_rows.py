@@ -44,7 +44,6 @@ def measure(row: Row, width: int) -> Answer:
     """Measure one of our rows on the first device, in this process."""
     import jax
 
-    jax.config.update("jax_enable_compilation_cache", False)
     work = {"precision": precision, "train": train, "translate": translate, "pfss": pfss}[row.what]
     if row.what == "precision":  # the other side needs its own setting
         answer = work(row, width)

@@ -16,6 +16,7 @@ from tests.commands import ROOT
 
 def options(**changes):
     values = {"sizes": [128, 256, 512, 1024], "inference_size": 512, "realisations": [1, 16], "magnetograms": 64}
+    values["train_precisions"] = ["bfloat16", "float32"]
     return argparse.Namespace(**{**values, "peer_python": None, **changes})
 
 
@@ -58,6 +59,7 @@ def test_open_flux_of_a_batch_is_timed():
 @pytest.mark.slow
 def test_all_of_it_on_the_cpu(tmp_path):
     flags = ("--sizes=64", "--width=4", "--inference_size=64", "--realisations=1,2", "--magnetograms=2", "--minutes=12")
+    flags = (*flags, "--train_precisions=")
     done = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "device.py"), *flags, f"--output={tmp_path / 'device.json'}"],
         env=os.environ | {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
@@ -71,5 +73,5 @@ def test_all_of_it_on_the_cpu(tmp_path):
     by = {(row["what"], row["precision"], row["count"]): row for row in results}
     assert all(by["precision", kind, 1]["agrees"] for kind in ("float32", "tf32", "bfloat16"))
     assert by["precision", "bfloat16", 1]["output_error"] > by["precision", "float32", 1]["output_error"]
-    assert all(0 < by["train", kind, 1]["share_of_peak"] < 2 for kind in ("float32", "tf32", "bfloat16"))
+    assert 0 < by["train", "tf32", 1]["share_of_peak"] < 2
     assert len(done.stdout.splitlines()) == 2 + len(results) + 1

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -28,6 +29,7 @@ class Piece:
         source: its address, unique in a route.
         files: that are made of it, below the folder.
         size: bytes; None if the server has not told.
+        readable: False for one that is there once the server has made it: a dry run cannot measure it.
         version: changes when the source does; empty if the server has not told.
     """
 
@@ -35,6 +37,12 @@ class Piece:
     files: tuple[str, ...]
     size: int | None = None
     version: str = ""
+    readable: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The folder of its files: pieces of one have much the same size."""
+        return self.files[0].partition("/")[0]
 
 
 def as_it_is(piece: Piece, content: bytes) -> Mapping[str, bytes]:
@@ -99,10 +107,19 @@ def evenly[T](items: Sequence[T], count: int) -> list[T]:
 def estimate(pieces: Sequence[Piece], sizes: Mapping[str, int], seconds: float) -> Estimate:
     """Return what pieces will take, by the sizes of those that were read (by source) in so many seconds.
 
-    Sizes that the server has not told are taken to be the mean of those that were read.
+    Sizes that the server has not told are taken to be the mean of those of the same kind that were read.
     """
-    mean = sum(sizes.values()) / len(sizes) if sizes else 0.0
-    size = sum(sizes.get(piece.source, mean if piece.size is None else piece.size) for piece in pieces)
+    read = [piece for piece in pieces if piece.source in sizes]
+    means = {
+        kind: statistics.fmean(sizes[piece.source] for piece in read if kind in (piece.kind, ""))
+        for kind in {"", *(piece.kind for piece in read)}
+        if read
+    }
+    guess = means.get("", 0.0)
+    size = 0.0
+    for piece in pieces:
+        told = means.get(piece.kind, guess) if piece.size is None else piece.size
+        size += sizes.get(piece.source, told)
     rate = sum(sizes.values()) / seconds if sizes and seconds > 0 else ASSUMED_RATE
     how = f"measured on {len(sizes)} of them" if sizes else "an assumption"
     return Estimate(len(pieces), round(size), size / rate, f"{rate / 1e6:.1f} MB/s ({how})")
@@ -137,7 +154,7 @@ def fetch(route: Route, folder: Path, parallel: int = 8, dry_run: bool = False) 
 def _fetch(route: Route, journal: Journal, parallel: int, dry_run: bool) -> tuple[Outcome, list[str]]:
     todo = [piece for piece in route.pieces if not is_there(piece, journal)]
     outcome, sizes = Outcome(), {}
-    first = evenly(todo, parallel)
+    first = evenly([piece for piece in todo if piece.readable], parallel)
 
     def one(piece: Piece) -> int:
         content = route.read(piece)
@@ -149,9 +166,10 @@ def _fetch(route: Route, journal: Journal, parallel: int, dry_run: bool) -> tupl
     begin = time.perf_counter()
     transfer(one, first, parallel, outcome, sizes)
     seconds = time.perf_counter() - begin
-    if outcome.failed and not sizes:
-        raise RefusedError(f"none of the first {len(first)} could be had: {next(iter(outcome.failed.values()))}")
     there = len(route.pieces) - len(todo)
+    if first and not sizes and not there:
+        reasons = [*outcome.failed.values(), *outcome.missing.values()]
+        raise RefusedError(f"none of the first {len(first)} could be had: {reasons[0]}")
     lines = [
         f"{route.frames:,} frames in {len(route.pieces):,} pieces, {there:,} of which are there already",
         estimate(todo, sizes, seconds).text,

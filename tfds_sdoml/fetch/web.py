@@ -47,10 +47,9 @@ class Web:
         """
         return self.patience.persist(lambda: self._get_once(url, begins, check))
 
-    def text(self, url: str, **parameters: str) -> str:
-        """Return a page or an answer as text; raises as `get`."""
-        full = requests.Request("GET", url, params=parameters).prepare().url
-        return self.get(str(full)).decode("utf-8", "replace")
+    def text(self, url: str) -> str:
+        """Return a page as text; raises as `get`."""
+        return self.get(url).decode("utf-8", "replace")
 
     def _get_once(self, url: str, begins: tuple[bytes, ...], check: Callable[[bytes], None] | None) -> bytes:
         try:
@@ -72,6 +71,11 @@ class Web:
         if check is not None:
             check(content)
         return content
+
+
+def files_of(page: str) -> list[str]:
+    """Return the names of the files that a server's index page of a folder links to."""
+    return sorted(set(re.findall(r'href="([^"?/]+)"', page, re.IGNORECASE)))
 
 
 def asked_wait(answer: Any) -> float:

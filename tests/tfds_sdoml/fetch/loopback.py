@@ -207,3 +207,90 @@ def hub(server: Loopback, repository: str, commit: str, files: dict[str, bytes],
 
 def as_json(content: object) -> Answer:
     return Answer(json.dumps(content).encode(), 200, {"Content-Type": "application/json"})
+
+
+class Jsoc:
+    """JSOC's answers about hmi.M_720s: sizes of records, an export that is ready at the third look, its files.
+
+    Args:
+        server: that has the files.
+        content: of each magnetogram, by its T_REC.
+    """
+
+    def __init__(self, server: Loopback, content: dict[str, bytes]):
+        self.server, self.content = server, content
+        self.exports: dict[str, tuple[str, int]] = {}  # by id: query, looks so far
+        self.emails: list[str] = []
+
+    def records(self, query: str) -> dict[str, bytes]:
+        """The records of the year of a query, which is all that is understood of it."""
+        return {key: one for key, one in self.content.items() if key.startswith(query.split("[")[1][:4])}
+
+    def __call__(self, path: str, question: Question) -> Answer | None:
+        if path == "/cgi-bin/ajax/jsoc_info" and question["op"] == "rs_list":
+            found = self.records(question["ds"])
+            values = {"T_REC": list(found), "*size*": [str(len(one)) for one in found.values()]}
+            keywords = [{"name": name, "values": values[name]} for name in question["key"].split(",")]
+            return as_json({"status": 0, "count": len(found), "keywords": keywords, "segments": [], "links": []})
+        if path != "/cgi-bin/ajax/jsoc_fetch":
+            return None
+        if question["op"] == "exp_request":
+            if "@" not in question["notify"]:
+                return as_json({"status": 4, "error": "Email address is not registered"})
+            self.emails.append(question["notify"])
+            name = f"JSOC_{len(self.exports) + 1}"
+            self.exports[name] = (question["ds"], 0)
+            return as_json({"status": 2, "requestid": name, "method": "url", "protocol": "fits", "wait": 0})
+        if question["requestid"] not in self.exports:
+            return as_json({"status": 4, "error": f"Bad RequestID {question['requestid']} provided."})
+        query, looks = self.exports[question["requestid"]]
+        self.exports[question["requestid"]] = (query, looks + 1)
+        if looks < 2:
+            return as_json({"status": 1, "requestid": question["requestid"], "wait": 0})
+        folder, records = f"/SUM/{question['requestid']}", self.records(query)
+        names = {key: f"hmi.M_720s.{key.replace('.', '').replace(':', '')}.magnetogram.fits" for key in records}
+        for key, one in records.items():
+            self.server.files[f"{folder}/{names[key]}"] = one
+        data = [{"record": f"hmi.M_720s[{key}]", "filename": names[key]} for key in records]
+        return as_json(
+            {
+                "status": 0,
+                "requestid": question["requestid"],
+                "method": "url",
+                "protocol": "fits",
+                "dir": folder,
+                "count": len(data),
+                "size": 1,
+                "data": [*data, {"record": "hmi.M_720s[gap]", "filename": "NoDataFile"}],
+            }
+        )
+
+
+def archive_of_esa(files: dict[str, bytes]) -> Service:
+    """SOAR's answers: a table of the files of a product and a span of time, and the files by their identifiers."""
+    names = ["begin_time", "data_item_id", "filename", "filesize"]
+
+    def answer(path: str, question: Question) -> Answer | None:
+        if path == "/tap/sync":
+            query = question["QUERY"]
+            product, first, last = (query.split(f"{word}'")[1].split("'")[0] for word in ("=", ">=", "<"))
+            rows = []
+            for name, content in files.items():
+                stamp = name.split("_")[3]
+                begin = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}.0"
+                if f"_{product}_" in name and first <= begin.replace(" ", "T") < last:
+                    rows.append([begin, name.removesuffix(".fits"), name, len(content)])
+            return as_json({"metadata": [{"name": name} for name in names], "data": rows[::-1]})
+        if path == "/data":
+            return Answer(files[question["data_item_id"] + ".fits"])
+        return None
+
+    return answer
+
+
+def index_page(server: Loopback, folder: str) -> None:
+    """Put up the page that a web server makes of a folder of files."""
+    names = [path.removeprefix(folder) for path in server.files if path.startswith(folder)]
+    links = "".join(f'<a href="{name}">{name}</a> 12-Jan-2025 1.2M\n' for name in names)
+    page = f'<a href="?C=N;O=D">Name</a> <a href="/parent/">Parent Directory</a>\n{links}'.encode()
+    server.services.append(lambda path, _: Answer(page, 200, {"Content-Type": "text/html"}) if path == folder else None)
