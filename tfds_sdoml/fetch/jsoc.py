@@ -65,15 +65,25 @@ def jsoc(
         for channel in channels
         for name in (f"AIA{time:%Y%m%d_%H%M}_{channel}.fits",)
     ]
+    urls: dict[str, str] = {}  # of exported records: another export has them elsewhere
+
+    def read(piece: Piece) -> bytes:
+        return web.get(urls.get(piece.source, piece.source), (FITS,))
+
     if not field:
-        return Route(len(times), pieces, lambda piece: web.get(piece.source, (FITS,)))
+        return Route(len(times), pieces, read)
     if email is None and not dry_run:
         raise ValueError("HMI's magnetograms are exported to users whom JSOC knows: register there, and give --email")
     export = Export(server, email, folder, web, pause)
     queries = [query_of(first, last, cadence) for first, last in years(times)]
     for query in queries:
-        pieces += export.sizes(query) if dry_run else export.pieces(query)
-    return Route(len(times), pieces, lambda piece: web.get(piece.source, (FITS,)))
+        if dry_run:
+            pieces += export.sizes(query)
+        else:
+            files = export.files(query)
+            pieces += [Piece(record, (f"hmi/{name}",)) for record, name, _ in files]
+            urls |= {record: url for record, _, url in files}
+    return Route(len(times), pieces, read)
 
 
 def steps(first: datetime, end: datetime, cadence: int) -> Iterator[datetime]:
@@ -95,6 +105,11 @@ def query_of(first: datetime, last: datetime, cadence: int) -> str:
     """Return JSOC's name for the magnetograms from a time to another at a cadence."""
     clock = "%Y.%m.%d_%H:%M:%S_TAI"
     return f"{SERIES}[{first:{clock}}-{last:{clock}}@{cadence}s]{{{SEGMENT}}}"
+
+
+def file_name(time: str) -> str:
+    """Return the name that an export is asked to give the magnetogram of a T_REC."""
+    return f"{SERIES}.{time.replace('.', '').replace(':', '')}.{SEGMENT}.fits"
 
 
 class Export:
@@ -121,19 +136,19 @@ class Export:
         records = self._ask(lambda: self.client.query(query, key=f"T_REC,{SIZE}", convert_numeric=False))
         times, sizes = (records[name].tolist() for name in ("T_REC", SIZE))
         return [
-            Piece(f"{SERIES}[{time}]", (f"hmi/{time}",), int(float(size)), readable=False)
+            Piece(f"{SERIES}[{time}]", (f"hmi/{file_name(time)}",), int(float(size)), readable=False)
             for time, size in zip(times, sizes, strict=True)
         ]
 
-    def pieces(self, query: str) -> list[Piece]:
-        """Return the magnetograms once JSOC has made their files."""
+    def files(self, query: str) -> list[tuple[str, str, str]]:
+        """Return the record, name and address of each magnetogram once JSOC has made their files."""
         request = self._ask(lambda: self._request(query))
         logger.info("waiting for JSOC's export %s", request.id)
         self._ask(lambda: request.wait(sleep=self.pause))
         urls = self._ask(lambda: request.urls)
         if lost := len(request.data) - len(urls):
             logger.warning("%d magnetograms of JSOC's export %s have no file", lost, request.id)
-        return [Piece(url, (f"hmi/{name}",)) for url, name in zip(urls.url, urls.filename, strict=True)]
+        return list(zip(urls.record, urls.filename, urls.url, strict=True))
 
     def _request(self, query: str) -> Any:
         kept = json.loads(self.kept.read_text()) if self.kept.exists() else {}

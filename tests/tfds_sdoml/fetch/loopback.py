@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -96,7 +96,8 @@ class Loopback:
         handler.end_headers()
         if handler.command == "GET":
             part = body[: len(body) // 2] if cut else body
-            handler.wfile.write(part)
+            with suppress(ConnectionError):  # a client that was killed
+                handler.wfile.write(part)
             if path in self.files:
                 self.sent[path] += len(part)
 
@@ -215,10 +216,11 @@ class Jsoc:
     Args:
         server: that has the files.
         content: of each magnetogram, by its T_REC.
+        gaps: records without a file in every export.
     """
 
-    def __init__(self, server: Loopback, content: dict[str, bytes]):
-        self.server, self.content = server, content
+    def __init__(self, server: Loopback, content: dict[str, bytes], gaps: int = 1):
+        self.server, self.content, self.gaps = server, content, gaps
         self.exports: dict[str, tuple[str, int]] = {}  # by id: query, looks so far
         self.emails: list[str] = []
 
@@ -261,7 +263,7 @@ class Jsoc:
                 "dir": folder,
                 "count": len(data),
                 "size": 1,
-                "data": [*data, {"record": "hmi.M_720s[gap]", "filename": "NoDataFile"}],
+                "data": data + [{"record": "hmi.M_720s[gap]", "filename": "NoDataFile"}] * self.gaps,
             }
         )
 

@@ -57,9 +57,13 @@ def test_hmi_is_exported_a_year_at_a_time(server, tmp_path, capsys):
     assert len(service.exports) == 2  # the same exports are looked up again
     service.exports.clear()  # JSOC keeps them for some days
     before = everything(tmp_path / "a/hmi")
+    server.sent.clear()
     assert fetch(server, tmp_path / "a", "--field=bz", "--email=me@example.org") == 0
     assert len(service.exports) == 2
     assert everything(tmp_path / "a/hmi") == before
+    assert not server.sent  # new exports of records that are there already
+    assert fetch(server, tmp_path / "a", "--field=bz", "--dry_run") == 0
+    assert "4 of which are there already" in capsys.readouterr().out
 
 
 def test_a_dry_run_exports_nothing_and_tells_the_bytes(server, tmp_path, capsys):
