@@ -79,11 +79,11 @@ def table_row(row: Row, answer: Answer) -> str:
     if row.what == "precision":
         verdict = "agrees" if answer["agrees"] else "DIFFERS"
         return f"{who}  output {answer['output_error']:.1e}, gradient {answer['gradient_error']:.1e}: {verdict}"
-    memory, share = answer["memory_gb"], answer.get("share_of_peak")
+    memory, share, compiling = (answer.get(name) for name in ("memory_gb", "share_of_peak", "compile_seconds"))
     return (
         f"{who}{answer['seconds']:>10.4f}{answer['images_per_second']:>10.2f}"
         f"{'-' if memory is None else f'{memory:.2f}':>8}{'-' if share is None else f'{share:.0%}':>7}"
-        f"{answer.get('compile_seconds', float('nan')):>10.1f}"
+        f"{'-' if compiling is None else f'{compiling:.1f}':>10}"
     )
 
 

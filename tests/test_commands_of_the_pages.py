@@ -32,6 +32,7 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "tfds_sdoml.fetch": "tests/tfds_sdoml/fetch, with servers on loopback",
     "hf256": "tests/tfds_sdoml/fetch/test_first_run.py",
     "--manual_dir=sdoml": "tests/tfds_sdoml/fetch/test_kills.py",
+    "--manual_dir=jsoc": "tests/tfds_sdoml/fetch/test_kills.py",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
 }
 SMALL = {
