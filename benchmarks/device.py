@@ -3,7 +3,7 @@
     python benchmarks/device.py [--output=device.json] [--peer_python=PYTHON_WITH_TORCH] [--minutes=5]
         [--sizes=128,256,512,1024] [--width=64] [--inference_size=512] [--realisations=1,16] [--magnetograms=64]
 
-Needs jax, flax, optax, orbax-checkpoint, numpy and jaxtyping; astropy too for PFSS, and torch in the peer's Python.
+Needs jax, flax, optax, orbax-checkpoint, numpy, jaxtyping and astropy, and torch in the peer's Python.
 Each row is a process of its own, so its peak memory is its own, and it runs on the device that JAX finds first. Rows
 come in the order of their worth; those for which no time is left, or that fail, say so in the table.
 
