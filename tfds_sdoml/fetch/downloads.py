@@ -109,17 +109,17 @@ def estimate(pieces: Sequence[Piece], sizes: Mapping[str, int], seconds: float) 
 
     Sizes that the server has not told are taken to be the mean of those of the same kind that were read.
     """
-    read = [piece for piece in pieces if piece.source in sizes]
-    means = {
-        kind: statistics.fmean(sizes[piece.source] for piece in read if kind in (piece.kind, ""))
-        for kind in {"", *(piece.kind for piece in read)}
-        if read
-    }
-    guess = means.get("", 0.0)
-    size = 0.0
+    by_kind: dict[str, list[int]] = {}
     for piece in pieces:
-        told = means.get(piece.kind, guess) if piece.size is None else piece.size
-        size += sizes.get(piece.source, told)
+        if piece.source in sizes:
+            by_kind.setdefault(piece.kind, []).append(sizes[piece.source])
+
+    def size_of(piece: Piece) -> float:
+        if piece.source in sizes or piece.size is not None:
+            return float(sizes.get(piece.source, piece.size or 0))
+        return statistics.fmean(by_kind.get(piece.kind) or sizes.values() or [0])
+
+    size = sum(size_of(piece) for piece in pieces)
     rate = sum(sizes.values()) / seconds if sizes and seconds > 0 else ASSUMED_RATE
     how = f"measured on {len(sizes)} of them" if sizes else "an assumption"
     return Estimate(len(pieces), round(size), size / rate, f"{rate / 1e6:.1f} MB/s ({how})")
@@ -167,7 +167,7 @@ def _fetch(route: Route, journal: Journal, parallel: int, dry_run: bool) -> tupl
     transfer(one, first, parallel, outcome, sizes)
     seconds = time.perf_counter() - begin
     there = len(route.pieces) - len(todo)
-    if first and not sizes and not there:
+    if first and not sizes and (outcome.failed or not there):  # gaps alone may be all that is left
         reasons = [*outcome.failed.values(), *outcome.missing.values()]
         raise RefusedError(f"none of the first {len(first)} could be had: {reasons[0]}")
     lines = [

@@ -111,6 +111,15 @@ def test_a_server_that_refuses_all_is_not_asked_for_all(tmp_path):
     with pytest.raises(RefusedError, match="none of the first 4 could be had: answered 403"):
         fetch(source.route, tmp_path, parallel=4)
     assert len(source.read_so_far) == 4
+    fetch(Source(50).route, tmp_path)  # nor where some are there
+    with pytest.raises(RefusedError, match="none of the first 4"):
+        fetch(source.route, tmp_path, parallel=4)
+
+
+def test_gaps_that_are_left_are_no_error(tmp_path):
+    for _ in range(2):
+        outcome, _ = fetch(Source(9, {"s/3": MissingError("s/3: not there")}).route, tmp_path)
+        assert set(outcome.missing) == {"s/3"}
 
 
 def test_a_dry_run_writes_nothing_and_tells_the_bytes(tmp_path):
@@ -132,6 +141,8 @@ def test_an_estimate():
     pieces = [Piece("a", ("a",), 300), Piece("b", ("b",), None), Piece("c", ("c",), 100)]
     measured = estimate(pieces, {"a": 320, "c": 80}, 2.0)
     assert measured.size == 320 + 200 + 80  # b is taken to have the mean of the others
+    kinds = [Piece("a", ("x/a",)), Piece("b", ("x/b",)), Piece("c", ("y/c",))]
+    assert estimate(kinds, {"a": 10, "c": 1000}, 1.0).size == 10 + 10 + 1000  # and there of those of its folder
     assert measured.seconds == 600 / (400 / 2)
     assumed = estimate([Piece("a", ("a",), 50_000_000)], {}, 0.0)
     assert assumed.text == "to be read: 1 pieces, 50.0 MB, 10.0 s at 5.0 MB/s (an assumption)"
