@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch_munit import (
     DOMAINS,
-    Discriminator,
-    Generator,
     discriminator_loss,
     generator_terms,
     translate_both,
     weighted_total,
 )
+from torch_networks import Discriminator, Generator
 
 # A weight's name in the parity file, and here.
 NAMES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (

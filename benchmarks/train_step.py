@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -72,8 +72,8 @@ def compiled(function: jax.stages.Wrapped, *arguments: object) -> tuple[jax.stag
     }
 
 
-def serve_training(a: Architecture, size: int, batch: int) -> None:
-    """Compile our step, then answer {"do": "train", "steps": k}."""
+def training(a: Architecture, size: int, batch: int) -> tuple[Callable[[int], None], Answer]:
+    """Return what does so many of our training steps on one batch, and what compiling took."""
     recipe = Recipe(a, Objective(adversarial="lsgan"), OptimizerSettings(weight_decay=1e-4))
     state = init_state(a, make_optimizers(recipe.optimizer), seed=0)
     # Donated, so no two leaves may be one buffer: the moving average starts as the parameters themselves.
@@ -87,14 +87,11 @@ def serve_training(a: Architecture, size: int, batch: int) -> None:
             state, _ = step(state, data)
         jax.block_until_ready(state)
 
-    serve(
-        {"jax": jax.__version__, **times},
-        {"train": lambda steps: cost(lambda: train(steps)), "peak": peak},
-    )
+    return train, times
 
 
-def serve_translation(a: Architecture, size: int, count: int) -> None:
-    """Compile our translation, then answer {"do": "translate", "realisations": n} for that one n."""
+def translation(a: Architecture, size: int, count: int) -> tuple[Callable[[], jax.Array], Answer]:
+    """Return what translates an image into so many realisations, and what compiling took."""
     generators, image = init_generators(a, 0), random_images(size, 1)["euv"]
     styles = jax.random.normal(jax.random.key(0), (count, a.style_size))
 
@@ -103,10 +100,25 @@ def serve_translation(a: Architecture, size: int, count: int) -> None:
         return realisations(a, generators, "euv", image, styles)
 
     program, times = compiled(translate_all, generators, image, styles)
+    return lambda: jax.block_until_ready(program(generators, image, styles)), times
+
+
+def serve_training(a: Architecture, size: int, batch: int) -> None:
+    """Compile our step, then answer {"do": "train", "steps": k}."""
+    train, times = training(a, size, batch)
+    serve(
+        {"jax": jax.__version__, **times},
+        {"train": lambda steps: cost(lambda: train(steps)), "peak": peak},
+    )
+
+
+def serve_translation(a: Architecture, size: int, count: int) -> None:
+    """Compile our translation, then answer {"do": "translate", "realisations": n} for that one n."""
+    translate_all, times = translation(a, size, count)
 
     def translate(realisations: int) -> Answer:
         assert realisations == count
-        return cost(lambda: jax.block_until_ready(program(generators, image, styles)))
+        return cost(translate_all)
 
     serve({"jax": jax.__version__, **times}, {"translate": translate, "peak": peak})
 
@@ -157,9 +169,9 @@ def report_rates(seconds: dict[str, float], flops: dict[str, int], peak: float) 
         print(f"{name:<42}{count / 1e9:>9.1f} GFLOP{rate:>8.1f} GFLOP/s{rate / peak:>7.0%} of the peak")
 
 
-def peak(side: int = 2048, repeats: int = 20) -> Answer:
-    """Return the GFLOP/s of the fastest of several large float32 matrix products in JAX."""
-    a, b = (jnp.asarray(np.random.default_rng(seed).random((side, side), np.float32)) for seed in range(2))
+def peak(side: int = 2048, repeats: int = 20, dtype: str = "float32") -> Answer:
+    """Return the GFLOP/s of the fastest of several large matrix products in JAX."""
+    a, b = (jnp.asarray(np.random.default_rng(seed).random((side, side), np.float32), dtype) for seed in range(2))
     product, best = jax.jit(jnp.matmul), 0.0
     for _ in range(repeats):
         begin = time.perf_counter()

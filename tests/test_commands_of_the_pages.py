@@ -29,6 +29,10 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "--ntasks-per-node": "nowhere: it needs SLURM",
     "HOST0": "tests/training/test_hosts.py, with two processes",
     "benchmarks/": "by hand, in hours; tests/test_documentation.py looks at the flags",
+    "tfds_sdoml.fetch": "tests/tfds_sdoml/fetch, with servers on loopback",
+    "hf256": "tests/tfds_sdoml/fetch/test_first_run.py",
+    "--manual_dir=sdoml": "tests/tfds_sdoml/fetch/test_kills.py",
+    "--manual_dir=jsoc": "tests/tfds_sdoml/fetch/test_kills.py",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
 }
 SMALL = {
@@ -50,6 +54,7 @@ SMALL = {
     "munit_jax.corona": ("--rows=24", "--lmax=8"),
     "munit_jax.export": (),
     "tfds_sdoml.build": (),
+    "tfds_sdoml.fetch": (),
 }
 OF_171 = ("--config.data.channels=('0171',)", "--config.data.normalization.euv.limit=(8600.0,)")
 PAIRS = ("20120315_0000", "20120515_0000", "20121215_0000")  # of training, validation and test

@@ -6,7 +6,7 @@ import json
 import pytest
 from ml_collections import ConfigDict
 
-from configs import aia193, aia193_best, aia304, multichannel, unpaired
+from configs import aia193, aia193_best, aia304, hf256, multichannel, unpaired
 from munit_jax.config import OF_PAIRS, parse
 from munit_jax.errors import ConfigError
 from munit_jax.training.objectives import Objective
@@ -56,6 +56,14 @@ def test_the_best_recipe_is_valid_at_every_size(variant):
     assert recipe.architecture.width == (16 if variant == "embedded" else 64)
 
 
+def test_the_256_pixel_set_is_for_one_device():
+    config = hf256.get_config()
+    parse(config.to_dict(), 1)
+    architecture = parse(config.to_dict()).recipe.architecture
+    assert (architecture.width, architecture.context_planes, config.batch_size) == (64, 3, 4)
+    assert config.data.euv == config.data.magnetogram == "sdoml/hf256"
+
+
 def test_several_channels_have_a_scale_each_and_a_dataset():
     for variant in ("", "embedded"):
         config = multichannel.get_config(variant)
@@ -66,7 +74,7 @@ def test_several_channels_have_a_scale_each_and_a_dataset():
         assert config.data.euv.removeprefix("sdoml/") in config_names()
 
 
-@pytest.mark.parametrize("module", [aia193, aia193_best, aia304, multichannel, unpaired])
+@pytest.mark.parametrize("module", [aia193, aia193_best, aia304, hf256, multichannel, unpaired])
 def test_unknown_variant(module):
     with pytest.raises(ValueError, match="unknown variant 'fast'"):
         module.get_config("fast")

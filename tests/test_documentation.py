@@ -15,11 +15,12 @@ from munit_jax import losses
 from tests.commands import ROOT
 from tests.training.test_loop import tiny_config, train_and_evaluate
 from tfds_sdoml.build import parser
+from tfds_sdoml.fetch.__main__ import parser as parser_of_fetch
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tfds_sdoml" / "README.md"])
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"python -m (munit_jax\.\w+|tfds_sdoml\.build)(.*)|python (benchmarks/\w+\.py)(.*)")
+COMMAND = re.compile(r"python -m (munit_jax\.\w+|tfds_sdoml\.(?:build|fetch))(.*)|python (benchmarks/\w+\.py)(.*)")
 METHOD = (ROOT / "docs" / "method.md").read_text()
 
 
@@ -63,8 +64,8 @@ def test_there_are_commands_of_every_kind():
 
 @pytest.mark.parametrize(("name", "arguments"), commands(), ids=lambda x: x if isinstance(x, str) else " ".join(x))
 def test_commands_have_the_flags_that_they_are_shown_with(name, arguments):
-    if name == "tfds_sdoml.build":
-        parser().parse_args(arguments)
+    if name.startswith("tfds_sdoml."):
+        (parser if name == "tfds_sdoml.build" else parser_of_fetch)().parse_args(arguments)
         return
     if name.startswith("benchmarks/"):
         source = (ROOT / name).read_text() + (ROOT / "benchmarks" / "trainings.py").read_text()

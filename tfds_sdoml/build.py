@@ -178,6 +178,22 @@ def parse_path(text: str) -> str:
     return ",".join(map(os.path.expanduser, text.split(",")))
 
 
+def add_selection(data: Any) -> None:
+    """Add the options that say which frames are used to a parser or a group of its options."""
+    data.add_argument("--channels", type=parse_names, help="AIA channels, such as 0171,0193; empty for none")
+    data.add_argument("--field", type=parse_names, help="components of the field: bz, or bx,by,bz; empty for none")
+    data.add_argument("--years", type=parse_numbers, help="such as 2011-2013")
+    data.add_argument("--months", type=parse_numbers, help="such as 1-4,9")
+    data.add_argument("--every", type=parse_duration, help="one frame in each such interval, such as 4h")
+    data.add_argument("--limit", type=int, help="so many frames, taken evenly from all")
+    data.add_argument("--tolerance", type=int, help="of the join by time, in seconds")
+    data.add_argument("--split", choices=get_args(Split), help="poster: the shuffle of 2010-2012, which leaks")
+    data.add_argument("--test_months", type=parse_numbers, help="calendar months, such as 11-12")
+    data.add_argument("--validation_months", type=parse_numbers, help="calendar months, such as 5")
+    data.add_argument("--guard_days", type=float, help="days left empty around those months")
+    data.add_argument("--seed", type=int, help="of the poster's shuffle and of the synthetic Sun")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; options that were not given are not in its result."""
     result = argparse.ArgumentParser(
@@ -203,23 +219,12 @@ def parser() -> argparse.ArgumentParser:
     )
     data = result.add_argument_group("what the dataset holds (default: as registered)")
     data.add_argument("--source", choices=get_args(SourceName), help="what the files look like")
-    data.add_argument("--channels", type=parse_names, help="AIA channels, such as 0171,0193; empty for none")
-    data.add_argument("--field", type=parse_names, help="components of the field: bz, or bx,by,bz; empty for none")
     data.add_argument("--size", type=int, help="pixels; smaller images are means over blocks (FITS: resampled)")
     data.add_argument("--dtype", choices=get_args(StoredType), help="how images are stored")
-    data.add_argument("--years", type=parse_numbers, help="such as 2011-2013")
-    data.add_argument("--months", type=parse_numbers, help="such as 1-4,9")
-    data.add_argument("--every", type=parse_duration, help="one frame in each such interval, such as 4h")
-    data.add_argument("--limit", type=int, help="so many frames, taken evenly from all")
-    data.add_argument("--tolerance", type=int, help="of the join by time, in seconds")
-    data.add_argument("--split", choices=get_args(Split), help="poster: the shuffle of 2010-2012, which leaks")
-    data.add_argument("--test_months", type=parse_numbers, help="calendar months, such as 11-12")
-    data.add_argument("--validation_months", type=parse_numbers, help="calendar months, such as 5")
-    data.add_argument("--guard_days", type=float, help="days left empty around those months")
     data.add_argument(
         "--degradation_table", type=parse_path, help="file of AIA's degradation, for FITS files (needs aiapy)"
     )
-    data.add_argument("--seed", type=int, help="of the poster's shuffle and of the synthetic Sun")
+    add_selection(data)
     return result
 
 

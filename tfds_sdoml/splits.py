@@ -15,9 +15,10 @@ def distance_to_months(times: Int[np.ndarray, "frame"], months: tuple[int, ...])
     if len(times) == 0:
         return nearest
     first, last = (time.astype("datetime64[s]").astype("datetime64[M]") for time in (np.min(times), np.max(times)))
-    calendar = np.arange(first - 12, last + 13)
+    month = np.timedelta64(1, "M")
+    calendar = np.arange(first - 12 * month, last + 13 * month)
     starts = calendar[np.isin(calendar.astype(int) % 12 + 1, months)]
-    for start, end in zip(*(x.astype("datetime64[s]").astype(np.int64) for x in (starts, starts + 1)), strict=True):
+    for start, end in zip(*(x.astype("datetime64[s]").astype(np.int64) for x in (starts, starts + month)), strict=True):
         nearest = np.minimum(nearest, np.maximum(np.maximum(start - times, times - (end - 1)), 0))
     return nearest
 

@@ -56,7 +56,7 @@ def find_frames(config: SdomlConfig, location: str | None) -> tuple[Source, Plan
     try:
         return source, make_plan(config, source)
     except ValueError as error:
-        likely = None if location is None else likely_source(location)
+        likely = likely_source(location) if location is not None and Path(location).expanduser().is_dir() else None
         if likely in (None, config.source):
             raise
         raise ValueError(f"{error}; the folder looks like {likely}: give --source={likely}") from None
