@@ -21,7 +21,7 @@ from typing import Any, get_args
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
-from tfds_sdoml.config import NATURAL_SIZE, SdomlConfig, SourceName, Split, StoredType
+from tfds_sdoml.config import NATURAL_SIZE, ScaleName, SdomlConfig, SourceName, Split, StoredType
 from tfds_sdoml.plan import Plan, summary
 from tfds_sdoml.preparation import REJECTED_FILE, prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
@@ -212,6 +212,8 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--every", type=parse_duration, help="one frame in each such interval, such as 4h")
     data.add_argument("--limit", type=int, help="so many frames, taken evenly from all")
     data.add_argument("--tolerance", type=int, help="of the join by time, in seconds")
+    data.add_argument("--vantage_tolerance", type=float, help="degrees between the observers of a join, for FITS files")
+    data.add_argument("--scale_to", choices=get_args(ScaleName), help="bring magnetograms of FITS files to HMI's scale")
     data.add_argument("--split", choices=get_args(Split), help="poster: the shuffle of 2010-2012, which leaks")
     data.add_argument("--test_months", type=parse_numbers, help="calendar months, such as 11-12")
     data.add_argument("--validation_months", type=parse_numbers, help="calendar months, such as 5")

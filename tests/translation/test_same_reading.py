@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import re
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from munit_jax.pfss.disk_magnetograms import read_magnetogram
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translation import Translation
-from tests.instruments.suns import observer_cards, untrained_run, write_euvi
+from tests.instruments.suns import AU, RSUN, observer_cards, untrained_run, write_euvi
 from tests.tfds_sdoml.sources.fits_files import Layout, write_aia, write_hmi
 from tests.tfds_sdoml.sun_images import euv_image, field_image
 from tfds_sdoml.sources.fits import Fits
@@ -114,10 +113,9 @@ def test_the_same_refusal(tmp_path, series, kind):
     assert len(refusals) == 1
 
 
-def test_another_instrument_is_refused_by_the_build_with_its_name(tmp_path):
-    """EUVI, which translate takes, is of no dataset."""
-    write_aia(tmp_path / "a.fits", SUN)
+def test_the_build_takes_what_translate_takes(tmp_path):
+    """EUVI too, with the place that it was seen from."""
     write_euvi(tmp_path / "e.fits")
-    (row,) = Fits(tmp_path, SIZE).listing("0171").rejected
-    assert (row.place, row.reason) == ("e.fits", "instrument")
-    assert re.match("EUVI: datasets are of AIA, HMI", row.detail)
+    listing = Fits(tmp_path, SIZE).listing("0171")
+    assert (listing.places, listing.rejected) == (["e.fits"], [])
+    assert listing.views == [pytest.approx((-2.8, 109.7, 0.96 * AU / RSUN))]
