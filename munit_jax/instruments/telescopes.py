@@ -12,7 +12,7 @@ from munit_jax.instruments import sdoml
 from munit_jax.instruments.aia import AIA
 from munit_jax.instruments.checks import check_exposed, check_field, check_image, check_limb
 from munit_jax.instruments.eit import EIT
-from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.eui import EUI
 from munit_jax.instruments.euvi import EUVI
 from munit_jax.instruments.gong import GONG
@@ -59,6 +59,18 @@ def header_of(path: Path) -> fits.Header:
         return _sdoml_header(match)
     with open_file(path) as file:
         return image_header(file)
+
+
+def identify(path: Path) -> tuple[fits.Header, Telescope, str]:
+    """Return the common header of a file, its instrument and its series, reading no more of it; raises as `observe`."""
+    try:
+        header = header_of(path)
+        telescope, series = recognise(header)
+        return telescope.common(header), telescope, series
+    except FrameError:
+        raise
+    except Exception as error:  # astropy raises many kinds for damaged files
+        raise FrameError("unreadable", reason_of(error)) from error
 
 
 def observe(path: Path) -> Observation:
