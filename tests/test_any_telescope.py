@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.data.datasets import Frames, geometry_of
+from munit_jax.instruments.registration import block_mean
 from munit_jax.instruments.telescopes import observe as observed
 from munit_jax.sun.constants import AU, SOLAR_RADIUS
 from munit_jax.sun.disk import on_disk, sdoml_geometry
@@ -24,7 +25,7 @@ from tests.training.commands import TINY
 from tfds_sdoml.build import build
 from tfds_sdoml.synthetic_sun.observation import observe
 
-SIZE = 64
+SIZE, FILE_SIZE = 64, 128  # pixels
 MONTHS = (1, 2, 3, 5, 11)  # of which May validates and November tests
 TRUTH_LATER = 1800  # seconds from the image to its magnetogram, of the files that are evaluated
 
@@ -69,7 +70,7 @@ def iso(seconds):
 
 def write_soho(folder, instruments, time, later=0):
     """An image of EIT 195, level 1, and a magnetogram of MDI."""
-    seen, after = (observe(3, t, SIZE, ("0193",)) for t in (time, time + later))
+    seen, after = (observe(3, t, FILE_SIZE, ("0193",)) for t in (time, time + later))
     distance = 0.99 * AU * seen.geometry.distance * SOLAR_RADIUS / AU
     dates = {key: iso(time) for key in ("DATE-OBS", "DATE-BEG", "DATE-AVG")}
     eit = instruments / "eit195_L1" / "synthetic_195_bin8.fits"
@@ -82,7 +83,7 @@ def write_soho(folder, instruments, time, later=0):
 
 def write_solar_orbiter(folder, instruments, time, later=0):
     """An image of FSI 174, level 2, and a magnetogram of PHI-FDT, 120 degrees west of the Earth at 0.4 AU."""
-    seen, after = (observe(3, t, SIZE, ("0171",), west=120.0) for t in (time, time + later))
+    seen, after = (observe(3, t, FILE_SIZE, ("0171",), west=120.0) for t in (time, time + later))
     for name, pattern, frame, image, moment in (
         ("fsi", "eui_fsi174_L2/synthetic_bin8.fits", seen, 0.5 * seen.euv[..., 0], time),
         ("phi", "phi_fdt_blos/synthetic_L2_bin8.fits", after, after.magnetogram[..., 0], time + later),
@@ -140,12 +141,14 @@ def test_a_dataset_a_training_and_an_evaluation(tmp_path, shared, write, channel
         "test": 2,
     }
     frame = Frames("sdoml/far", "test", ("euv", "magnetogram"), (channel,), str(tmp_path / "data"))[0]
-    geometry, truth = geometry_of(frame), observe(3, int(frame["time"]), SIZE, (channel,), west=west)
+    geometry, truth = geometry_of(frame), observe(3, int(frame["time"]), FILE_SIZE, (channel,), west=west)
     assert (geometry.b0, geometry.l0) == pytest.approx((truth.geometry.b0, truth.geometry.l0), abs=0.1)
     from_earth = (geometry.l0 - earth_view(int(frame["time"]))[1] + 180) % 360 - 180
     assert from_earth == pytest.approx(west, abs=0.1)
-    field, expected = frame["magnetogram"][..., 0], truth.magnetogram[..., 0]
-    np.testing.assert_allclose(field, expected, atol=0.01 * np.abs(expected).max())  # MDI's scale too
+    field, expected = frame["magnetogram"][..., 0], block_mean(truth.magnetogram[..., 0], FILE_SIZE // SIZE)
+    inside = on_disk(sdoml_geometry(SIZE), 0.95)
+    # Brought from MDI's scale back to HMI's; PHI has none, and keeps its own.
+    np.testing.assert_allclose(field[inside], expected[inside], atol=0.01 * np.abs(expected).max())
 
     tiny = [flag for flag in TINY if "sdoml/small" not in flag]
     flags = (
@@ -161,10 +164,11 @@ def test_a_dataset_a_training_and_an_evaluation(tmp_path, shared, write, channel
         f"--config.data.data_dir={tmp_path / 'data'}",
         f"--workdir={tmp_path / 'run'}",
         "--config.steps=20",
+        "--config.batch_size=4",
     )
     assert result.returncode == 0, result.stderr
 
-    for time in (utc(year, 6, 1), utc(year, 6, 9)):
+    for time in (utc(year, 6, 1), utc(year, 6, 17)):
         write(tmp_path / "others", instruments, time, TRUTH_LATER)
     images, magnetograms = (
         f"--{flag}={tmp_path / 'others' / name}" for flag, name in zip(("images", "truth"), names, strict=True)

@@ -85,8 +85,9 @@ class FilePairs:
             for name, of in (("image", images), ("magnetogram", truth))
         }
         joined = join_nearest(times, round(pairs.hours * HOUR), towards, pairs.degrees)
-        for k, i in tqdm(list(zip(joined["image"], joined["magnetogram"], strict=True)), desc="pairs", unit="pair"):
-            degrees = float(separations(towards["image"][k], towards["magnetogram"][i]))
+        pair = joined["image"], joined["magnetogram"]
+        apart = separations(*(towards[name][of] for name, of in zip(towards, pair, strict=True)))
+        for k, i, degrees in tqdm(list(zip(*pair, apart.tolist(), strict=True)), desc="pairs", unit="pair"):
             self._add(run, how, images[k], truth[i], degrees)
         alone = f"no partner within {pairs.hours:g} hours and {pairs.degrees:g} degrees that is not another's"
         for name, found in (("image", images), ("magnetogram", truth)):
