@@ -24,6 +24,7 @@ SAID_FROM = 4e9  # bytes
 
 logger = logging.getLogger(__name__)
 
+HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
 COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File}
 
 
@@ -67,6 +68,15 @@ def is_fits(path: Path) -> bool:
             return file.read(6) == b"SIMPLE" or SUFFIX.search(path.name) is not None
     except (OSError, EOFError, zlib.error):
         return SUFFIX.search(path.name) is not None
+
+
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file, compressed or not, holds HDF5; False for one that cannot be read."""
+    try:
+        with open_file(path) as file:
+            return file.read(len(HDF5)) == HDF5
+    except (OSError, EOFError):
+        return False
 
 
 def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:

@@ -22,9 +22,10 @@ from munit_jax.instruments.interface import PROGRAM, Observation, Preparation, P
 from munit_jax.instruments.limb import limb_offset
 from munit_jax.instruments.mdi import MDI
 from munit_jax.instruments.phi import PHI
-from munit_jax.instruments.reading import image_header, open_file, read_image
+from munit_jax.instruments.reading import image_header, is_hdf5, open_file, read_image
 from munit_jax.instruments.registration import check_inside, solar_disk, upright
 from munit_jax.instruments.suvi import SUVI
+from munit_jax.instruments.suvi_netcdf import read_suvi_netcdf
 from munit_jax.instruments.swap import SWAP
 
 TELESCOPES = (AIA, EUVI, EUI, SUVI, SWAP, EIT, HMI, MDI, GONG, PHI)
@@ -57,6 +58,8 @@ def header_of(path: Path) -> fits.Header:
     """
     if match := sdoml.FILE_NAME.fullmatch(path.name):
         return _sdoml_header(match)
+    if is_hdf5(path):
+        return read_suvi_netcdf(path)[0]
     with open_file(path) as file:
         return image_header(file)
 
@@ -74,7 +77,7 @@ def identify(path: Path) -> tuple[fits.Header, Telescope, str]:
 
 
 def observe(path: Path) -> Observation:
-    """Read a file: FITS of one of TELESCOPES, or an npz of SDOML version 1.
+    """Read a file: FITS of one of TELESCOPES, netCDF of SUVI, or an npz of SDOML version 1.
 
     Raises:
         FrameError: a file that cannot be read, of something else, or without a keyword that is needed.
@@ -83,7 +86,7 @@ def observe(path: Path) -> Observation:
         return observation(_sdoml_header(match), sdoml.read_image(path, match[3]), path.name)
     if path.suffix.lower() == ".npz":
         raise FrameError("instrument", f"an npz of SDOML is called {sdoml.file_name('0193')}: its name has the time")
-    return observation(*read_image(path), path.name)
+    return observation(*(read_suvi_netcdf(path) if is_hdf5(path) else read_image(path)), path.name)
 
 
 def _sdoml_header(match: re.Match[str]) -> fits.Header:

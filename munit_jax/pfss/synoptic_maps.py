@@ -16,11 +16,10 @@ from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import Header, gauss_in, number, text, time_of
 from munit_jax.instruments.interface import Scale
 from munit_jax.instruments.magnetographs import TO_HMI, scale_factor
-from munit_jax.instruments.reading import check_whole, image_header, open_file
+from munit_jax.instruments.reading import HDF5, check_whole, image_header, open_file
 from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
 from munit_jax.pfss.wso_text import is_wso, parse_wso
 
-HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
 POLE = 60.0  # degrees of latitude beyond which missing values are taken for a pole that was not seen
 POLE_ROWS = 5  # rows whose mean fills a pole
 MDI_ERROR = (0.95, 1.3)  # of the two that the sine goes from pole to pole, and what MDI's small maps say
