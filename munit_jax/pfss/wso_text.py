@@ -44,4 +44,5 @@ def parse_wso(content: str, name: str) -> tuple[Float[np.ndarray, "30 72"], Cell
         )
     cells = cea_cells(ROWS, COLUMNS, -STEP / 2)
     line_of_sight = np.array([columns[degrees] for degrees in range(0, 360, STEP)]).T[::-1] * GAUSS
-    return line_of_sight / np.cos(np.deg2rad(cells.latitudes))[:, None], cells
+    sines = (cells.sines[1:] + cells.sines[:-1]) / 2
+    return line_of_sight / np.sqrt(1 - sines**2)[:, None], cells

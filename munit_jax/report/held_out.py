@@ -145,8 +145,8 @@ def open_held_out(run: TrainedRun, settings: Settings, like: HeldOutFrames | Non
     if not len(frames) or not len(train):
         have = ", ".join(split for split in ("train", "validation", "test") if len(open_frames(scored, split)))
         raise DataError(
-            f"{frames.name} has no frames in the split {settings.split!r}, or {data.euv} none to learn baselines from: "
-            f"it has {have}"
+            f"{frames.name} has no frames in the split {settings.split!r}, or none to learn baselines from "
+            f"in {data.euv}: it has {have}"
         )
     if frames.size != run.size:
         raise DataError(
