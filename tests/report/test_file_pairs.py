@@ -51,20 +51,20 @@ def centre_of(image):
 
 
 def test_the_magnetogram_is_turned_to_the_place_and_the_time_of_the_image(tmp_path, caplog):
-    """Five days later and 8 degrees to the side the spot is where the surface has carried it: 7 degrees back at 45."""
+    """Two days later and 8 degrees to the side the spot is where the surface has carried it, 2.7 degrees back at 45."""
     caplog.set_level("INFO")
     write_euvi(tmp_path / "e.fits", 128, PLACE)
-    write_field(tmp_path / "m.fits", "2011-02-10T00:14:08.010", 101.7 + 5 * 360 / 25.38)
-    pairs = pairs_of(tmp_path, hours=125.0)
+    write_field(tmp_path / "m.fits", "2011-02-13T00:14:08.010", 101.7 + 2 * 360 / 25.38)
+    pairs = pairs_of(tmp_path, hours=50.0)
     (frame,) = pairs
     geometry = geometry_of(frame)
     assert (geometry.b0, geometry.l0, int(frame["time"])) == (pytest.approx(-2.8), pytest.approx(109.7), 1297728848)
-    drifted = PLACE[0] + 5 * rotation_rate(np.array([PLACE[1]]))[0]
+    drifted = PLACE[0] + 2 * rotation_rate(np.array([PLACE[1]]))[0]
     x, y, visible = heliographic_to_pixel(geometry, np.array([PLACE[1]]), np.array([drifted]))
     assert visible.all()
-    assert centre_of(frame["magnetogram"][..., 0]) == pytest.approx((x[0], y[0]), abs=0.3)
-    assert "120.00 hours and 7.99 degrees apart, the magnetogram is turned by both" in caplog.text
-    assert (pairs.about["most_hours"], pairs.about["most_degrees"]) == (120.0, pytest.approx(8.0, abs=0.02))
+    assert centre_of(frame["magnetogram"][..., 0]) == pytest.approx((x[0], y[0]), abs=0.25)
+    assert "48.00 hours and 7.99 degrees apart, the magnetogram is turned by both" in caplog.text
+    assert (pairs.about["most_hours"], pairs.about["most_degrees"]) == (48.0, pytest.approx(8.0, abs=0.02))
     assert set(pairs.about["files"]) == {"e.fits", "m.fits"}
     # Of the image's disk, what the magnetograph did not see counts as not seen.
     unseen = on_disk(geometry) & ~frame["seen"]
