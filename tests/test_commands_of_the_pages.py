@@ -29,6 +29,9 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "--ntasks-per-node": "nowhere: it needs SLURM",
     "HOST0": "tests/training/test_hosts.py, with two processes",
     "benchmarks/": "by hand, in hours; tests/test_documentation.py looks at the flags",
+    "--manual_dir=SOHO": "tests/test_any_telescope.py",
+    "--images=": "tests/test_any_telescope.py",
+    "--dataset=sdoml/soho": "tests/report/test_evaluation.py",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
 }
 SMALL = {
