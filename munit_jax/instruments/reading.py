@@ -75,7 +75,7 @@ def is_hdf5(path: Path) -> bool:
     try:
         with open_file(path) as file:
             return file.read(len(HDF5)) == HDF5
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
 
 
