@@ -17,7 +17,8 @@ from munit_jax.instruments.headers import Header, gauss_in, number, text, time_o
 from munit_jax.instruments.interface import Scale
 from munit_jax.instruments.magnetographs import TO_HMI, scale_factor
 from munit_jax.instruments.reading import HDF5, check_whole, image_header, open_file
-from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
+from munit_jax.pfss.pot3d import read_pot3d
+from munit_jax.pfss.remesh import Cells, car_cells, cea_cells
 from munit_jax.pfss.wso_text import is_wso, parse_wso
 
 POLE = 60.0  # degrees of latitude beyond which missing values are taken for a pole that was not seen
@@ -60,7 +61,8 @@ def read_synoptic(path: Path, scale_to: Scale = "none") -> SynopticMap:
     try:
         with path.open("rb") as file:
             if file.read(8) == HDF5:
-                return _read_hdf5(path)
+                field, cells = read_pot3d(path)
+                return _whole(field[None], cells, path.name, "")
         with open_file(path) as file:
             if is_wso(start := file.read(LABELS_WITHIN).decode("ascii", "ignore")):
                 field, cells = parse_wso(start + file.read().decode("ascii", "ignore"), path.name)
@@ -165,39 +167,6 @@ def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
     mirrored = step < 0
     left = value + ((columns + 0.5 if mirrored else 0.5) - reference) * step
     return left % 360, mirrored
-
-
-def _read_hdf5(path: Path) -> SynopticMap:
-    """Read the dataset `Data` with its two scales, colatitude and longitude in radians, in either order.
-
-    The values are at nodes, with the poles and both longitude 0 and 360 among them.
-    """
-    try:
-        import h5py  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise DataError(f"{path}: HDF5 needs h5py: install munit_jax[solar]") from None
-    with h5py.File(path) as file:
-        if "Data" not in file:
-            raise DataError(f"{path}: no dataset Data, but {', '.join(file) or 'nothing'}")
-        data: Any = file["Data"]
-        field = np.asarray(data, np.float64)
-        scales = [np.asarray(axis[0], np.float64) for axis in data.dims if len(axis)]
-    if field.ndim != 2 or len(scales) != 2:
-        raise DataError(f"{path}: Data has {field.ndim} axes and {len(scales)} scales, expected 2 and 2")
-    colatitude, longitude = sorted(scales, key=lambda scale: scale.max())
-    if longitude.max() <= np.pi or colatitude.max() > np.pi + 1e-3:
-        raise DataError(f"{path}: expected colatitudes (0 to pi) and longitudes (0 to 2 pi) in radians as scales")
-    if field.shape == (len(longitude), len(colatitude)):
-        field = field.T
-    if np.isclose(np.ptp(longitude), 2 * np.pi):  # the same meridian twice
-        longitude, field = longitude[:-1], field[:, :-1]
-    try:
-        check_possible(field)
-    except FrameError as error:
-        raise DataError(f"{path}: {error}") from None
-    order = np.argsort(-colatitude)
-    cells = node_cells(90 - np.rad2deg(colatitude[order]), np.rad2deg(longitude))
-    return _whole(field[order][None], cells, path.name, "")
 
 
 def _whole(field: Float[np.ndarray, "n row column"], cells: Cells, name: str, date: str) -> SynopticMap:

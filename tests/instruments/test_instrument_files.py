@@ -212,3 +212,11 @@ def test_an_older_image_of_mdi_is_turned_so_that_the_poles_have_the_polarity_of_
             gaussian_filter(field, 1)[on_disk(GEOMETRY, 0.97) & (sign * latitude > 60)].mean() for sign in (1, -1)
         )
         assert north < -0.2 < 0.2 < south
+
+
+def test_a_magnetogram_is_scaled_where_it_is_asked_for_and_the_cards_say_so(instruments):
+    seen = observe(instruments / "mdi_fd_M_96m" / "real_2010_bin8.fits")
+    measured, scaled = (prepare(seen, Preparation(GEOMETRY, scale_to=scale)) for scale in ("none", "hmi"))
+    np.testing.assert_allclose(scaled.image, 0.701 * measured.image, rtol=1e-5, atol=1e-4)
+    assert [card[:2] for card in measured.treatment] == [("MJSCALE", "as measured"), ("MJTOHMI", 1.0)]
+    assert [card[:2] for card in scaled.treatment] == [("MJSCALE", "HMI"), ("MJTOHMI", 0.701)]
