@@ -16,7 +16,7 @@ from munit_jax.instruments.headers import gauss_in, quality_of, text, time_of
 from munit_jax.instruments.interface import PROGRAM, Scale
 from munit_jax.instruments.magnetographs import scale_factor
 from munit_jax.instruments.reading import read_image
-from munit_jax.instruments.registration import register, solar_disk
+from munit_jax.instruments.registration import check_inside, register, solar_disk
 from munit_jax.instruments.telescopes import telescope_of, without_marker
 from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geometry
@@ -56,10 +56,11 @@ def read_magnetogram(path: Path, scale_to: Scale = "none") -> DiskMagnetogram:
             image = without_marker(known[0], header, image)
         factor, warnings = scale_factor(header, scale_to)
         gauss = np.float32(gauss_in(header))
-        cards, disk, seconds = view_cards(header), solar_disk(header), time_of(header)
+        disk, cards, seconds = solar_disk(header), view_cards(header), time_of(header)
         flags = quality_of(header) & ~(known[0].harmless if known else 0)
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
+        check_inside(image, disk)
         images = _realisations(path, image)
         for warning in {*warnings, *(warning for one in images for warning in check_field(header, one * gauss, disk))}:
             logger.warning("%s: %s", path, warning)

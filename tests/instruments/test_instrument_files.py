@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(instruments, name
     ("name", "message"),
     [
         ("mwo/real_bin4.fits", "no CRPIX1 that is a number"),
-        ("solis_vsm/synthetic_6302l_bin16.fits", "the header has no solar radius"),
+        ("solis_vsm/synthetic_6302l_bin16.fits", "CTYPE1 = 'SOLX', expected helioprojective"),
         ("phi_hrt_blos/synthetic_bin16.fits", "it sees a patch"),
     ],
 )
