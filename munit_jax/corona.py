@@ -34,6 +34,7 @@ INSERTION = define.choice(
     ("as_is", "flux_matched", "both"),
     "How magnetograms are put into the background; flux_matched keeps its net flux.",
 )
+SCALE_TO = define.choice("scale_to", "none", ("none", "hmi"), "Bring the fields of other magnetographs to HMI's scale.")
 WIND = define.string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.")
 CURRENT_SHEET = define.switch(
     "current_sheet", False, "Maps of wind and field at 21.5 solar radii too, through a Schatten current sheet."
@@ -74,7 +75,7 @@ def main(_: Sequence[str]) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     asked: list[Insertion] = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
-    ensembles, date = open_boundaries(magnetograms, whole, asked, transform)
+    ensembles, date = open_boundaries(magnetograms, whole, asked, transform, SCALE_TO.value)
     inputs = [*magnetograms, whole] if whole else magnetograms
     for number, boundaries in enumerate(ensembles):
         folder = Path(OUTPUT.value) / (str(boundaries.insertion) if number else "")

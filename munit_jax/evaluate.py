@@ -2,6 +2,7 @@
 
     python -m munit_jax.evaluate --workdir=RUN
     python -m munit_jax.evaluate --workdir=RUN --corona
+    python -m munit_jax.evaluate --workdir=RUN --images='FSI/*.fits' --truth='PHI/*.fits'
 
 See docs/evaluate.md for the scores and the outputs.
 """
@@ -30,6 +31,12 @@ COMPARE = define.string(
 SHOW = define.strings(
     "show", [], "Time of a frame to draw, as 2012-11-03T12:00: the nearest of the evaluated ones; may be given again."
 )
+DATASET = define.string("dataset", None, "Another dataset than the run's own, as sdoml/NAME.")
+IMAGES = define.strings("images", [], "In place of a dataset: EUV images, as a pattern in quotes ...")
+TRUTH = define.strings("truth", [], "... and true magnetograms, from anywhere; pairs are found by time and place.")
+PAIR_HOURS = define.number("pair_hours", 6.0, "Between an image and its magnetogram.")
+PAIR_DEGREES = define.number("pair_degrees", 10.0, "Between the vantage points of an image and its magnetogram.")
+SCALE_TO = define.choice("scale_to", "none", ("none", "hmi"), "Bring true magnetograms and background to HMI's scale.")
 DATA_DIR = define.string("data_dir", None, "The folder of the datasets. Default: as in training.")
 CORONA = define.switch("corona", False, "Model the corona of the magnetograms too; see docs/evaluate.md.")
 CORONA_FRAMES = define.integer("corona_frames", 10, "Frames for the corona, evenly spaced; 0 for all.")
@@ -56,7 +63,7 @@ def main(_: Sequence[str]) -> None:
     from munit_jax.pfss.model import ModelSettings
     from munit_jax.report.evaluation import FOLDER, evaluate
     from munit_jax.report.results import metrics_table
-    from munit_jax.report.settings import CoronaSettings, Settings
+    from munit_jax.report.settings import CoronaSettings, PairSettings, Settings
     from munit_jax.trained_run import open_run
 
     corona = None
@@ -70,7 +77,11 @@ def main(_: Sequence[str]) -> None:
     if background != ["none"]:
         background = map(str, command_line.matching("background", background))
     of_frames = SPLIT.value, SAMPLES.value, LIMIT.value, SEED.value, tuple(SHOW.value), DATA_DIR.value
-    settings = Settings(*of_frames, corona, tuple(background))
+    pairs = None
+    if IMAGES.value or TRUTH.value:
+        images, truth = command_line.matching("images", IMAGES.value), command_line.matching("truth", TRUTH.value)
+        pairs = PairSettings(tuple(images), tuple(truth), PAIR_HOURS.value, PAIR_DEGREES.value)
+    settings = Settings(*of_frames, corona, tuple(background), DATASET.value, pairs, SCALE_TO.value)
     command_line.keep_compiled(COMPILATION_CACHE.value)
     workdir = Path(WORKDIR.value)
     run = open_run(workdir, CHECKPOINT.value, convolution=CONVOLUTION.value)

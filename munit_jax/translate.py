@@ -9,6 +9,7 @@ docs/translate.md tells what is done to the images of each instrument and what t
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,12 +42,15 @@ SIZE = define.integer("size", None, "Pixels across the images that the networks 
 CALIBRATE_TO = define.strings(
     "calibrate_to",
     [],
-    "Files of AIA, as a pattern: EUVI is brought to the brightness of the one nearest in time. "
+    "Files of AIA, as a pattern: images are brought to the brightness of the one nearest in time. "
     "Default: to that of the training images.",
 )
 DEGRADATION_TABLE = define.string(
-    "degradation_table", None, "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy)."
+    "degradation_table",
+    None,
+    "AIA's loss of sensitivity, SolarSoft's aia_V*_response_table.txt (needs aiapy). Default: by its brightness.",
 )
+SCALE_TO = define.choice("scale_to", "none", ("none", "hmi"), "Bring the fields of other magnetographs to HMI's scale.")
 LAST_SEEN = define.strings(
     "last_seen",
     [],
@@ -125,7 +129,9 @@ def _translation(references: Sequence[Path]) -> "Translation":
         except (FileNotFoundError, ValueError) as error:
             raise DataError(f"degradation_table: {error}") from None
     elif settings.source == "euv":
-        command_line.logger.info("AIA's loss of sensitivity is not corrected in FITS files: see --degradation_table")
+        command_line.logger.info(
+            "AIA's loss of sensitivity in FITS files is corrected by the disk's brightness: see --degradation_table"
+        )
     if PRETRAINED.value:
         run = load_pretrained(PRETRAINED.value, size=SIZE.value, convolution=CONVOLUTION.value)
     else:
@@ -133,9 +139,9 @@ def _translation(references: Sequence[Path]) -> "Translation":
     command_line.logger.info(
         "%s, step %d, images of %d pixels of AIA %s", run.name, run.step, run.size, ", ".join(run.channels)
     )
-    how = preparation(run, table=table)
+    how = preparation(run, table=table, scale_to=SCALE_TO.value)
     levels = [reference_of(path, how) for path in references]
-    return Translation(run, settings, preparation(run, levels, table))
+    return Translation(run, settings, replace(how, references=[*levels, *how.references]))
 
 
 def _draw(translation: "Translation") -> "Draw | None":

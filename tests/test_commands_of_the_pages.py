@@ -33,6 +33,9 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "hf256": "tests/tfds_sdoml/fetch/test_first_run.py",
     "--manual_dir=sdoml": "tests/tfds_sdoml/fetch/test_kills.py",
     "--manual_dir=jsoc": "tests/tfds_sdoml/fetch/test_kills.py",
+    "--manual_dir=SOHO": "tests/test_any_telescope.py",
+    "--images=": "tests/test_any_telescope.py",
+    "--dataset=sdoml/soho": "tests/report/test_evaluation.py",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
 }
 SMALL = {

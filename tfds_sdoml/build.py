@@ -21,7 +21,7 @@ from typing import Any, get_args
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
-from tfds_sdoml.config import NATURAL_SIZE, SdomlConfig, SourceName, Split, StoredType
+from tfds_sdoml.config import NATURAL_SIZE, ScaleName, SdomlConfig, SourceName, Split, StoredType
 from tfds_sdoml.plan import Plan, summary
 from tfds_sdoml.preparation import REJECTED_FILE, prepare
 from tfds_sdoml.sdoml_dataset_builder import Builder
@@ -221,6 +221,8 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--source", choices=get_args(SourceName), help="what the files look like")
     data.add_argument("--size", type=int, help="pixels; smaller images are means over blocks (FITS: resampled)")
     data.add_argument("--dtype", choices=get_args(StoredType), help="how images are stored")
+    data.add_argument("--vantage_tolerance", type=float, help="degrees between the observers of a join, for FITS files")
+    data.add_argument("--scale_to", choices=get_args(ScaleName), help="bring magnetograms of FITS files to HMI's scale")
     data.add_argument(
         "--degradation_table", type=parse_path, help="file of AIA's degradation, for FITS files (needs aiapy)"
     )

@@ -9,12 +9,13 @@ from typing import Any, Literal, get_args
 import tensorflow_datasets as tfds
 
 from munit_jax.instruments.series import AIA_CHANNELS, FIELD_COMPONENTS
-from munit_jax.instruments.simultaneous import TOLERANCE
+from munit_jax.instruments.simultaneous import APART, TOLERANCE
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
 
 SourceName = Literal["npz_v1", "zarr_v2", "fits", "hf256", "synthetic"]
 Split = Literal["blocked", "poster"]
 StoredType = Literal["float16", "float32"]
+ScaleName = Literal["none", "hmi"]
 
 NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf256": 256}  # pixels
 FUSED_CHANNELS = ("0171", "0193", "0304")  # of the dataset of several channels that has a name
@@ -46,6 +47,8 @@ class SdomlConfig(tfds.core.BuilderConfig):
     validation_months: tuple[int, ...] = (5,)
     guard_days: int | float = SYNODIC_DAYS
     tolerance: int = TOLERANCE  # seconds, of the join by time
+    vantage_tolerance: int | float = APART  # degrees between the observers of a join
+    scale_to: str = "none"  # the scale of magnetograms of FITS files: as measured, or `hmi`
     degradation_table: str = ""  # file of AIA's degradation for FITS files, which aiapy reads; empty for no correction
     seed: int = 0  # of the synthetic Sun and of the poster's shuffle
     start: int = 0  # of the synthetic Sun, as the next two; seconds since 1970
@@ -57,6 +60,7 @@ class SdomlConfig(tfds.core.BuilderConfig):
             ("source", self.source, get_args(SourceName)),
             ("split", self.split, get_args(Split)),
             ("dtype", self.dtype, get_args(StoredType)),
+            ("scale_to", self.scale_to, get_args(ScaleName)),
         ):
             if value not in known:
                 raise ValueError(f"unknown {what} {value!r}: choose one of {', '.join(known)}")
@@ -72,11 +76,13 @@ class SdomlConfig(tfds.core.BuilderConfig):
             raise ValueError(f"months are numbers from 1 to 12, got {wrong}")
         if shared := sorted({*self.test_months} & {*self.validation_months}):
             raise ValueError(f"months {shared} are both test and validation months; give each month to one of them")
-        for what in ("every", "limit", "tolerance", "guard_days"):
+        for what in ("every", "limit", "tolerance", "vantage_tolerance", "guard_days"):
             if not 0 <= (value := getattr(self, what)) < math.inf:
                 raise ValueError(f"{what} must not be negative, got {value}: give a finite number from 0 on")
         if self.degradation_table and self.source != "fits":
             raise ValueError(f"degradation_table is for FITS files; {self.source} has been corrected")
+        if self.scale_to != "none" and self.source != "fits":
+            raise ValueError(f"scale_to is for FITS files; the magnetograms of {self.source} are HMI's")
         natural = NATURAL_SIZE.get(self.source, self.size)
         if self.size < 1 or (self.source != "fits" and natural % self.size):
             raise ValueError(f"size {self.size}: {self.source} has {natural} pixels, which must divide by the size")

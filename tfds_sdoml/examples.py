@@ -70,7 +70,7 @@ def load(config: SdomlConfig, source: Source, frame: Frame, wanted: bool) -> Loa
         return Loaded(None, rejected)
     if not wanted:
         return Loaded(tuple(levels), [])
-    example, clipped = example_of(config, frame.time, images)
+    example, clipped = example_of(config, frame, images)
     if isinstance(source, SyntheticSun):
         example["surface_field"] = source.surface_field(frame.places[0]).astype(np.float16)
     record = serialized(config, example)
@@ -86,13 +86,13 @@ def read(config: SdomlConfig, source: Source, series: str, place: str) -> Float[
     return image if source.size == config.size else binned(image, source.size // config.size)
 
 
-def example_of(config: SdomlConfig, time: int, images: list[np.ndarray]) -> tuple[dict[str, Any], int]:
-    """Return the example of a time, and how many pixels are clipped to what its type can hold.
+def example_of(config: SdomlConfig, frame: Frame, images: list[np.ndarray]) -> tuple[dict[str, Any], int]:
+    """Return the example of a frame, and how many pixels are clipped to what its type can hold.
 
-    The geometry is SDOML's, as seen from the Earth.
+    The geometry is SDOML's, as seen by the observer.
     """
-    geometry = sdoml_geometry(config.size, *earth_view(time))
-    example: dict[str, Any] = {"time": np.int64(time), "centre": np.array(geometry.centre, np.float32)}
+    geometry = sdoml_geometry(config.size, *(frame.view or earth_view(frame.time)))
+    example: dict[str, Any] = {"time": np.int64(frame.time), "centre": np.array(geometry.centre, np.float32)}
     example |= {name: np.float32(getattr(geometry, name)) for name in SCALARS}
     largest, clipped = float(np.finfo(config.dtype).max), 0
     components = len(config.field)

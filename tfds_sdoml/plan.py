@@ -1,14 +1,15 @@
 """Which frames go into a dataset, before any image is read: found, joined, thinned, split."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from munit_jax.instruments.simultaneous import join_nearest
+from munit_jax.sun.vantage import View, directions
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.sources.interface import Listing, Rejection, Source
 from tfds_sdoml.splits import blocked, poster
@@ -17,10 +18,14 @@ SPLITS = ("train", "validation", "test")
 
 
 class Frame(NamedTuple):
-    """One example to be: its time and where the image of each series is, in the order of `SdomlConfig.series`."""
+    """One example to be: its time and where the image of each series is, in the order of `SdomlConfig.series`.
+
+    `view` is from where the first one was seen, None for the Earth.
+    """
 
     time: int
     places: tuple[str, ...]
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,16 @@ def make_plan(config: SdomlConfig, source: Source) -> Plan:
         rejected += usable[series].rejected
         outside += beyond
 
-    indices = join_nearest({series: frames.times for series, frames in usable.items()}, config.tolerance)
+    seconds = {series: frames.times for series, frames in usable.items()}
+    indices = join_nearest(seconds, config.tolerance, _towards(usable), config.vantage_tolerance)
     first = config.series[0]
     joined = len(indices[first])
     if joined == 0:
         counts = ", ".join(f"{len(frames.times):,} of {series}" for series, frames in usable.items())
         raise ValueError(
             f"sdoml/{config.name}: no example can be made: of the frames asked for there are {counts}, and none of all "
-            f"series within {config.tolerance} s of each other (outside the years and months: {outside:,}; rejected: "
-            f"{len(rejected):,})"
+            f"series within {config.tolerance} s and {config.vantage_tolerance} degrees of each other (outside the "
+            f"years and months: {outside:,}; rejected: {len(rejected):,})"
         )
     chosen = evenly(every(usable[first].times[indices[first]], config.every), config.limit)
     times = usable[first].times[indices[first][chosen]]
@@ -73,7 +79,9 @@ def make_plan(config: SdomlConfig, source: Source) -> Plan:
             f"{config.validation_months}; add frames of other months, or choose other months or a smaller guard"
         )
     places = zip(*([usable[s].places[i] for i in indices[s][chosen]] for s in config.series), strict=True)
-    frames = [Frame(time, its_places) for time, its_places in zip(times.tolist(), places, strict=True)]
+    views = usable[first].views
+    seen = [None if views is None else views[i] for i in indices[first][chosen]]
+    frames = [Frame(*frame) for frame in zip(times.tolist(), places, seen, strict=True)]
     left_out = {
         "outside the years and months": outside,
         "without the other series": sum(len(frames.times) - joined for frames in usable.values()),
@@ -95,17 +103,31 @@ def make_plan(config: SdomlConfig, source: Source) -> Plan:
 def usable_frames(series: str, listing: Listing, config: SdomlConfig) -> tuple[Listing, int]:
     """Return the frames in the years and months asked for, one a time and in the order of time, and how many are not.
 
-    Of several frames of one time the first by its place is kept, the others are rejected.
+    Of several frames of one time and vantage point the first by its place is kept, the others are rejected.
     """
-    times, places, rejected = listing.times, listing.places, list(listing.rejected)
+    times, places, rejected, views = listing.times, listing.places, list(listing.rejected), listing.views
     inside = np.flatnonzero(in_range(times, config)).tolist()
-    kept: list[int] = []
+    kept: dict[tuple[int, View | None], int] = {}
     for i in sorted(inside, key=lambda i: (times[i], places[i])):
-        if kept and times[kept[-1]] == times[i]:
-            rejected.append(Rejection(series, int(times[i]), places[i], "duplicate", f"the time of {places[kept[-1]]}"))
-        else:
-            kept.append(i)
-    return Listing(times[kept], [places[i] for i in kept], rejected), len(times) - len(inside)
+        # To the whole degree: frames of one second that straddle a step are both kept, and the join takes one.
+        place = None if views is None else (round(views[i][0]), round(views[i][1]) % 360, 0)
+        first = kept.setdefault((int(times[i]), place), i)
+        if first != i:
+            rejected.append(Rejection(series, int(times[i]), places[i], "duplicate", f"the time of {places[first]}"))
+    order = list(kept.values())
+    seen = None if views is None else [views[i] for i in order]
+    return Listing(times[order], [places[i] for i in order], rejected, seen), len(times) - len(inside)
+
+
+def _towards(usable: Mapping[str, Listing]) -> dict[str, Float[np.ndarray, "frame 3"]] | None:
+    """Return the directions of the observers of each series; None where all are at the Earth."""
+    if all(listing.views is None for listing in usable.values()):
+        return None
+    towards = {}
+    for series, listing in usable.items():
+        b0, l0, _ = np.array(listing.views, np.float64).reshape(-1, 3).T
+        towards[series] = directions(b0, l0, listing.times.astype(np.float64))
+    return towards
 
 
 def in_range(times: Int[np.ndarray, "frame"], config: SdomlConfig) -> np.ndarray:

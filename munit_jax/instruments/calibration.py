@@ -1,4 +1,4 @@
-"""The brightness of another EUV imager on AIA's scale, by the quartiles of the disk."""
+"""The brightness of an EUV image on the scale of AIA's images of another time, by the quartiles of the disk."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -20,8 +20,13 @@ class Reference(NamedTuple):
 
 
 # Measured on level-1 images of AIA 171 of 2011-02-15 00:00 (111.4, 157.2, 235.8) and 2011-03-19 10:54 (114.3, 149.7,
-# 197.0), by the exposure and not corrected for degradation: their mean.
-BUILT_IN = (Reference("0171", None, (112.8, 153.4, 216.4), "AIA 171 of 2011-02-15 and 2011-03-19"),)
+# 197.0), by the exposure and not corrected for degradation: their mean; on one of 193 and one of 304 that were
+# recovered from Helioviewer's pictures of 8 bits, so approximate; 304 had lost nine tenths of its sensitivity by then.
+BUILT_IN = (
+    Reference("0171", None, (112.8, 153.4, 216.4), "AIA 171 of 2011-02-15 and 2011-03-19"),
+    Reference("0193", None, (89.4, 142.2, 248.9), "AIA 193 of 2013-06-24, approximate"),
+    Reference("0304", None, (2.2, 2.8, 3.6), "AIA 304 of 2021-01-06, approximate"),
+)
 
 
 def quartiles(image: Float[np.ndarray, "size size"]) -> tuple[float, float, float]:

@@ -14,11 +14,7 @@ from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
 
 STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, Solar Physics 239, 41)
 
-# DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
-SATURATED = 15_000.0
 PICTURE_WHITE = 250.0  # of 255
-LOWEST = -500.0  # DN; the noise of real images less their dark level goes down to -30
-HIGHEST = 4 * 16383.0  # DN: four pixels of 14 bits, summed on board
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
 BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
@@ -37,14 +33,33 @@ RADIUS_CARDS = "are CDELT and RSUN_OBS or DSUN_OBS right?"
 WEAKEST = 0.5  # gauss: there are stronger places on any disk; a field in tesla has less
 
 
-def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
+@dataclass(frozen=True)
+class Camera:
+    """Which values the pixels of an EUV imager can have, in `unit`: DN, or that of a radiance.
+
+    `saturated` is from where a pixel counts as overexposed. By default those of 14 bits: DSATVAL of SECCHI's headers,
+    noise less the dark level (of real images down to -30), and four pixels that were summed on board.
+    """
+
+    unit: str = "DN"
+    saturated: float = 15_000.0
+    lowest: float = -500.0
+    highest: float = 4 * 16383.0
+
+
+FOURTEEN_BITS = Camera()
+
+
+def check_exposed(
+    header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk, camera: Camera = FOURTEEN_BITS
+) -> None:
     """Refuse an EUV image, in the unit of its file, that is overexposed or has lost blocks."""
     seconds = 1.0
-    if brightness_is_rate(header):
+    if camera.unit == "DN" and brightness_is_rate(header):
         seconds = number(header, "EXPTIME") or number(header, "XPOSURE") or 1.0
-    counts = image * np.float32(seconds)
-    check_possible(counts, LOWEST, HIGHEST, "DN, which no camera counts")
-    check_saturation(counts, disk)
+    values = image * np.float32(seconds)
+    check_possible(values, camera.lowest, camera.highest, f"{camera.unit}, which no camera counts")
+    check_saturation(values, disk, camera)
     check_blocks(image, disk)
 
 
@@ -55,11 +70,11 @@ def check_no_picture(image: Float[np.ndarray, "y x"]) -> None:
         raise FrameError("unit", "whole numbers from 0 to 255, as pictures have, not DN: give the instrument's file")
 
 
-def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse an image in DN that is overexposed."""
-    share = float(np.mean(image[disk.radii(image.shape) < 1] >= SATURATED))
+def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk, camera: Camera = FOURTEEN_BITS) -> None:
+    """Refuse an image, in the unit of the camera, that is overexposed."""
+    share = float(np.mean(image[disk.radii(image.shape) < 1] >= camera.saturated))
     if share > SATURATED_SHARE:
-        raise FrameError("saturated", f"{share:.1%} of the disk is at {SATURATED:g} DN or more")
+        raise FrameError("saturated", f"{share:.1%} of the disk is at {camera.saturated:g} {camera.unit} or more")
 
 
 def check_blocks(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:

@@ -26,6 +26,7 @@ CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d(?:\.\d*)?))?")
 TIME_KEYS = ("T_OBS", "DATE-AVG", "DATE-OBS", "DATE_OBS", "DATE-BEG")
 CLOCK_KEYS = {"DATE-OBS": "TIME-OBS", "DATE_OBS": "TIME_OBS"}  # of dates without a time of day
 TAI_MINUS_GPS = 19  # seconds
+EXPOSURE_KEYS = ("EXPTIME", "XPOSURE")
 EXPOSURES = (1e-3, 5e3)  # seconds
 UNIT_IN_COMMENT = re.compile(r"\[(\w+)\]")
 
@@ -131,10 +132,12 @@ def quality_of(header: Header) -> int:
     return int(value or 0) & 0xFFFFFFFF
 
 
-def check_quality(header: Header, harmless: int) -> None:
-    """Refuse an image (FrameError `quality`) with a quality flag that is not harmless."""
-    if flags := quality_of(header) & ~harmless:
+def check_quality(header: Header, harmless: int, doubtful: int = 0) -> tuple[str, ...]:
+    """Refuse an image (FrameError `quality`) with a flag that is not harmless; return a warning of doubtful ones."""
+    flags = quality_of(header) & ~harmless
+    if flags & ~doubtful:
         raise FrameError("quality", f"QUALITY = {flags:#010x}")
+    return (f"QUALITY = {flags:#010x}: near real time, made before all data were there",) if flags else ()
 
 
 def brightness_is_rate(header: Header, counted: tuple[str, ...] = DETECTED) -> bool:
@@ -158,7 +161,8 @@ def exposure(header: Header, counted: tuple[str, ...] = DETECTED) -> float:
     """
     if brightness_is_rate(header, counted):
         return 1.0
-    key = "EXPTIME" if number(header, "EXPTIME") is not None or "XPOSURE" not in header else "XPOSURE"
+    key = next((key for key in EXPOSURE_KEYS if number(header, key) is not None), None)
+    key = key or next((key for key in EXPOSURE_KEYS if key in header), " or ".join(EXPOSURE_KEYS))
     seconds = required(header, key, "how long the exposure was cannot be known")
     comment = str(header.comments[key]) if isinstance(header, fits.Header) else ""
     if match := UNIT_IN_COMMENT.match(comment):

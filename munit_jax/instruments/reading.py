@@ -20,7 +20,7 @@ from jaxtyping import Float
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.interface import PROGRAM
 
-Kind = Literal["fits", "npz", "tar"]
+Kind = Literal["fits", "npz", "tar", "hdf5"]
 
 SUFFIX = re.compile(r"(\.(fits|fit|fts|npz|fz|gz|bz2|xz))+$", re.IGNORECASE)  # as they come one behind the other
 BYTES_A_PIXEL = 72  # in all, from reading to the output: measured at 16 384 pixels
@@ -28,9 +28,15 @@ SAID_FROM = 4e9  # bytes
 
 logger = logging.getLogger(__name__)
 
+HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
 COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File, b"\xfd7": lzma.LZMAFile}
 UNREAD = {b"\x1f\x9d": "compress", b"\x28\xb5\x2f\xfd": "zstd", b"7z": "7-Zip", b"PK": "zip", b"\x1f\x8b": "gzip twice"}
-BEGINNINGS: dict[Kind, tuple[int, bytes]] = {"fits": (0, b"SIMPLE"), "npz": (0, b"PK"), "tar": (257, b"ustar")}
+BEGINNINGS: dict[Kind, tuple[int, bytes]] = {
+    "fits": (0, b"SIMPLE"),
+    "npz": (0, b"PK"),
+    "tar": (257, b"ustar"),
+    "hdf5": (0, HDF5),
+}
 NAMED: dict[Kind, re.Pattern[str]] = {
     "npz": re.compile(r"\.npz(\.\w+)?$", re.IGNORECASE),
     "tar": re.compile(r"\.(tar(\.\w+)?|tgz)$", re.IGNORECASE),

@@ -20,6 +20,7 @@ from munit_jax.sun.disk import SDOML_RADIUS_FRACTION
 from munit_jax.sun.ephemeris import earth_view, seconds_from_tai
 
 SIZE = 512  # pixels
+ORIGIN = "SDOML"  # whose makers corrected AIA's loss of sensitivity
 BINNING = 4  # version 1 sums 2 x 2 pixels of AIA, version 2 takes their mean
 NAME = re.compile(r"(AIA|HMI)(\d{8}_\d{4})_(\d{4}|b[xyz])")  # of its files, without suffixes
 DAMAGED = (BadZipFile, EOFError, LZMAError, OSError, ValueError, zlib.error)  # what numpy raises for a damaged file
@@ -85,6 +86,7 @@ def sdoml_header(series: str, seconds: int, size: int) -> fits.Header:
     header = fits.Header()
     header["TELESCOP"] = "SDO/AIA" if aia else "SDO/HMI"
     header["INSTRUME"] = "AIA" if aia else "HMI"
+    header["ORIGIN"] = ORIGIN
     if aia:
         header["WAVELNTH"] = int(series)
     else:

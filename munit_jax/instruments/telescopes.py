@@ -19,15 +19,23 @@ from munit_jax.instruments.checks import (
     check_size,
     sdoml_limb,
 )
-from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.eit import EIT
+from munit_jax.instruments.errors import FrameError, reason_of
+from munit_jax.instruments.eui import EUI
 from munit_jax.instruments.euvi import EUVI
-from munit_jax.instruments.headers import Header, check_quality, gauss_in, text
+from munit_jax.instruments.gong import GONG
+from munit_jax.instruments.headers import Header, check_quality, gauss_in, number, text
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.interface import PROGRAM, Observation, Preparation, Prepared, Telescope
+from munit_jax.instruments.mdi import MDI
+from munit_jax.instruments.phi import PHI
 from munit_jax.instruments.reading import image_header, kind_of, open_file, read_image
 from munit_jax.instruments.registration import check_inside, solar_disk
+from munit_jax.instruments.suvi import SUVI
+from munit_jax.instruments.suvi_netcdf import read_suvi_netcdf
+from munit_jax.instruments.swap import SWAP
 
-TELESCOPES = (AIA, EUVI, HMI)
+TELESCOPES = (AIA, EUVI, EUI, SUVI, SWAP, EIT, HMI, MDI, GONG, PHI)
 CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
 
 
@@ -35,15 +43,19 @@ def recognise(header: Header) -> tuple[Telescope, str]:
     """Return the instrument and the series of an image; FrameError for one that cannot be used."""
     if text(header, "ORIGIN") == PROGRAM:
         raise FrameError("instrument", f"it was made by {PROGRAM}: give an image that was taken")
-    for telescope in TELESCOPES:
-        if series := telescope.series_of(header):
-            return telescope, series
+    if known := telescope_of(header):
+        return known
     cards = ("TELESCOP", "INSTRUME", "CONTENT", "WAVELNTH")
     who = " ".join(filter(None, (text(header, key) for key in cards))) or "unknown"
     what = f"not an image of {', '.join(t.name for t in TELESCOPES)} that can be used"
     raise FrameError(
         "instrument", f"{who}: {what}, by TELESCOP, INSTRUME, DETECTOR, CONTENT, CTYPE1, WAVELNTH and WAVEUNIT"
     )
+
+
+def telescope_of(header: Header) -> tuple[Telescope, str] | None:
+    """Return the instrument and the series of an image, None for another one; FrameError as `recognise`."""
+    return next(((one, series) for one in TELESCOPES if (series := one.series_of(header))), None)
 
 
 def header_of(path: Path) -> fits.Header:
@@ -53,19 +65,33 @@ def header_of(path: Path) -> fits.Header:
     """
     if match := _sdoml_name(path):
         return _sdoml_header(match)
+    if kind_of(path) == "hdf5":
+        return read_suvi_netcdf(path)[0]
     with open_file(path) as file:
         return image_header(file)
 
 
+def identify(path: Path) -> tuple[fits.Header, Telescope, str]:
+    """Return the common header of a file, its instrument and its series, reading no more of it; raises as `observe`."""
+    try:
+        header = header_of(path)
+        telescope, series = recognise(header)
+        return telescope.common(header), telescope, series
+    except FrameError:
+        raise
+    except Exception as error:  # astropy raises many kinds for damaged files
+        raise FrameError("unreadable", reason_of(error)) from error
+
+
 def observe(path: Path) -> Observation:
-    """Read a file: FITS of one of TELESCOPES, or an npz of SDOML version 1.
+    """Read a file: FITS of one of TELESCOPES, netCDF of SUVI, or an npz of SDOML version 1.
 
     Raises:
         FrameError: a file that cannot be read, of something else, or without a keyword that is needed.
     """
     if match := _sdoml_name(path):
         return observation(_sdoml_header(match), sdoml.read_image(path, match[3]), path.name)
-    return observation(*read_image(path), path.name)
+    return observation(*(read_suvi_netcdf(path) if kind_of(path) == "hdf5" else read_image(path)), path.name)
 
 
 def _sdoml_name(path: Path) -> re.Match[str] | None:
@@ -94,7 +120,14 @@ def _sdoml_header(match: re.Match[str]) -> fits.Header:
 def observation(header: fits.Header, image: Float[np.ndarray, "y x"], name: str) -> Observation:
     """Return an image and its header as an observation; raises as `observe`."""
     telescope, series = recognise(header)
-    return Observation(header, image, solar_disk(header), telescope, series, name)
+    header = telescope.common(header)
+    return Observation(header, without_marker(telescope, header, image), solar_disk(header), telescope, series, name)
+
+
+def without_marker(telescope: Telescope, header: Header, image: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "y x"]:
+    """Return an image with NaN where it has the value of the telescope's keyword for missing pixels."""
+    value = number(header, telescope.marker) if telescope.marker else None
+    return image if value is None else np.where(image == np.float32(value), np.float32(np.nan), image)
 
 
 def prepare(seen: Observation, how: Preparation) -> Prepared:
@@ -104,19 +137,18 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
         FrameError: quality flags, overexposure, blocks or pixels that are missing, a disk that is not all in the image
             or not where the header says, no Sun.
     """
-    check_quality(seen.header, seen.telescope.harmless)
+    warnings = check_quality(seen.header, seen.telescope.harmless, seen.telescope.doubtful)
     check_inside(seen.image, seen.disk)
     field = seen.series == "bz"
-    warnings: tuple[str, ...] = ()
     if (radius := seen.disk.radius) < how.geometry.solar_radius / 2:
-        warnings = (
+        warnings += (
             f"its solar radius is {radius:.0f} pixels, the networks' {how.geometry.solar_radius:.0f}: it is coarse",
         )
     if field:
         warnings += check_field(seen.header, seen.image * np.float32(gauss_in(seen.header)), seen.disk)
     else:
         check_no_picture(seen.image)
-        check_exposed(seen.header, seen.image, seen.disk)
+        check_exposed(seen.header, seen.image, seen.disk, seen.telescope.camera)
     prepared = seen.telescope.calibrate(seen, how)
     check_image(prepared.image, field)
     if not field:

@@ -26,6 +26,7 @@ EXPECTED = {
     "arcsec": "an angle in arcsec, deg or rad",
     "s": "a time in s or ms",
     "Angstrom": "a wavelength in angstrom or nm",
+    "W m-2 sr-1": "a radiance in W m-2 sr-1",
 }
 COUNTS = ("DN", "ct")  # of a camera
 DETECTED = (*COUNTS, "ph", "electron")  # which a gain brings to its counts

@@ -10,6 +10,7 @@ from munit_jax.instruments.registration import solar_radius
 from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
 from munit_jax.sun.disk import DiskGeometry
 from munit_jax.sun.ephemeris import earth_view
+from munit_jax.sun.vantage import View
 
 # Keywords after Thompson 2006, A&A 449, 791, and the FITS standard 4.0.
 GRID = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2")
@@ -106,11 +107,19 @@ def _set(cards: fits.Header, key: str, value: object) -> None:
     cards[key] = value, COMMENTS[key]  # pyright: ignore[reportArgumentType]
 
 
+def observer(header: fits.Header, seconds: int) -> View:
+    """Return from where an image of a time (UTC seconds since 1970) was taken; FrameError where it cannot be known."""
+    cards = fits.Header({key: header[key] for key in PLACES if text(header, key) not in ("", "nan")})
+    _set_observer(cards, header, seconds)
+    return _view(cards)
+
+
+def _view(cards: fits.Header) -> View:
+    distance = required(cards, "DSUN_OBS") / required(cards, "RSUN_REF")
+    return required(cards, "CRLT_OBS"), required(cards, "CRLN_OBS"), distance
+
+
 def heliographic_view(cards: fits.Header, geometry: DiskGeometry) -> DiskGeometry:
     """Return a geometry with the direction and distance from which the cards of `view_cards` say the Sun was seen."""
-    return replace(
-        geometry,
-        b0=required(cards, "CRLT_OBS"),
-        l0=required(cards, "CRLN_OBS"),
-        distance=required(cards, "DSUN_OBS") / required(cards, "RSUN_REF"),
-    )
+    b0, l0, distance = _view(cards)
+    return replace(geometry, b0=b0, l0=l0, distance=distance)

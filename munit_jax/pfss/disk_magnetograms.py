@@ -12,10 +12,12 @@ from jaxtyping import Float
 from munit_jax.errors import DataError
 from munit_jax.instruments.checks import check_field, without_markers
 from munit_jax.instruments.errors import FrameError, reason_of
-from munit_jax.instruments.headers import gauss_in, quality_of, time_of
-from munit_jax.instruments.hmi import HMI
+from munit_jax.instruments.headers import gauss_in, quality_of, text, time_of
+from munit_jax.instruments.interface import PROGRAM, Scale
+from munit_jax.instruments.magnetographs import scale_factor
 from munit_jax.instruments.reading import read_image
 from munit_jax.instruments.registration import check_inside, register, solar_disk
+from munit_jax.instruments.telescopes import telescope_of, without_marker
 from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geometry
 
@@ -33,30 +35,41 @@ class DiskMagnetogram:
     geometry: DiskGeometry
     time: int  # UTC seconds since 1970
     name: str  # of the file
-    flags: int = 0  # HMI's quality flags of damage
+    flags: int = 0  # of QUALITY, those of damage
+    factor: float = 1.0  # by which the field was brought to another magnetograph's scale
 
 
-def read_magnetogram(path: Path) -> DiskMagnetogram:
-    """Read a magnetogram, or all realisations of a translation.
+def read_magnetogram(path: Path, scale_to: Scale = "none") -> DiskMagnetogram:
+    """Read a magnetogram, or all realisations of a translation, and bring it to a scale.
+
+    A magnetograph that has no file in `munit_jax.instruments` is read by the common keywords. See
+    `magnetographs.scale_factor` for the scale.
 
     Raises:
         DataError: a file that cannot be read, is not in gauss or does not tell where the Sun or the observer is.
     """
     try:
         header, image = read_image(path)
+        known = None if text(header, "ORIGIN") == PROGRAM else telescope_of(header)
+        if known:
+            header = known[0].common(header)
+            image = without_marker(known[0], header, image)
+        factor, warnings = scale_factor(header, scale_to)
         gauss = np.float32(gauss_in(header))
         disk, cards, seconds = solar_disk(header), view_cards(header), time_of(header)
-        flags = quality_of(header) & ~HMI.harmless
+        flags = quality_of(header) & ~(known[0].harmless if known else 0)
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
         check_inside(image, disk)
         images = _realisations(path, image)
-        for warning in {warning for one in images for warning in check_field(header, one * gauss, disk)}:
+        for warning in {*warnings, *(warning for one in images for warning in check_field(header, one * gauss, disk))}:
             logger.warning("%s: %s", path, warning)
-        field = np.stack([register(without_markers(one * gauss), disk, geometry) for one in images])
+        field = np.stack(
+            [register(without_markers(one * gauss) * np.float32(factor), disk, geometry) for one in images]
+        )
     except (FrameError, ValueError) as error:
         raise DataError(f"{path}: {reason_of(error)}") from error
-    return DiskMagnetogram(field, geometry, seconds, path.name, flags)
+    return DiskMagnetogram(field, geometry, seconds, path.name, flags, factor)
 
 
 def _realisations(path: Path, image: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "n y x"]:

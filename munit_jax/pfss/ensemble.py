@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from munit_jax.errors import DataError
+from munit_jax.instruments.interface import Scale
 from munit_jax.pfss.boundary import Insertion, boundary_maps, radial_views, without_monopole
 from munit_jax.pfss.disk_magnetograms import DiskMagnetogram, read_magnetogram
 from munit_jax.pfss.field import ENERGY_RADII, energy_density
@@ -20,6 +21,8 @@ from munit_jax.pfss.harmonics import Grid, Transform, analysis
 from munit_jax.pfss.model import SELF_CHECK_LIMIT, Corona, ModelSettings, model_corona, wind_at_sheet_end
 from munit_jax.pfss.remesh import grid_cells, remesh
 from munit_jax.pfss.synoptic_maps import SynopticMap, read_synoptic
+
+AS_MEASURED = "as measured"
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class Boundaries:
         monopole: mean of the field that was taken off, gauss.
         insertion: how magnetograms were put in; None for a synoptic map.
         disk_weight: how much the cells are the magnetograms', 0 to 1.
+        scale: of the magnetograms and the map, in words.
 
     Raises:
         DataError: a boundary that is 0 everywhere, which has no corona.
@@ -42,6 +46,7 @@ class Boundaries:
     monopole: Float[Array, "n"]
     insertion: Insertion | None
     disk_weight: Float[Array, "lat lon"]
+    scale: str = AS_MEASURED
 
     def __post_init__(self):
         empty = [not one.any() for one in np.asarray(self.field)]
@@ -53,22 +58,32 @@ class Boundaries:
 
 
 def open_boundaries(
-    magnetograms: Sequence[Path], whole: Path | None, insertions: Sequence[Insertion], transform: Transform
+    magnetograms: Sequence[Path],
+    whole: Path | None,
+    insertions: Sequence[Insertion],
+    transform: Transform,
+    scale_to: Scale = "none",
 ) -> tuple[list[Boundaries], str]:
     """Read the boundaries of magnetograms of the disk, an ensemble for each insertion, or of a synoptic map alone.
 
     `whole` is the background or that map; None for a background of 0. The date of the boundaries comes second, empty
-    where the synoptic map has none.
+    where the synoptic map has none. All are brought to `scale_to`, see `magnetographs.scale_factor`.
     """
-    synoptic = None if whole is None else read_synoptic(whole)
+    synoptic = None if whole is None else read_synoptic(whole, scale_to)
+    disks = [read_magnetogram(path, scale_to) for path in magnetograms]
+    scale = AS_MEASURED
+    if scale_to != "none":
+        factors = (f"{one.name} x {one.factor:g}" for one in (*disks, synoptic) if one is not None)
+        scale = f"{scale_to.upper()}: {', '.join(factors)}"
+        logger.info("scale of %s", scale)
     if synoptic is not None and not magnetograms:
-        return [synoptic_boundaries(synoptic, transform)], synoptic.date
-    disks = [read_magnetogram(path) for path in magnetograms]
+        return [replace(synoptic_boundaries(synoptic, transform), scale=scale)], synoptic.date
     for disk in disks:
         if disk.flags:
             logger.warning("%s: QUALITY = %#010x, which reports damage", disk.name, disk.flags)
     latest = datetime.fromtimestamp(max(disk.time for disk in disks), UTC)
-    return [disk_boundaries(disks, synoptic, transform, how) for how in insertions], f"{latest:%Y-%m-%dT%H:%M:%S}"
+    made = [replace(disk_boundaries(disks, synoptic, transform, how), scale=scale) for how in insertions]
+    return made, f"{latest:%Y-%m-%dT%H:%M:%S}"
 
 
 def on_grid(synoptic: SynopticMap, grid: Grid) -> Float[np.ndarray, "n lat lon"]:
@@ -146,6 +161,7 @@ def summary(
         "self_check_passed": abs(worst) <= SELF_CHECK_LIMIT,
         "lines_not_followed": int(np.isnan(maps["expansion"]).sum()),
         "insertion": boundaries.insertion,
+        "scale": boundaries.scale,
         "realisations": len(boundaries.field),
         "grid": [transform.grid.rows, transform.grid.columns],
         "lmax": transform.lmax,

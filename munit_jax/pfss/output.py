@@ -97,6 +97,7 @@ def _cards(
     cards["LMAX"] = transform.lmax, "highest degree of the harmonics"
     cards["RSS"] = settings.rss, "[solRad] source surface"
     cards["SEEDRAD"] = settings.seed_radius, "[solRad] of the open-field map's lines"
+    cards["HISTORY"] = f"scale of the field: {boundaries.scale}".encode("ascii", "replace").decode()
     for path in inputs:
         cards["HISTORY"] = f"made of {path.name.encode('ascii', 'replace').decode()}"
     if boundaries.insertion is not None:

@@ -1,7 +1,7 @@
-"""Synoptic maps of the radial field as observatories and models leave them: FITS, and HDF5 of the POT3D family."""
+"""Synoptic maps of the radial field as observatories and models leave them: FITS, HDF5 of POT3D, text of WSO."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -14,14 +14,18 @@ from munit_jax.errors import DataError
 from munit_jax.instruments.checks import check_possible, check_signed, check_strong
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import Header, gauss_in, number, text, time_of
-from munit_jax.instruments.reading import check_whole, image_header, open_file
+from munit_jax.instruments.interface import Scale
+from munit_jax.instruments.magnetographs import TO_HMI, scale_factor
+from munit_jax.instruments.reading import HDF5, check_whole, image_header, open_file
 from munit_jax.instruments.units import unit_of
-from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
+from munit_jax.pfss.pot3d import read_pot3d
+from munit_jax.pfss.remesh import Cells, car_cells, cea_cells
+from munit_jax.pfss.wso_text import is_wso, parse_wso
 
-HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
 POLE = 60.0  # degrees of latitude beyond which missing values are taken for a pole that was not seen
 POLE_ROWS = 5  # rows whose mean fills a pole
 MDI_ERROR = (0.95, 1.3)  # of the two that the sine goes from pole to pole, and what MDI's small maps say
+LABELS_WITHIN = 2000  # bytes of a WSO chart, whose heading is short
 SPAN_TOLERANCE = 1e-3  # relative: headers have their steps with six digits
 
 logger = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ class SynopticMap:
         name: of the file.
         date: of the observation, empty where the file has none.
         filled: values that were missing at the poles, see `fill_poles`.
+        factor: by which the field was brought to another magnetograph's scale.
     """
 
     field: Float[np.ndarray, "n row column"]
@@ -44,10 +49,11 @@ class SynopticMap:
     name: str
     date: str = ""
     filled: int = 0
+    factor: float = 1.0
 
 
-def read_synoptic(path: Path) -> SynopticMap:
-    """Read a map of a file.
+def read_synoptic(path: Path, scale_to: Scale = "none") -> SynopticMap:
+    """Read a map of a file, and bring it to a scale, see `magnetographs.scale_factor`.
 
     Raises:
         DataError: a file that cannot be read, is no map of the whole Sun or has missing values away from the poles; or
@@ -56,7 +62,13 @@ def read_synoptic(path: Path) -> SynopticMap:
     try:
         with path.open("rb") as file:
             if file.read(8) == HDF5:
-                return _read_hdf5(path)
+                field, cells = read_pot3d(path)
+                return _whole(field[None], cells, path.name, "")
+        with open_file(path) as file:
+            if is_wso(start := file.read(LABELS_WITHIN).decode("ascii", "ignore")):
+                field, cells = parse_wso(start + file.read().decode("ascii", "ignore"), path.name)
+                factor = TO_HMI["WSO"] if scale_to == "hmi" else 1.0
+                return SynopticMap(field[None] * factor, cells, path.name, factor=factor)
         with open_file(path) as file:
             header = image_header(file, axes=(2, 3, 4))
             check_whole(file, header)
@@ -65,7 +77,7 @@ def read_synoptic(path: Path) -> SynopticMap:
             if len(maps) > 1:
                 logger.warning("%s: the first map is read, %d more are passed over", path, len(maps) - 1)
             if maps:
-                return synoptic_map(maps[0].header, maps[0].data, path.name)
+                return synoptic_map(maps[0].header, maps[0].data, path.name, scale_to)
         raise ValueError("no image of two axes in it")
     except DataError:
         raise
@@ -73,7 +85,7 @@ def read_synoptic(path: Path) -> SynopticMap:
         raise DataError(f"{path}: {reason_of(error)}") from error
 
 
-def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> SynopticMap:
+def synoptic_map(header: Header, data: np.ndarray, name: str = "map", scale_to: Scale = "none") -> SynopticMap:
     """Return the map of an image and its header; of a SunPy Map, of its `fits_header` and `data`.
 
     ADAPT has a third axis, its realisations, and calls its axes 'Long' and 'Lat'; MISSING is its NaN.
@@ -108,6 +120,9 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
         check_possible(field)
     except FrameError as error:
         raise DataError(f"{name}: {error}") from None
+    factor, warnings = scale_factor(header, scale_to)
+    for warning in warnings:
+        logger.warning("%s: %s", name, warning)
     from_north = text(header, "CTYPE2").upper().startswith("COLT")
     if (_required(header, "CDELT2", name) < 0) != from_north:
         field = field[:, ::-1]
@@ -118,7 +133,7 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
     _check_middle(header, rows, name)
     if empty := int(np.count_nonzero(~field.any(axis=2))) + int(np.count_nonzero(~field.any(axis=1))):
         logger.warning("%s: %d rows and columns hold nothing but 0: are their values missing?", name, empty)
-    return _whole(field, make(rows, columns, left), name, _date(header))
+    return replace(_whole(field * factor, make(rows, columns, left), name, _date(header)), factor=factor)
 
 
 def _equal_area(header: Header, rows: int, name: str) -> bool:
@@ -150,7 +165,12 @@ def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
     if abs(abs(step) * columns / 360 - 1) > SPAN_TOLERANCE:
         raise DataError(f"{name}: {columns} columns of CDELT1 = {step} are not the 360 degrees of the whole Sun")
     edge = number(header, "CRLNGEDG")
-    if number(header, "LNGTYPE") and edge is not None:
+    if number(header, "LNGTYPE"):
+        if edge is None:
+            raise DataError(
+                f"{name}: LNGTYPE = {header['LNGTYPE']}: its longitudes are not Carrington's, and no CRLNGEDG says "
+                "where they begin"
+            )
         return edge % 360, False
     if step < 0 and abs(value) > 360:  # a Carrington time
         step, value = -step, -value
@@ -174,39 +194,6 @@ def _check_middle(header: Header, rows: int, name: str) -> None:
     off = (value - equator / _degrees(header, 2)) / step + (rows + 1) / 2 - reference
     if abs(off) > 1:
         raise DataError(f"{name}: by CRPIX2 and CRVAL2 the equator is {abs(off):.1f} rows off the middle of the map")
-
-
-def _read_hdf5(path: Path) -> SynopticMap:
-    """Read the dataset `Data` with its two scales, colatitude and longitude in radians, in either order.
-
-    The values are at nodes, with the poles and both longitude 0 and 360 among them.
-    """
-    try:
-        import h5py  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise DataError(f"{path}: HDF5 needs h5py: install munit_jax[solar]") from None
-    with h5py.File(path) as file:
-        if "Data" not in file:
-            raise DataError(f"{path}: no dataset Data, but {', '.join(file) or 'nothing'}")
-        data: Any = file["Data"]
-        field = np.asarray(data, np.float64)
-        scales = [np.asarray(axis[0], np.float64) for axis in data.dims if len(axis)]
-    if field.ndim != 2 or len(scales) != 2:
-        raise DataError(f"{path}: Data has {field.ndim} axes and {len(scales)} scales, expected 2 and 2")
-    colatitude, longitude = sorted(scales, key=lambda scale: scale.max())
-    if longitude.max() <= np.pi or colatitude.max() > np.pi + 1e-3:
-        raise DataError(f"{path}: expected colatitudes (0 to pi) and longitudes (0 to 2 pi) in radians as scales")
-    if field.shape == (len(longitude), len(colatitude)):
-        field = field.T
-    if np.isclose(np.ptp(longitude), 2 * np.pi):  # the same meridian twice
-        longitude, field = longitude[:-1], field[:, :-1]
-    try:
-        check_possible(field)
-    except FrameError as error:
-        raise DataError(f"{path}: {error}") from None
-    order = np.argsort(-colatitude)
-    cells = node_cells(90 - np.rad2deg(colatitude[order]), np.rad2deg(longitude))
-    return _whole(field[order][None], cells, path.name, "")
 
 
 def _whole(field: Float[np.ndarray, "n row column"], cells: Cells, name: str, date: str) -> SynopticMap:

@@ -10,10 +10,12 @@ from jaxtyping import Float
 
 from munit_jax.data.datasets import Frames
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.interface import Scale
 from munit_jax.pfss.ensemble import on_grid
 from munit_jax.pfss.harmonics import Grid
 from munit_jax.pfss.remesh import grid_cells, remesh
 from munit_jax.pfss.synoptic_maps import SynopticMap, read_synoptic
+from munit_jax.report.file_pairs import FilePairs
 
 SURFACE = "surface_field"  # the feature with the true sphere, which the synthetic Sun has
 NOTHING = "none"
@@ -27,11 +29,13 @@ class Background:
     of: Callable[[Mapping[str, np.ndarray]], Float[np.ndarray, "lat lon"]]
 
 
-def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Background:
+def open_background(
+    files: Sequence[str], grid: Grid, frames: Frames | FilePairs, scale_to: Scale = "none"
+) -> Background:
     """Read the background of frames, on the grid of the model.
 
-    Each frame takes the synoptic map that is nearest in time. `none` is a field of 0; without files the background is
-    the dataset's own truth.
+    Each frame takes the synoptic map that is nearest in time; for the scale see `read_synoptic`. `none` is a field of
+    0; without files the background is the dataset's own truth.
 
     Raises:
         ConfigError: no file, and the dataset has no truth.
@@ -40,7 +44,7 @@ def open_background(files: Sequence[str], grid: Grid, frames: Frames) -> Backgro
     if list(files) == [NOTHING]:
         return Background(NOTHING, lambda _: np.zeros((grid.rows, grid.columns), np.float32))
     if files:
-        maps = [read_synoptic(Path(path)) for path in files]
+        maps = [read_synoptic(Path(path), scale_to) for path in files]
         seconds = [seconds_of(one) for one in maps]
         if len(maps) > 1 and None in seconds:
             raise DataError(

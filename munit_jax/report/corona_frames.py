@@ -17,6 +17,7 @@ from munit_jax.pfss.boundary import INSERTIONS, boundary_maps, radial_views
 from munit_jax.pfss.field import open_flux, source_surface
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import Background
+from munit_jax.report.file_pairs import FilePairs
 from munit_jax.report.kept import Kept
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import DiskGeometry, on_disk
@@ -35,7 +36,7 @@ Translate = Callable[[Float[np.ndarray, "h w c"], DiskGeometry, int, Past | None
 class CoronaInputs:
     """Of what, and how, coronae are measured."""
 
-    frames: Frames  # of the split, with `SURFACE` where the dataset has it
+    frames: Frames | FilePairs  # of the split, with `SURFACE` where the dataset has it
     translate: Translate
     past: Past | None  # earlier magnetograms, where the networks take them
     settings: CoronaSettings
@@ -61,7 +62,7 @@ def frame_boundaries(
     geometry, true = geometry_of(frame), frame["magnetogram"][..., 0]
     nothing = np.zeros_like(true)
     singles = np.stack([true, nothing, nothing if another is None else another, -true, realisations.mean(0)])
-    images = np.where(on_disk(geometry), np.concatenate([singles, realisations]), 0)
+    images = np.where(on_disk(geometry) & frame.get("seen", np.True_), np.concatenate([singles, realisations]), 0)
     patches, weight = radial_views(transform.grid, [geometry], [images])
     behind = jnp.asarray(background)
     maps = {how: boundary_maps(transform, patches, weight, behind, how) for how in INSERTIONS}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from munit_jax.data.datasets import format_time, spaced
+from munit_jax.data.datasets import Frames, format_time, spaced
 from munit_jax.metrics.corona import SCORES, corona_of
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_figures, corona_frames, far_side, html
@@ -31,7 +31,7 @@ def measure_corona(inputs: CoronaInputs, kept: Kept) -> tuple[dict[str, Any], li
     json = {"corona": corona_frames.corona_json(measured, settings, inputs.background.name)}
     sections = [_corona_section(inputs, frames[numbers[len(numbers) // 2]], measured, json["corona"])]
     sentences = findings(json["corona"])
-    if SURFACE in frames.domains:
+    if isinstance(frames, Frames) and SURFACE in frames.domains:
         config, times = frames.config, measured["time"].tolist()
         sun = SyntheticSun(config.seed, config.size, tuple(config.channels[k] for k in frames.layers["euv"]))
         far = measure_far_side(sun, times, inputs.translate, settings, kept.of(of="far side"))

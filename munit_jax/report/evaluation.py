@@ -22,7 +22,8 @@ from munit_jax.report.backgrounds import SURFACE, open_background
 from munit_jax.report.corona_frames import CoronaInputs, Translate
 from munit_jax.report.corona_section import measure_corona
 from munit_jax.report.disk_figures import worst
-from munit_jax.report.held_out import HeldOutFrames, data_of, open_frames, open_held_out
+from munit_jax.report.file_pairs import FilePairs
+from munit_jax.report.held_out import HeldOutFrames, data_of, open_frames, open_held_out, scored_data
 from munit_jax.report.kept import Kept
 from munit_jax.report.measurement import FrameSums, make_measure, measure_frames
 from munit_jax.report.report import report
@@ -59,6 +60,8 @@ def evaluate(run: TrainedRun, settings: Settings, folder: Path, compared: Traine
     except OSError as error:
         raise WorkdirError(f"cannot make {folder}: {error.strerror}; give another --output") from None
     about, other = _about(run, held_out, settings), None
+    if isinstance(held_out.frames, FilePairs):
+        held_out.frames.write_table(folder)
     kept = Kept(folder / PARTIAL, about | _computed_from(run, held_out))
     frame_sums = _measure(run, held_out, settings, kept)
     if compared is not None and of_compared is not None:
@@ -86,9 +89,9 @@ def _corona_inputs(run: TrainedRun, held_out: HeldOutFrames, settings: Settings)
         return None
     if len(frames) < 2:
         raise DataError(f"{frames.name} has one frame in the split {frames.split}: the corona needs two")
-    background = open_background(settings.background, corona.transform.grid, frames)
-    truth = (SURFACE,) if frames.config.source == "synthetic" else ()
-    frames = open_frames(data_of(run, settings), settings.split, *truth)
+    background = open_background(settings.background, corona.transform.grid, frames, settings.scale_to)
+    if frames.config.source == "synthetic":
+        frames = open_frames(scored_data(run, settings), settings.split, SURFACE)
     return CoronaInputs(frames, _realisations(run, settings), held_out.past, corona, background)
 
 
@@ -121,11 +124,12 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> dict
     return _name(run) | {
         "config_sha256": run.config_sha256,
         "program": f"munit_jax {munit_jax.__version__}",
-        "dataset": data.euv,
-        "split": settings.split,
+        "dataset": held_out.frames.name,
+        "split": held_out.frames.split,
         "samples": settings.samples,
         "limit": settings.limit,
         "seed": settings.seed,
+        "scale_to": settings.scale_to,
         "size": run.size,
         "first": format_time(held_out.times[0]),
         "last": format_time(held_out.times[-1]),
@@ -134,6 +138,7 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> dict
         "euv_proxy_channel": run.channels[held_out.climate.channel],
         "frames_of_splits": {split: len(open_frames(data, split)) for split in ("train", "validation", "test")},
         "disk_percentiles": dataset_statistics(data.euv, data.data_dir),
+        **({"pairs": held_out.frames.about} if isinstance(held_out.frames, FilePairs) else {}),
     }
 
 

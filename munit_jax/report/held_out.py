@@ -26,6 +26,7 @@ from munit_jax.metrics.baselines import (
     without_others,
 )
 from munit_jax.metrics.strata import strata_by_place
+from munit_jax.report.file_pairs import FilePairs
 from munit_jax.report.settings import Settings
 from munit_jax.sun.constants import SOLAR_RADIUS_CM
 from munit_jax.trained_run import TrainedRun
@@ -49,7 +50,7 @@ class Dates:
         return hashlib.sha256(self.times.tobytes() + b"".join(self.digests)).hexdigest()
 
 
-def read_dates(frames: Frames, watch: Watch = iter) -> Dates:
+def read_dates(frames: Frames | FilePairs, watch: Watch = iter) -> Dates:
     """Read the dates of a split, of which only the magnetograms are needed."""
     read = (frames[i] for i in watch(range(len(frames))))
     times, digests = zip(*((int(frame["time"]), digest(frame["magnetogram"][..., 0])) for frame in read), strict=True)
@@ -60,7 +61,7 @@ def read_dates(frames: Frames, watch: Watch = iter) -> Dates:
 class HeldOutFrames:
     """The frames of a split that are evaluated, in the order of time, with the magnetograms that need no network."""
 
-    frames: Frames  # of the split
+    frames: Frames | FilePairs  # of the split
     dates: Dates  # of all of them
     climate: Climate  # of the training split
     euv: Normalization  # of its images
@@ -93,7 +94,7 @@ class HeldOutFrames:
         return ({} if context is None else {"context": context}) | {
             "euv": frame["euv"],
             "true": true,
-            "places": strata_by_place(geometry),
+            "places": strata_by_place(geometry) & frame.get("seen", np.True_),
             "signed": np.stack([fields[name][0] for name in BASELINES]),
             "unsigned": np.stack([fields[name][1] for name in BASELINES]),
             "available": np.array([known.get(name, True) for name in SINGLES]),
@@ -107,42 +108,61 @@ def data_of(run: TrainedRun, settings: Settings) -> DataSettings:
     return data if settings.data_dir is None else replace(data, data_dir=settings.data_dir)
 
 
+def scored_data(run: TrainedRun, settings: Settings) -> DataSettings:
+    """Return the data that are evaluated: the run's, or another dataset."""
+    data, name = data_of(run, settings), settings.dataset
+    return data if name is None else replace(data, euv=name, magnetogram=name)
+
+
 def open_frames(data: DataSettings, split: str, *more: str) -> Frames:
     """Return the frames of a split with both domains, and more features."""
     return Frames(data.euv, split, ("euv", "magnetogram", *more), data.channels, data.data_dir)
 
 
 def open_held_out(run: TrainedRun, settings: Settings, like: HeldOutFrames | None = None) -> HeldOutFrames:
-    """Open the frames of the split, and learn the baselines from those of the training.
+    """Open the frames of the split, or pairs of files, and learn the baselines from the run's training split.
 
     Raises:
-        DataError: a dataset without simultaneous magnetograms or without the split; other frames than those of another
-            run, `like`.
+        DataError: a dataset without simultaneous magnetograms, without the split or of another size than the run's
+            images; other frames than those of another run, `like`; see `FilePairs`.
     """
-    data = data_of(run, settings)
+    data, scored = data_of(run, settings), scored_data(run, settings)
     if not data.paired:
         raise DataError(
             f"{run.name} was trained on {data.euv} and {data.magnetogram}, which are not simultaneous: there is no "
             "true magnetogram to compare with"
         )
-    if like is not None and like.frames.name != data.euv:
+    if like is not None and settings.pairs is None and like.frames.name != scored.euv:
         raise DataError(
             f"{run.name} was trained on {data.euv}, the other run on {like.frames.name}: compare runs on one dataset"
         )
-    frames, train = open_frames(data, settings.split), open_frames(data, "train")
+    frames = (
+        open_frames(scored, settings.split)
+        if settings.pairs is None
+        else FilePairs(run, settings.pairs, settings.scale_to)
+    )
+    train = open_frames(data, "train")
     if not len(frames) or not len(train):
-        have = ", ".join(split for split in ("train", "validation", "test") if len(open_frames(data, split)))
+        have = ", ".join(split for split in ("train", "validation", "test") if len(open_frames(scored, split)))
         raise DataError(
-            f"{data.euv} has no frames in the split {settings.split!r}, or none to learn baselines from: it has {have}"
+            f"{frames.name} has no frames in the split {settings.split!r}, or none to learn baselines from "
+            f"in {data.euv}: it has {have}"
+        )
+    if frames.size != run.size:
+        raise DataError(
+            f"{frames.name} has images of {frames.size} pixels, {run.name} was trained on {run.size}: build it with "
+            f"--size={run.size}"
         )
     bar = partial(tqdm, unit="frame", dynamic_ncols=True, leave=False)
-    magnetograms = Frames(data.euv, settings.split, ("magnetogram",), data.channels, data.data_dir)
+    magnetograms = frames
+    if isinstance(frames, Frames):
+        magnetograms = Frames(scored.euv, settings.split, ("magnetogram",), data.channels, data.data_dir)
     dates = read_dates(magnetograms, partial(bar, desc="dates"))
     if like is not None and (frames.size, dates.sha256) != (like.frames.size, like.dates.sha256):
         raise DataError(
-            f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
+            f"{frames.name} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
         )
-    euv, past = run.translator.euv, archive_of(data)
+    euv, past = run.translator.euv, archive_of(scored)
     climate = learn_climate(train, euv, partial(bar, desc="training frames, for the baselines"))
     numbers = list(spaced(len(frames), settings.limit))
-    return HeldOutFrames(frames, dates, climate, euv, numbers, context_of_scored(data, past), past)
+    return HeldOutFrames(frames, dates, climate, euv, numbers, context_of_scored(scored, past), past)

@@ -45,7 +45,7 @@ def report(
     """Return the page, with frames to draw by the title of their group, and more sections."""
     run, channel = metrics["run"], metrics["run"]["channels"][0]
     introduction = html.paragraph(
-        f"{run['frames']} frames of the {run['split']} split of {run['dataset']}, {run['first']} to {run['last']}; "
+        f"{run['frames']} {_frames(run)}, {run['first']} to {run['last']}; "
         f"{run['samples']} realisations each; step {run['step']}, the moving average of the generators."
     )
     groups = {title: frames_figure(group, channel) for title, group in shown.items() if group}
@@ -75,6 +75,16 @@ def report(
             Section("Run and data", _run(run, config)),
         ],
     )
+
+
+def _frames(run: Mapping[str, Any]) -> str:
+    """Say what was evaluated."""
+    if pairs := run.get("pairs"):
+        return (
+            f"pairs out of {run['dataset']}, at most {pairs['most_hours']:g} hours and {pairs['most_degrees']:g} "
+            "degrees apart, the magnetogram turned to the time and place of the image"
+        )
+    return f"frames of the {run['split']} split of {run['dataset']}"
 
 
 def _picture(title: str, figure: Figure, caption: str) -> Section:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from munit_jax.errors import ConfigError
+from munit_jax.instruments.interface import Scale
 from munit_jax.pfss.harmonics import Grid, Transform, make_transform
 from munit_jax.pfss.model import ModelSettings
 
@@ -27,6 +29,22 @@ class CoronaSettings:
 
 
 @dataclass(frozen=True)
+class PairSettings:
+    """Files to evaluate: images, true magnetograms, and how far apart in time and place two of a pair may be."""
+
+    images: tuple[Path, ...]
+    truth: tuple[Path, ...]
+    hours: float = 6.0
+    degrees: float = 10.0
+
+    def __post_init__(self):
+        if not self.images or not self.truth:
+            raise ConfigError("images and truth: give both, or neither for the run's own dataset")
+        if self.hours < 0 or self.degrees < 0:
+            raise ConfigError(f"pair_hours={self.hours:g} and pair_degrees={self.degrees:g} must not be negative")
+
+
+@dataclass(frozen=True)
 class Settings:
     """What is evaluated; ConfigError for a value that is out of range."""
 
@@ -38,6 +56,9 @@ class Settings:
     data_dir: str | None = None  # the datasets' folder, None for that of the training
     corona: CoronaSettings | None = None
     background: tuple[str, ...] = ()  # see `backgrounds.open_background`
+    dataset: str | None = None  # that is evaluated, None for the run's own
+    pairs: PairSettings | None = None  # files that are evaluated in place of a dataset
+    scale_to: Scale = "none"  # of true magnetograms of files and of the background
 
     def __post_init__(self):
         if self.samples < 2:
@@ -50,6 +71,8 @@ class Settings:
             raise ConfigError(f"corona_frames={self.corona.frames}: give a number of frames, or 0 for all")
         if self.background and self.corona is None:
             raise ConfigError("background is for the corona: give --corona too")
+        if self.dataset is not None and self.pairs is not None:
+            raise ConfigError("dataset and images: give one of them")
         for time in self.show:
             try:
                 datetime.fromisoformat(time)

@@ -9,7 +9,7 @@ import numpy as np
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import text, time_of
 from munit_jax.instruments.simultaneous import TOLERANCE, join_nearest
-from munit_jax.instruments.telescopes import header_of, recognise
+from munit_jax.instruments.telescopes import identify
 
 
 def join(
@@ -45,11 +45,8 @@ def join(
 
 def _identify(path: Path) -> tuple[str, str, int]:
     """Return the observer, the series and the time (seconds since 1970) of a file; only its header is read."""
+    header, _, series = identify(path)
     try:
-        header = header_of(path)
-        _, series = recognise(header)
         return text(header, "OBSRVTRY") or text(header, "TELESCOP").partition("/")[0], series, time_of(header)
-    except FrameError:
-        raise
-    except Exception as error:  # astropy raises many kinds for damaged files
+    except ValueError as error:
         raise FrameError("unreadable", reason_of(error)) from error

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,7 +13,7 @@ from munit_jax.instruments.aia import AIA
 from munit_jax.instruments.calibration import Reference, quartiles, reference_of_training
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import time_of
-from munit_jax.instruments.interface import Observation, Preparation
+from munit_jax.instruments.interface import Observation, Preparation, Scale
 from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.networks.munit import OTHER, Domain, StyleCode
@@ -67,9 +67,11 @@ class Settings:
         return OTHER[self.source]
 
 
-def preparation(run: TrainedRun, references: Sequence[Reference] = (), table: Path | None = None) -> Preparation:
+def preparation(
+    run: TrainedRun, references: Sequence[Reference] = (), table: Path | None = None, scale_to: Scale = "none"
+) -> Preparation:
     """Return how images are prepared for a run: calibrated by the references, else by its training images."""
-    return Preparation(run.geometry, [*references, *reference_of_training(run.disk_percentiles)], table)
+    return Preparation(run.geometry, [*references, *reference_of_training(run.disk_percentiles)], table, scale_to)
 
 
 def series_of(run: TrainedRun, domain: Domain) -> tuple[str, ...]:
@@ -119,7 +121,8 @@ def reference_of(path: Path, how: Preparation) -> Reference:
         seen = observe(path)
         if seen.telescope is not AIA:
             raise FrameError("instrument", f"it is of {seen.telescope.name}: give images of AIA")
-        return Reference(seen.series, time_of(seen.header), quartiles(prepare(seen, how).image), seen.name)
+        image = prepare(seen, replace(how, references=())).image  # as bright as it is
+        return Reference(seen.series, time_of(seen.header), quartiles(image), seen.name)
 
 
 def file_sha256(path: Path) -> str:

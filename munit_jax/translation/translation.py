@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from munit_jax.data.context import LAST_SEEN
 from munit_jax.errors import ConfigError, DataError
+from munit_jax.instruments.aia import AIA
 from munit_jax.instruments.calibration import quartiles
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import time_of
@@ -93,6 +94,7 @@ class Translation:
             "styles": jax.device_get(self.styles).tolist(),
             "references": list(self.how.references),
             "degradation": table and file_sha256(table),
+            "scale_to": self.how.scale_to,
             "inputs": list(inputs),
             "past": list(self.past_files),
         }
@@ -105,7 +107,7 @@ class Translation:
             try:
                 if observation.series != series:
                     raise FrameError("instrument", f"it is of {observation.series}: the run translates {series}")
-                prepared.append(self._as_in_training(series, prepare(observation, self.how)))
+                prepared.append(self._as_in_training(observation, prepare(observation, self.how)))
             except FrameError as error:
                 if len(seen) == 1:
                     raise
@@ -123,12 +125,19 @@ class Translation:
             warnings=tuple(warning for p in prepared for warning in p.warnings),
         )
 
-    def _as_in_training(self, series: str, prepared: Prepared) -> Prepared:
-        """Refuse an EUV image that is much brighter or darker than the run's own; with `force` warn of it."""
-        levels = self.run.disk_percentiles.get(series)
-        if levels is None or series == "bz":
+    def _as_in_training(self, seen: Observation, prepared: Prepared) -> Prepared:
+        """Refuse an EUV image that is much brighter or darker than the run's own; with `force` warn of it.
+
+        AIA's counts as it is before its brightness is corrected: a loss of sensitivity by more is to be looked at.
+        """
+        levels = self.run.disk_percentiles.get(seen.series)
+        if levels is None or seen.series == "bz":
             return prepared
-        own, theirs = quartiles(prepared.image), tuple(levels[name] for name in ("25", "50", "75"))
+        gain = dict(card[:2] for card in prepared.treatment).get("MJGAIN", 1.0) if seen.telescope is AIA else 1.0
+        own, theirs = (
+            (np.array(quartiles(prepared.image)) / gain).tolist(),
+            tuple(levels[name] for name in ("25", "50", "75")),
+        )
         factor = float(np.median(np.array(own) / np.array(theirs)))
         if 1 / UNLIKE <= factor <= UNLIKE:
             return prepared
@@ -140,7 +149,7 @@ class Translation:
             raise FrameError(
                 "unlike the training",
                 f"{what}: are its unit, its exposure and the loss of sensitivity (--degradation_table) right? --force "
-                "translates it as it is",
+                "translates it all the same",
             )
         return replace(prepared, warnings=(*prepared.warnings, what))
 
@@ -185,6 +194,7 @@ class Translation:
             ("MJSTYLE", settings.style if image is None else IMAGE + image.name, "where the styles come from"),
             ("MJSAMPLE", len(self.styles), "realisations"),
             ("MJSEED", settings.seed, "of the random styles"),
+            ("MJSCALTO", self.how.scale_to, "scale of the magnetograms that were given"),
             ("MJPARAM", run.parameters_sha256, ""),
             ("MJCONFIG", run.config_sha256, ""),
             (fits_output.FINGERPRINT, self.fingerprint(source.inputs), ""),

@@ -91,7 +91,7 @@ def test_the_exposure_has_the_unit_of_its_comment():
     assert exposure(fits.Header([("EXPTIME", 2000.0, "[ms] exposure")])) == pytest.approx(2)
     assert exposure(fits.Header([("XPOSURE", 2.0, "[s] exposure")])) == 2
     assert exposure(fits.Header({"EXPTIME": 2.0, "BUNIT": "DN/s"})) == 1
-    with pytest.raises(FrameError, match="no EXPTIME that is a number: how long the exposure was"):
+    with pytest.raises(FrameError, match="no EXPTIME or XPOSURE that is a number: how long the exposure was"):
         exposure(fits.Header())
 
 

@@ -1,6 +1,7 @@
 """From files as instruments leave them to what the networks take: units, recognition, refusals by name."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI, bias_of
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.interface import Preparation
+from munit_jax.instruments.sdoml import sdoml_header
 from munit_jax.instruments.telescopes import observation, observe, prepare, recognise
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.instruments.suns import aia_header, euvi_header, rate, write, write_aia, write_euvi
@@ -36,10 +38,7 @@ def test_aia_is_what_the_datasets_have(tmp_path):
     image = prepared(tmp_path / "a.fits").image
     np.testing.assert_array_equal(image, Fits(tmp_path, SIZE).read("0171", "a.fits"))
     assert image[DISK].mean() == pytest.approx(150, rel=0.01)
-    assert {key: value for key, value, _ in prepared(tmp_path / "a.fits").treatment} == {
-        "MJEXPT": 2.0,
-        "MJDEGR": 1.0,
-    }
+    assert {key: value for key, value, _ in prepared(tmp_path / "a.fits").treatment} == {"MJEXPT": 2.0}
 
 
 def test_aia_per_second_is_not_divided_again(tmp_path):
@@ -111,7 +110,7 @@ def test_who_took_it(cards, telescope, series):
         ({"DETECTOR": "EUVI", "WAVELNTH": 284}, "instrument: EUVI 284: of EUVI's channels 171, 195, 304"),
         (
             {"TELESCOP": "GONG", "INSTRUME": "NSO"},
-            "instrument: GONG NSO: not an image of AIA, EUVI, HMI that can",
+            "instrument: GONG NSO: not an image of AIA, EUVI, EUI FSI, ",
         ),
         ({}, "instrument: unknown: not an image of AIA"),
         ({"ORIGIN": "munit_jax", "TELESCOP": "SDO/AIA", "WAVELNTH": 171}, "instrument: it was made by munit_jax"),
@@ -188,5 +187,19 @@ def test_the_other_components_of_the_field_are_refused(tmp_path):
 def test_degradation_is_divided_by(tmp_path, monkeypatch):
     monkeypatch.setattr(aia, "degradation", lambda table, channel, day: {(171, 15020): 0.8}[channel, day])
     path = write_aia(tmp_path / "a.fits")
-    how = Preparation(HOW.geometry, degradation_table=tmp_path / "table.txt")
+    how = replace(FAINT, degradation_table=tmp_path / "table.txt")
     np.testing.assert_allclose(prepared(path, how).image, prepared(path).image / 0.8, rtol=1e-6)
+    assert [key for key, *_ in prepared(path, how).treatment] == ["MJEXPT", "MJDEGR"]
+
+
+def test_without_a_table_aia_is_brought_to_the_brightness_of_a_reference(tmp_path):
+    """Twice as bright, and the card says so; SDOML's images are corrected."""
+    made = prepared(write_aia(tmp_path / "a.fits"), FAINT)
+    assert made.image[DISK].mean() == pytest.approx(300, rel=0.02)
+    treatment = {key: value for key, value, _ in made.treatment}
+    assert treatment == {"MJEXPT": 2.0, "MJGAIN": pytest.approx(2, rel=0.02), "MJREFR": "a.fits"}
+    header = sdoml_header("0171", 1_300_000_000, SIZE)
+    image = rate(header, (SIZE, SIZE)).astype(np.float32)
+    corrected = prepare(observation(header, image, "a.npz"), FAINT)
+    assert [key for key, *_ in corrected.treatment] == ["MJEXPT"]
+    assert corrected.image[DISK].mean() == pytest.approx(150, rel=0.02)

@@ -68,6 +68,7 @@ def write_synoptic(path: Path, rows: int = 36) -> Path:
     longitude = 120 + (np.arange(columns) + 0.5) * 360 / columns
     header = fits.Header(
         {
+            "TELESCOP": "NSO-GONG",
             "DATE-OBS": "2011-02-15",
             "BUNIT": "Gauss",
             "CTYPE1": "CRLN-CEA",

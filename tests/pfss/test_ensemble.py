@@ -4,7 +4,7 @@ import pytest
 
 from munit_jax.errors import DataError
 from munit_jax.pfss.disk_magnetograms import read_magnetogram
-from munit_jax.pfss.ensemble import Boundaries, disk_boundaries, synoptic_boundaries
+from munit_jax.pfss.ensemble import Boundaries, disk_boundaries, open_boundaries, synoptic_boundaries
 from munit_jax.pfss.harmonics import Grid, make_transform, mean_over_sphere
 from munit_jax.pfss.synoptic_maps import read_synoptic
 from tests.pfss.suns import radial, write_disk, write_synoptic
@@ -65,3 +65,17 @@ def test_one_realisation_goes_with_several(tmp_path, transform):
     assert disk_boundaries(disks[:2], None, transform, "as_is").field.shape[0] == 2
     with pytest.raises(DataError, match=r"different numbers of realisations: 0\.fits 1, 2\.fits 2, 3\.fits 3"):
         disk_boundaries(disks, None, transform, "as_is")
+
+
+def test_a_magnetogram_and_its_background_on_the_scale_of_hmi(tmp_path, transform):
+    """Each by its own factor, and the boundary says by which."""
+    disk = write_disk(tmp_path / "mdi.fits", 200.0, TELESCOP="SOHO", INSTRUME="MDI")
+    background = write_synoptic(tmp_path / "gong.fits", rows=72)
+    (measured,), _ = open_boundaries([disk], background, ["as_is"], transform)
+    (alone,), _ = open_boundaries([disk], None, ["as_is"], transform)
+    (scaled,), _ = open_boundaries([disk], background, ["as_is"], transform, "hmi")
+    assert measured.scale == "as measured"
+    assert scaled.scale == "HMI: mdi.fits x 0.701, gong.fits x 1.438"
+    raw = {name: np.asarray(one.field[0] + one.monopole[0]) for name, one in (("all", measured), ("disk", alone))}
+    expected = 1.438 * (raw["all"] - raw["disk"]) + 0.701 * raw["disk"]
+    np.testing.assert_allclose(np.asarray(scaled.field[0] + scaled.monopole[0]), expected, atol=1e-3)

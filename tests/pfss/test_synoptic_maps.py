@@ -162,3 +162,54 @@ def test_files_that_cannot_be_read(tmp_path):
         read_synoptic(tmp_path / "letter.fits")
     with pytest.raises(DataError, match=r"table\.fits: no image of two axes"):
         read_synoptic(write(tmp_path / "table.fits", np.zeros(5), {}))
+
+
+def test_an_adapt_map_out_of_carrington_s_frame_without_its_edge_is_refused():
+    header = fits.Header(ADAPT | {"LNGTYPE": 1})
+    with pytest.raises(DataError, match=r"LNGTYPE = 1: its longitudes are not Carrington's, and no CRLNGEDG says"):
+        synoptic_map(header, np.ones((18, 36)) * [[1, -1] * 18])
+
+
+def test_hourly_maps_of_one_day_are_told_apart_by_the_time_of_day():
+    dates = {
+        synoptic_map(
+            fits.Header(SINES | {"DATE-OBS": "2023-09-30", "TIME-OBS": clock}), np.array([[1.0, -1.0] * 18] * 18)
+        ).date
+        for clock in ("06:44", "07:44")
+    }
+    assert dates == {"2023-09-30T06:44:00", "2023-09-30T07:44:00"}
+
+
+@pytest.mark.parametrize(("telescope", "factor"), [("SDO/HMI", 1.0), ("NSO-GONG", 1.438), ("SOHO MDI", 0.701)])
+def test_a_map_on_the_scale_of_hmi(telescope, factor):
+    header, data = fits.Header(SINES | {"TELESCOP": telescope}), np.array([[1.0, -1.0] * 18] * 18)
+    plain, scaled = synoptic_map(header, data), synoptic_map(header, data, scale_to="hmi")
+    np.testing.assert_allclose(scaled.field, factor * plain.field)
+    assert (plain.factor, scaled.factor) == (1.0, factor)
+
+
+def chart(values):
+    """A chart of WSO in lines of 6, 8, 8 and 8 numbers; values of (column from longitude 360 down, row from north)."""
+    lines = ["heading of some kind", ""]
+    for k, column in enumerate(values):
+        numbers = [f"{value:9.3f}" for value in column]
+        lines += [f"CT2108:{360 - 5 * k:03d}" + "".join(numbers[:6])]
+        lines += ["".join(numbers[start : start + 8]) for start in (6, 14, 22)]
+    return "\n".join(lines)
+
+
+def test_a_chart_of_wso_is_in_gauss_and_radial(tmp_path):
+    values = np.random.default_rng(0).normal(0, 100, (73, 30))
+    values[3, 4:6] = -1000.5, -2000.25  # which run into each other
+    path = tmp_path / "WSO.2108.F.txt"
+    path.write_text(chart(values))
+    read, scaled = read_synoptic(path), read_synoptic(path, "hmi")
+    assert read.cells.longitudes[0] == -2.5
+    sine = (14.5 - 2 * 14.5 / 29 * 4) / 15  # of the fifth row from the north
+    np.testing.assert_allclose(read.field[0, 25, 69], -10.005 / np.sqrt(1 - sine**2), rtol=1e-6)  # at 345 degrees
+    sines = np.linspace(14.5, -14.5, 30) / 15
+    np.testing.assert_allclose(read.field[0, ::-1, 0] * np.sqrt(1 - sines**2), values[0] / 100, atol=1e-5)
+    np.testing.assert_allclose(scaled.field, 3.582 * read.field)
+    path.write_text(chart(values[:50]))
+    with pytest.raises(DataError, match="no column for the longitudes 5 and 21 others: give a whole map"):
+        read_synoptic(path)

@@ -190,6 +190,17 @@ def test_settings_that_cannot_be(changes, message):
         Settings(**changes)
 
 
+def test_another_dataset_is_evaluated_with_the_baselines_of_the_run_s_own(run):
+    """Here the same one under its name, and one of another size."""
+    own, other = (open_held_out(run, Settings(samples=2, limit=2, dataset=name)) for name in (None, "sdoml/small"))
+    assert own.dates.sha256 == other.dates.sha256
+    assert own.climate.times == other.climate.times
+    with pytest.raises(
+        DataError, match=r"sdoml/small has images of 16 pixels, .* was trained on 32: build it with --size=32"
+    ):
+        open_held_out(replace(run, size=32), Settings(samples=2, limit=2, dataset="sdoml/small"))
+
+
 def test_without_simultaneous_magnetograms_there_is_nothing_to_compare_with(run, tmp_path):
     with pytest.raises(DataError, match="not simultaneous: there is no true magnetogram"):
         evaluate(with_data(run, paired=False), SETTINGS, tmp_path / "out")

@@ -66,7 +66,7 @@ def test_the_table(tmp_path, run):
         "written: train": 4,
     }
     (written,) = [line for line in lines if "written: train" in line]
-    files = list((tmp_path / "data/sdoml/aia0193_hmi/1.2.0").glob("*.array_record*"))
+    files = list((tmp_path / "data/sdoml/aia0193_hmi/1.3.0").glob("*.array_record*"))
     assert int(written.split()[-2].replace(",", "")) == sum(file.stat().st_size for file in files)
     assert lines[-1].startswith("rejected frames: ")
     assert Path(lines[-1].removeprefix("rejected frames: ")).read_text().count("\n") == 2
@@ -167,7 +167,7 @@ def small_shards(data_dir, many_files, **options):
 
 
 def contents(data_dir):
-    folder = data_dir / "sdoml/aia0193/1.2.0"
+    folder = data_dir / "sdoml/aia0193/1.3.0"
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -185,13 +185,13 @@ def test_a_killed_build_goes_on_and_ends_as_if_it_had_run_through(tmp_path, many
     process.communicate()
     finished = len(list(killed.glob("sdoml/aia0193/partial-*/*.json")))
     assert 5 <= finished < 40
-    assert not (killed / "sdoml/aia0193/1.2.0").exists()
+    assert not (killed / "sdoml/aia0193/1.3.0").exists()
     process = small_shards(killed, many_files)
     _, errors = process.communicate()
     assert process.returncode == 0
     assert f"going on with an earlier build: {finished} of" in errors
     assert contents(killed) == contents(through)
-    assert [path.name for path in (killed / "sdoml/aia0193").iterdir() if path.name != ".lock"] == ["1.2.0"]
+    assert [path.name for path in (killed / "sdoml/aia0193").iterdir() if path.name != ".lock"] == ["1.3.0"]
 
 
 def test_the_home_folder_is_put_in_for_a_tilde(tmp_path, monkeypatch, capsys):

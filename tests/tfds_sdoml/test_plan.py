@@ -47,7 +47,7 @@ def all_frames(plan):
 def test_frames_out_of_order_are_joined_by_time():
     source = Listed({"bz": [START + HOUR, START], "0193": [START + 30, START + HOUR - 300, START + 4 * HOUR]})
     plan = make_plan(config(), source)
-    assert plan.splits == {"train": [(START, ("bz/1", "0193/0")), (START + HOUR, ("bz/0", "0193/1"))]}
+    assert plan.splits == {"train": [(START, ("bz/1", "0193/0"), None), (START + HOUR, ("bz/0", "0193/1"), None)]}
     assert plan.found == {"bz": 2, "0193": 3}
     assert plan.joined == 2
     assert plan.left_out == {"without the other series": 1}

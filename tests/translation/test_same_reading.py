@@ -16,7 +16,8 @@ from munit_jax.pfss.disk_magnetograms import read_magnetogram
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translation import Translation
-from tests.instruments.suns import euvi_header, observer_cards, untrained_run
+from tests.instruments.suns import AU, RSUN, euvi_header, observer_cards, untrained_run
+from tests.instruments.suns import write_euvi as write_whole_euvi
 from tests.tfds_sdoml.sources.fits_files import Layout, write, write_aia, write_hmi
 from tests.tfds_sdoml.sun_images import euv_image, field_image
 from tfds_sdoml.sources.fits import Fits
@@ -156,10 +157,9 @@ def test_real_files_of_every_instrument(shared):
     assert known >= {"AIA", "EUVI", "HMI"}
 
 
-def test_another_instrument_is_refused_by_the_build_with_its_name(tmp_path):
-    """EUVI, which translate takes, is of no dataset."""
-    write_aia(tmp_path / "a.fits", SUN)
-    write_euvi(tmp_path / "e.fits", SUN)
-    (row,) = Fits(tmp_path, SIZE).listing("0171").rejected
-    assert (row.place, row.reason) == ("e.fits", "instrument")
-    assert re.match("EUVI: datasets are of AIA, HMI", row.detail)
+def test_the_build_takes_what_translate_takes(tmp_path):
+    """EUVI too, with the place that it was seen from."""
+    write_whole_euvi(tmp_path / "e.fits")
+    listing = Fits(tmp_path, SIZE).listing("0171")
+    assert (listing.places, listing.rejected) == (["e.fits"], [])
+    assert listing.views == [pytest.approx((-2.8, 109.7, 0.96 * AU / RSUN))]

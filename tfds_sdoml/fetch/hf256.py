@@ -12,7 +12,7 @@ from tfds_sdoml.fetch.downloads import Piece, Route
 from tfds_sdoml.fetch.patience import PassingError, Patience, RefusedError
 from tfds_sdoml.fetch.web import BUSY, NPZ, Web
 from tfds_sdoml.plan import every
-from tfds_sdoml.sources.hf256 import FILE_NAME, time_in
+from tfds_sdoml.sources.hf256 import NAME, time_in
 
 REPOSITORY = "Emulated-Inc/sci-sdo-virtual-magnetogram"
 PINNED = "revision.txt"  # in the folder: the commit from which all its files are
@@ -55,7 +55,7 @@ def hf256(
         lambda: [
             file
             for file in api.list_repo_tree(repository, recursive=True, revision=commit, repo_type="dataset")
-            if FILE_NAME.fullmatch(PurePosixPath(file.path).name)
+            if NAME.fullmatch(PurePosixPath(file.path).stem)
         ],
     )
     chosen = thinned(sorted(files, key=lambda file: time_in(file.path)), years, cadence)

@@ -1,4 +1,4 @@
-"""FITS files of AIA and HMI in a folder, by what their headers say, calibrated as `munit_jax.translate` does."""
+"""FITS files of any telescope in a folder, by what their headers say, calibrated as `munit_jax.translate` does."""
 
 import logging
 from collections import Counter
@@ -15,10 +15,12 @@ from jaxtyping import Float
 from munit_jax.instruments.degradation import open_table
 from munit_jax.instruments.errors import FrameError, Reason, reason_of
 from munit_jax.instruments.headers import check_quality, time_of
-from munit_jax.instruments.interface import Preparation
+from munit_jax.instruments.interface import Preparation, Scale
 from munit_jax.instruments.reading import files_below, kind_of
-from munit_jax.instruments.telescopes import TELESCOPES, header_of, observe, prepare, recognise
+from munit_jax.instruments.telescopes import header_of, observe, prepare, recognise
+from munit_jax.instruments.view import observer
 from munit_jax.sun.disk import sdoml_geometry
+from munit_jax.sun.vantage import View
 from tfds_sdoml.sources.folder import Folder
 from tfds_sdoml.sources.interface import Listing, Rejection
 
@@ -28,17 +30,18 @@ logger = logging.getLogger(__name__)
 
 
 class Frame(NamedTuple):
-    """What a header says: the series and the time, or the reason why the file is of no use."""
+    """What a header says: the series, the time and the observer, or the reason why the file is of no use."""
 
     series: str | None
     time: int | None
     reason: Reason | None = None
     detail: str = ""
+    view: View | None = None
 
 
 def inspect(path: Path) -> Frame | None:
     """Return what the header of a file says, whatever its name; None where neither name nor content says FITS."""
-    if kind_of(path) != "fits":
+    if kind_of(path) not in ("fits", "hdf5"):
         return None
     try:
         header = header_of(path)
@@ -46,18 +49,16 @@ def inspect(path: Path) -> Frame | None:
         return Frame(None, None, "unreadable", reason_of(error))
     series = time = None
     try:
-        telescope, named = recognise(header)
-        if not telescope.at_earth:
-            known = ", ".join(t.name for t in TELESCOPES if t.at_earth)
-            raise FrameError("instrument", f"{telescope.name}: datasets are of {known}")
-        series = named
+        telescope, series = recognise(header)
+        header = telescope.common(header)
         time = time_of(header)
-        check_quality(header, telescope.harmless)
+        check_quality(header, telescope.harmless, telescope.doubtful)
+        view = observer(header, time)
     except FrameError as error:
         return Frame(series, time, error.reason, error.detail)
     except ValueError as error:
         return Frame(series, None, "no time", str(error))
-    return Frame(series, time)
+    return Frame(series, time, view=view)
 
 
 class Fits(Folder):
@@ -74,7 +75,12 @@ class Fits(Folder):
     holds = "the FITS files"
 
     def __init__(
-        self, folder: Path, size: int = 512, years: tuple[int, ...] = (), degradation_table: Path | None = None
+        self,
+        folder: Path,
+        size: int = 512,
+        years: tuple[int, ...] = (),
+        degradation_table: Path | None = None,
+        scale_to: Scale = "none",
     ):
         """Read the table; the files are read when the first series is listed.
 
@@ -83,9 +89,10 @@ class Fits(Folder):
             size: pixels across the images that are returned.
             years: the years that are used; all if empty.
             degradation_table: SolarSoft's `aia_V*_response_table.txt`; without it AIA's images are not corrected.
+            scale_to: the scale of magnetograms, see `munit_jax.instruments.magnetographs.scale_factor`.
         """
         super().__init__(folder)
-        self.size, self.years, self.degradation_table = size, years, degradation_table
+        self.size, self.years, self.degradation_table, self.scale_to = size, years, degradation_table, scale_to
         if degradation_table is not None:
             open_table(degradation_table)  # to fail here rather than at every image
 
@@ -99,7 +106,7 @@ class Fits(Folder):
                 f"no {series} in FITS magnetograms: those of M_720s and M_45s have the line-of-sight component only; "
                 "use bz, or SDOML's files for the vector"
             )
-        times, places, rejected = [], [], []
+        times, places, views, rejected = [], [], [], []
         for place, frame in self._found:
             if frame.series != series or not self._in_years(frame.time):
                 continue
@@ -108,19 +115,21 @@ class Fits(Folder):
             else:
                 times.append(frame.time)
                 places.append(place)
+                views.append(frame.view)
         if not times:
             raise ValueError(self._nothing(series, Counter(row.reason for row in rejected)))
         others = [
             Rejection("?", None, place, f.reason, f.detail) for place, f in self._found if not f.series and f.reason
         ]
-        return Listing(np.array(times, np.int64), places, [*rejected, *self.with_first(series, others)])
+        return Listing(np.array(times, np.int64), places, [*rejected, *self.with_first(series, others)], views)
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
         """Return one image, checked and calibrated as `munit_jax.translate` does; see `Source`."""
         seen = observe(self.folder / place)
         if seen.series != series:
             raise FrameError("instrument", f"it is of {seen.series}: the file has changed since it was listed")
-        prepared = prepare(seen, Preparation(sdoml_geometry(self.size), degradation_table=self.degradation_table))
+        how = Preparation(sdoml_geometry(self.size), (), self.degradation_table, self.scale_to)
+        prepared = prepare(seen, how)
         for warning in prepared.warnings:
             logger.warning("%s: %s", place, warning)
         return prepared.image

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from munit_jax.instruments.errors import Reason
+from munit_jax.sun.vantage import View
 
 
 class Rejection(NamedTuple):
@@ -27,6 +28,7 @@ class Listing:
     times: Int[np.ndarray, "frame"]
     places: Sequence[str]  # in the source's own words, which `Source.read` understands
     rejected: Sequence[Rejection] = ()  # frames that the list shows to be useless: no time, a quality flag
+    views: Sequence[View] | None = None  # from where each was seen; None for the Earth
 
 
 @runtime_checkable

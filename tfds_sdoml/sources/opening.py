@@ -45,7 +45,7 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
             table = Path(config.degradation_table).expanduser() if config.degradation_table else None
             if table is None and config.channels:
                 logger.info("AIA's degradation over the years is not corrected: give --degradation_table to do so")
-            return Fits(folder, config.size, config.years, table)
+            return Fits(folder, config.size, config.years, table, config.scale_to)
         case _:
             return Hf256(folder)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from munit_jax.instruments.sdoml import FILE_NAME, time_in_name
+from munit_jax.instruments.sdoml import named, time_in_name
 from munit_jax.sun.ephemeris import seconds_from_tai
 from tests.tfds_sdoml.fetch.conftest import EUV, FIELD, MONTHS
 from tests.tfds_sdoml.fetch.test_downloads import everything
@@ -101,6 +101,6 @@ def test_what_cannot_be_asked_for(s3, stores, tmp_path, capsys):
 def test_times_in_names_are_within_half_a_minute(series):
     for seconds in range(0, 3600, 97):
         time = seconds_from_tai(datetime(2012, 6, 30, 23, 40, tzinfo=UTC)) + seconds  # over a leap second
-        match = FILE_NAME.fullmatch(Path(v1_path(series, time)).name)
+        match = named(Path(v1_path(series, time)).name)
         assert match is not None
         assert abs(time_in_name(match) - time) <= 31

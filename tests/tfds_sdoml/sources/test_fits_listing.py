@@ -118,7 +118,8 @@ def test_a_frame_without_a_time_is_rejected(tmp_path, time):
         (write_hmi, "bz", 0x400, True),  # lists of cosmic rays
         (write_hmi, "bz", "0x00000400", True),
         (write_hmi, "bz", 0x10400, True),  # fewer filtergrams
-        (write_hmi, "bz", 0x1800, False),
+        (write_hmi, "bz", 0x1800, True),  # near real time
+        (write_hmi, "bz", 0x2800, False),
     ],
 )
 def test_flagged_frames_are_rejected(tmp_path, write_one, series, quality, good):
@@ -171,10 +172,12 @@ def test_other_images_are_listed_with_the_reason(tmp_path, caplog):
     source = Fits(tmp_path, SIZE)
     rejected = {row.place: row for row in source.listing("0171").rejected}
     assert set(rejected) == {f"{name}.fits" for name in ("secchi", "unknown", "continuum", "map", "euvi")}
+    # EUVI is not at the Earth, and its header does not say where.
+    assert rejected["euvi.fits"][-2:] == ("unreadable", "the header has no DSUN_OBS: the observer cannot be known")
+    del rejected["euvi.fits"]
     assert {(row.series, row.reason) for row in rejected.values()} == {("?", "instrument")}
-    assert rejected["euvi.fits"].detail == "EUVI: datasets are of AIA, HMI"
     assert f"passed over in {tmp_path}: 1 files that are none of the FITS files: .notes" in caplog.messages
-    with pytest.raises(ValueError, match=r"no usable FITS file of bz in .* there are: 1 of 0171, 5 of another kind"):
+    with pytest.raises(ValueError, match=r"no usable FITS file of bz in .* there are: 2 of 0171, 4 of another kind"):
         source.listing("bz")
 
 
