@@ -78,7 +78,12 @@ def write_soho(folder, instruments, time, later=0):
     tai = datetime.fromtimestamp(time + later + 32, UTC).strftime("%Y.%m.%d_%H:%M:%S.000_TAI")
     mdi = instruments / "mdi_fd_M_96m" / "real_2010_bin8.fits"
     field = after.magnetogram[..., 0] / 0.701
-    written(folder / f"mdi{time}.fits", mdi, field, cards_of(after.geometry, distance) | {"T_OBS": tai})
+    written(
+        folder / f"mdi{time}.fits",
+        mdi,
+        field,
+        cards_of(after.geometry, distance) | {"T_OBS": tai, "DATE-OBS": iso(time + later)},
+    )
 
 
 def write_solar_orbiter(folder, instruments, time, later=0):
