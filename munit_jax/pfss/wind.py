@@ -87,13 +87,14 @@ def current_sheet(
     transform: Transform,
     surface: Float[Array, "lat lon"],
     rss: float | Float[Array, ""] = SOURCE_SURFACE,
+    end: float | Float[Array, ""] = CURRENT_SHEET_END,
 ) -> FieldGrid:
-    """Return the field from the source surface to 21.5 solar radii with all lines turned outward.
+    """Return the field from the source surface to the radius `end` with all lines turned outward.
 
     Schatten 1971, Cosmic Electrodyn. 2, 232: the potential field outside of rss whose radial part there is |B_r|. The
     sign is that of the line's foot at rss: the current sheet is where it changes.
     """
-    radii = shell_radii(jnp.asarray(rss, surface.dtype), CURRENT_SHEET_END, CURRENT_SHEET_SHELLS)
+    radii = shell_radii(jnp.asarray(rss, surface.dtype), jnp.asarray(end, surface.dtype), CURRENT_SHEET_SHELLS)
     coefficients = analysis(transform, jnp.abs(surface))
     degree = degrees(transform)
 
