@@ -43,20 +43,23 @@ class EnsembleStream:
 def streams(times: Int[np.ndarray, " t"], speed: Float[np.ndarray, " t"]) -> list[Stream]:
     """Return the streams of a series in order: peaks of FAST or more that rise RISE above the wind on both sides.
 
-    Peaks of one rise are one stream, with the highest of them. A stream that has not begun to fall at the end of the series has no peak in it, and one that is on its way at the
-    beginning has no arrival.
+    Peaks of one rise are one stream, with the highest of them. A stream that has not begun to fall at the end of the
+    series has no peak in it, and one that is on its way at the beginning has no arrival.
     """
     peaks, about = find_peaks(speed, height=FAST, prominence=RISE)
-    found: dict[int, Stream] = {}
+    found: list[Stream] = []
+    last = 0
     for peak, base in zip(peaks, about["left_bases"], strict=True):
         start = base + int(np.argmin(speed[base:peak]))
         half = (speed[start] + speed[peak]) / 2
         before = start + int(np.flatnonzero(speed[start:peak] < half)[-1])  # the last value below the middle
         part = (half - speed[before]) / (speed[before + 1] - speed[before])
-        arrival = float(times[before] + part * (times[before + 1] - times[before]))
-        highest = max(float(speed[peak]), found[before].peak if before in found else 0.0)
-        found[before] = Stream(arrival, highest)
-    return [found[before] for before in sorted(found)]
+        stream = Stream(float(times[before] + part * (times[before + 1] - times[before])), float(speed[peak]))
+        if found and before < last:  # it has not been below the middle since the last peak
+            stream = max(found.pop(), stream, key=lambda one: one.peak)
+        found.append(stream)
+        last = peak
+    return found
 
 
 def nearest(stream: Stream, others: Sequence[Stream]) -> Stream | None:
