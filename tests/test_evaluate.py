@@ -19,6 +19,7 @@ from tests.commands import call
             "the seeds' radius must be 1 or more and below the source surface's",
         ),
         (("--workdir=run", "--corona", "--background=*.fits"), "no file matches --background='*.fits'"),
+        (("--workdir=run", "--earth"), "--earth is for the wind of coronae: give --corona too"),
         (("--workdir=run", "--show=noon"), "show='noon': give a time such as 2012-11-03T12:00"),
     ],
 )

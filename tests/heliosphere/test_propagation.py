@@ -1,14 +1,22 @@
 """The wind by HUXt, in an environment that has it (Python 3.12.11 or newer): numba compiles for half a minute."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.io import fits
+from astropy.table import Table
 
 from munit_jax.errors import DataError
 from munit_jax.heliosphere.formats import write_netcdf, write_wsa
 from munit_jax.heliosphere.streams import streams
+from munit_jax.pfss.wind import WSA
 from munit_jax.sun.ephemeris import carrington_rotation, earth_view
+from tests.commands import call
 from tests.heliosphere.winds import TIME, along, some_wind
+from tests.pfss.suns import write_disk, write_synoptic
 
 huxt = pytest.importorskip("huxt.huxt", reason="HUXt comes with the extra heliosphere and needs Python 3.12.11")
 
@@ -128,6 +136,43 @@ def test_huxt_reads_our_files_as_they_were_written(tmp_path):
     np.testing.assert_allclose(latitudes.to_value(u.deg), boundary.grid.latitudes)
     along_equator = huxt_inputs.get_WSA_long_profile(str(tmp_path / "a.fits"), lat=10 * u.deg).value
     np.testing.assert_allclose(along_equator, boundary.speed_along(10.0)[0], rtol=1e-6)
+
+
+def test_the_coefficients_are_those_of_a_file_of_wsa():
+    """The equation in the header of one that comes with HUXt; its width is the step of its grid, ours 1 degree."""
+    name = Path(str(huxt.__file__)).parent / "data" / "example_inputs" / "wsa_gong_2024050906.fits"
+    header = fits.getheader(name)
+    numbers = [float(number) for number in re.findall(r"\d+\.\d+", header["VELEQN"])]
+    ours = WSA["swig-wsa2"]
+    expected = [
+        ours.slow,
+        ours.fast,
+        1,
+        ours.expansion_power,
+        1,
+        ours.depth,
+        header["GRID"],
+        ours.width_power,
+        ours.power,
+    ]
+    assert numbers == pytest.approx(expected, abs=1e-5)
+
+
+def test_from_a_map_to_the_earth_by_one_command(tmp_path):
+    write_synoptic(tmp_path / "gong.fits", rows=72)
+    write_disk(tmp_path / "a.fits", 20.0, realisations=3)
+    flags = ("--magnetogram=a.fits", "--background=gong.fits", "--output=out", "--rows=36", "--lmax=12")
+    result = call("corona", tmp_path, *flags, "--earth=earth,stereo_b")
+    assert result.returncode == 0, result.stderr
+    out = tmp_path / "out"
+    made = {f"wind_{place}.{ending}" for place in ("earth", "stereo_b") for ending in ("csv", "fits")}
+    assert {*made, "wind.png", "ecliptic.png", "streams.csv"} <= {path.name for path in out.iterdir()}
+    table = Table.read(out / "wind_earth.fits")
+    assert len(table) == 24 * 27 + 1
+    assert (table["r000"].min(), table["r002"].max()) == pytest.approx((290, 760), abs=100)
+    assert str(table["time"][0]).startswith("2011-02-15T00:0")
+    again = Table.read(out / "wind_earth.csv")
+    np.testing.assert_allclose(again["median"], table["median"])
 
 
 def test_a_spacecraft_that_was_not_there_is_refused():
