@@ -31,9 +31,9 @@ class Wsa:
 
 
 # SWiG, the Solar Wind Generator of Predictive Science Inc. (github.com/predsci/swig, bin/eswim.py 2.0.0): the defaults
-# of its models `wsa2` and `wsa`. The form is that of Arge, Odstrcil, Pizzo & Mayer 2003 (AIP Conf. Proc. 679, 190) and its
-# later tunings: `wsa2` is the equation in the headers of WSA 4.5's files (VELEQN), whose width is the step of the grid
-# in degrees; SWiG says that its width of 1 degree is for cells of 1 degree.
+# of its models `wsa2` and `wsa`. The form is that of Arge, Odstrcil, Pizzo & Mayer 2003 (AIP Conf. Proc. 679, 190) and
+# its later tunings: `wsa2` is the equation in the headers of WSA 4.5's files (VELEQN), whose width is the step of the
+# grid in degrees; SWiG says that its width of 1 degree is for cells of 1 degree.
 WSA = {
     "swig-wsa2": Wsa(285.0, 625.0, 2 / 9, 0.8, 1.0, 2.0, 3.0),
     "swig-wsa": Wsa(250.0, 680.0, 1 / 3, 0.8, 4.0, 4.0, 1.0, highest=800.0),
