@@ -29,6 +29,7 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "--ntasks-per-node": "nowhere: it needs SLURM",
     "HOST0": "tests/training/test_hosts.py, with two processes",
     "benchmarks/": "by hand, in hours; tests/test_documentation.py looks at the flags",
+    "--earth": "tests/heliosphere/test_propagation.py, where HUXt is",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
 }
 SMALL = {

@@ -42,8 +42,9 @@ def write_wind(folder: Path, boundary: InnerBoundary, tracks: Sequence[Track], *
         others = [there for there in tracks if there.place != "earth"]
         map_figure(plane, [earth, *others], title).savefig(folder / "ecliptic.png", dpi=DPI)
     for one, streams in zip(series, found, strict=True):
-        about = "; ".join(_sentence(stream) for stream in streams) or "no stream"
-        logger.info("%s, 27 days, %d realisations: %s", one.track.place, len(one.speed), about)
+        about = "; ".join(_sentence(stream) for stream in streams) or "none"
+        place = one.track.place.replace("_", " ")
+        logger.info("%s, streams of %d realisations over 27 days: %s", place, len(one.speed), about)
 
 
 def series_table(series: WindSeries) -> Table:
@@ -79,7 +80,8 @@ def streams_table(series: Sequence[WindSeries], found: Sequence[Sequence[Ensembl
 
 def _sentence(stream: EnsembleStream) -> str:
     width = (stream.latest - stream.earliest) / 3600
-    return f"{_isot(stream.arrival)[:13]}h {stream.peak:.0f} km/s (90 % within {width:.0f} h)"
+    spread = f", in {100 * stream.share:.0f} %, 90 % of them within {width:.0f} h" if width else ""
+    return f"{_isot(stream.arrival)[:13]}h to {stream.peak:.0f} km/s{spread}"
 
 
 def _isot(seconds: float) -> str:

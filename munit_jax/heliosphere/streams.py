@@ -13,6 +13,7 @@ RISE = 80.0  # km/s: how far a peak stands out on both sides
 FAST = 400.0  # km/s: a peak that is slower is no stream
 SAME = 2 * DAY  # seconds between the arrivals of a stream in two realisations, at most
 LOW, HIGH = 0.05, 0.95  # quantiles of an arrival
+LEAST_SHARE = 1 / 3  # of the realisations that have a stream of the ensemble
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class Stream:
 
 @dataclass(frozen=True)
 class EnsembleStream:
-    """A stream of the median of an ensemble: quantiles of its arrival and peak, and the part that has it.
+    """A stream of several realisations: quantiles of its arrival, its peak, and the part of them that has it.
 
     Attributes:
-        arrival, earliest, latest: median and central 90 % of the realisations, seconds since 1970.
+        arrival, earliest, latest: median and central 90 % of those that have it, seconds since 1970.
         peak: median in km/s.
-        share: of the realisations that have the stream within two days.
+        share: of the realisations that have it.
     """
 
     arrival: float
@@ -69,13 +70,22 @@ def nearest(stream: Stream, others: Sequence[Stream]) -> Stream | None:
 
 
 def ensemble_streams(times: Int[np.ndarray, " t"], speed: Float[np.ndarray, "n t"]) -> list[EnsembleStream]:
-    """Return the streams of the median of an ensemble, with the spread of what the realisations have of them."""
-    each = [streams(times, one) for one in speed]
+    """Return the streams that realisations share, in order, with the spread of their arrivals.
+
+    The stream that most realisations have within two days of its arrival comes first, then that of what is left, down
+    to a LEAST_SHARE of the realisations.
+    """
+    left = [streams(times, one) for one in speed]
     found = []
-    for stream in streams(times, np.median(speed, axis=0)):
-        same = [other for other in (nearest(stream, of_one) for of_one in each) if other is not None]
-        arrivals = [other.arrival for other in same] or [stream.arrival]
-        early, middle, late = (float(np.quantile(arrivals, q)) for q in (LOW, 0.5, HIGH))
-        peak = float(np.median([other.peak for other in same] or [stream.peak]))
-        found.append(EnsembleStream(middle, early, late, peak, len(same) / len(speed)))
-    return found
+    while any(left):
+        groups = [[nearest(stream, others) for others in left] for of_one in left for stream in of_one]
+        group = max(groups, key=lambda group: len(group) - group.count(None))
+        same = [stream for stream in group if stream is not None]
+        share = len(same) / len(speed)
+        if share < LEAST_SHARE:
+            break
+        early, middle, late = np.quantile([stream.arrival for stream in same], (LOW, 0.5, HIGH))
+        peak = float(np.median([stream.peak for stream in same]))
+        found.append(EnsembleStream(float(middle), float(early), float(late), peak, share))
+        left = [[one for one in of_one if one is not used] for of_one, used in zip(left, group, strict=True)]
+    return sorted(found, key=lambda stream: stream.arrival)

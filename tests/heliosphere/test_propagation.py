@@ -169,7 +169,10 @@ def test_from_a_map_to_the_earth_by_one_command(tmp_path):
     assert {*made, "wind.png", "ecliptic.png", "streams.csv"} <= {path.name for path in out.iterdir()}
     table = Table.read(out / "wind_earth.fits")
     assert len(table) == 24 * 27 + 1
-    assert (table["r000"].min(), table["r002"].max()) == pytest.approx((290, 760), abs=100)
+    each = np.stack([table[f"r{k:03d}"] for k in range(3)])
+    assert 280 < each.min() < each.max() < 285 + 625
+    assert np.ptp(each, axis=1).min() > 20
+    np.testing.assert_allclose(table["median"], np.median(each, axis=0), atol=0.011)
     assert str(table["time"][0]).startswith("2011-02-15T00:0")
     again = Table.read(out / "wind_earth.csv")
     np.testing.assert_allclose(again["median"], table["median"])

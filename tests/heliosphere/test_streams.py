@@ -56,6 +56,15 @@ def test_the_spread_of_an_ensemble():
     assert stream.share == pytest.approx(21 / 22)
 
 
+def test_streams_that_too_few_realisations_have_are_left_out_and_the_others_are_in_order():
+    """Of six realisations four have the later stream, three the earlier and one another."""
+    late, early, other = (16, 600), (6, 500), (23, 600)
+    speeds = [wave(late), wave(late), wave(late, early), wave(late, early), wave(early), wave(other)]
+    first, second = ensemble_streams(TIMES, np.stack(speeds))
+    assert (first.share, second.share) == (3 / 6, 4 / 6)
+    assert (first.arrival / DAY, second.arrival / DAY) == pytest.approx((5, 15), abs=1e-3)
+
+
 def test_of_one_realisation_there_is_no_spread():
     (stream,) = ensemble_streams(TIMES, wave((10, 600))[None])
     assert stream.earliest == stream.arrival == stream.latest
