@@ -147,7 +147,8 @@ def _earth_section(earth: Mapping[str, Any], measured: Mapping[str, Any], times:
     note = (
         "The wind of those models of the whole Sun, from 21.5 solar radii to the Earth by HUXt, over the 27 days that "
         "follow each date, with the Sun as it is then. The speed is compared with that of the true sphere, so its "
-        f"error is that of the boundary alone. Medians over {earth['dates']} dates."
+        f"error is that of the boundary alone. Medians over {earth['dates']} dates; means for "
+        f"the {earth['true_streams']} true streams."
     )
     middle = len(times) // 2
     shown = {name: values[middle] for name, values in measured.items()}

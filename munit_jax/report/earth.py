@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from munit_jax.heliosphere.boundary import inner_boundary
 from munit_jax.heliosphere.propagation import track, wind_at
+from munit_jax.heliosphere.streams import streams
 from munit_jax.metrics.corona import CoronaOf, score_medians
 from munit_jax.metrics.wind import WIND_SCORES, wind_scores
 from munit_jax.pfss.harmonics import Transform
@@ -17,6 +18,7 @@ from munit_jax.pfss.wind import CURRENT_SHEET_END
 from munit_jax.report.disk_figures import COLORS
 from munit_jax.report.results import number_text
 
+OF_STREAMS = ("streams_found", "streams_false", "arrival_error")
 SHOWN = {"rotation": "#8c6bb1", "zero_far_side": "#999999", "front_true_mean": "#d08c2a"}  # beside model and true
 
 
@@ -43,6 +45,8 @@ def wind_at_earth(
 def earth_json(measured: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     """Return what metrics.json has under `earth`: {score: {column: median over the dates and realisations}}.
 
+    Of streams, of which a date has few, it is the mean. `true_streams` is how many there are.
+
     Args:
         measured: `wind_at_earth` of each date, stacked.
         columns: to be scored against `true`.
@@ -52,7 +56,18 @@ def earth_json(measured: Mapping[str, Any], columns: Sequence[str]) -> dict[str,
         name: np.stack([wind_scores(measured["times"][k], measured[name][k], measured["true"][k, 0]) for k in dates])
         for name in columns
     }
-    return {**score_medians(scores, columns, WIND_SCORES), "dates": len(dates)}
+    result = score_medians(scores, columns, WIND_SCORES)
+    for k, name in enumerate(WIND_SCORES):
+        if name in OF_STREAMS:
+            result[name] = {column: _mean(scores[column][..., k]) for column in columns}
+    count = sum(len(streams(measured["times"][k], measured["true"][k, 0])) for k in dates)
+    return {**result, "dates": len(dates), "true_streams": count}
+
+
+def _mean(values: Float[np.ndarray, "..."]) -> float:
+    """Return the mean of what is known; NaN for nothing."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def earth_findings(earth: Mapping[str, Any]) -> list[str]:

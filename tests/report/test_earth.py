@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from munit_jax.heliosphere.propagation import Track, WindSeries
+from munit_jax.heliosphere.streams import streams
 from munit_jax.metrics.corona import corona_of
-from munit_jax.metrics.wind import WIND_SCORES
+from munit_jax.metrics.wind import WIND_SCORES, wind_scores
 from munit_jax.pfss.harmonics import Grid, make_transform
 from munit_jax.pfss.model import ModelSettings
 from munit_jax.report import earth
@@ -61,13 +62,16 @@ def test_scores_sentence_and_picture(coronae, turning):
     one = dict.fromkeys(COLUMNS, one["model"][:1]) | one
     measured = {name: np.stack([values, values]) for name, values in one.items()}
     result = earth_json(measured, COLUMNS)
-    assert set(result) == {*WIND_SCORES, "dates"}
+    assert set(result) == {*WIND_SCORES, "dates", "true_streams"}
     assert result["dates"] == 2
     assert set(result["speed_rmse"]) == set(COLUMNS)
     assert result["speed_rmse"]["true_views"] == 0
     assert result["speed_correlation"]["true_views"] == pytest.approx(1)
     assert np.isnan(result["speed_rmse"]["rotation"])
     assert result["speed_crps"]["model"] > 0
+    assert result["true_streams"] == 2 * len(streams(TIMES, one["true"][0])) > 0
+    each = wind_scores(TIMES, one["model"], one["true"][0])[:, list(WIND_SCORES).index("streams_false")]
+    assert result["streams_false"]["model"] == pytest.approx(np.mean(each))
     (sentence,) = earth_findings(result)
     assert "three true views 0" in sentence
     assert "the last rotation from the Earth -" in sentence
