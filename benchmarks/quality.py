@@ -3,9 +3,9 @@
     python benchmarks/quality.py --workdir=runs/quality [--steps=500] [--seeds=0,1,2] [--jobs=2] [--only=base,hinge]
                                  [--combine=hinge+ema_off] [--table]
 
-Every variant of the table below is configs/aia193.py:quickstart with the changes that stand beside it, trained on the
-embedded synthetic Sun with every seed, as a process of its own on its share of the cores. Learning-rate schedule and
-moving average are shortened with the steps. `--combine` adds a row with the changes of several variants. After every
+Every variant of the table below is configs/aia193.py:poster_quickstart with the changes that stand beside it, trained
+on the embedded synthetic Sun with every seed, as a process of its own on its share of the cores. Learning rates and the
+moving average follow the steps. `--combine` adds a row with the changes of several variants. After every
 run the table of held-out scores is written to table.md in the workdir. Stopped and given again, the command goes on:
 finished runs are read, half-done ones continued. `--table` only prints the table of what is there.
 """
@@ -19,8 +19,8 @@ from trainings import Run, data_folder, options_of, run_all, score_cell, seconds
 
 from configs import aia193
 
-CONFIG_FILE = "configs/aia193.py:quickstart"
-QUICKSTART = aia193.get_config("quickstart")
+CONFIG_FILE = "configs/aia193.py:poster_quickstart"
+QUICKSTART = aia193.get_config("poster_quickstart")
 
 # The quickstart without what it has of this table.
 BASE = {"model.discriminator_spectral_norm": False, "loss.detach_content_target": False}
@@ -58,11 +58,16 @@ def combined(names: str) -> dict[str, Any]:
     return BASE | {key: value for name in names.split("+") for key, value in VARIANTS[name].items()}
 
 
+def of_single(summary: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return the scores of single realisations."""
+    return summary["held_out"]["realisations"]
+
+
 def outcome(run: Run) -> str:
     """Say in a few words how a training ended."""
     summary = run.summary()
     assert summary is not None
-    return f"|B| correlation {summary['held_out']['abs_correlation']:.3f}"
+    return f"|B| correlation {of_single(summary)['abs_correlation']:.3f}"
 
 
 def table(runs: Sequence[Run]) -> str:
@@ -78,15 +83,15 @@ def table(runs: Sequence[Run]) -> str:
     for variant in dict.fromkeys(run.variant for run in runs):
         own = {seed: summaries[variant, seed] for seed in seeds if (variant, seed) in summaries}
         diverged = sum(run.diverged() for run in runs if run.variant == variant)
-        cells = [score_cell([s["held_out"]["abs_correlation"] for s in own.values()], 3)]
+        cells = [score_cell([of_single(s)["abs_correlation"] for s in own.values()], 3)]
         pairs = [
-            s["held_out"]["abs_correlation"] - summaries["base", seed]["held_out"]["abs_correlation"]
+            of_single(s)["abs_correlation"] - summaries["base", seed]["held_out"]["realisations"]["abs_correlation"]
             for seed, s in own.items()
             if variant != "base" and ("base", seed) in summaries
         ]
         cells.append(gain_cell(pairs))
-        cells.append(score_cell([s["held_out"]["correlation"] for s in own.values()], 3))
-        cells.append(score_cell([s["held_out"]["rmse"] for s in own.values()], 2))
+        cells.append(score_cell([of_single(s)["correlation"] for s in own.values()], 3))
+        cells.append(score_cell([of_single(s)["rmse"] for s in own.values()], 2))
         finished = [run for run in runs if run.variant == variant and run.seed in own]
         cells.append(score_cell([seconds(run) for run in finished], 0))
         cells.append(f"{len(own)}" + (f", {diverged} diverged" if diverged else ""))

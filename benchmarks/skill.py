@@ -1,12 +1,14 @@
 """What a realisation gets right: recipes at a fixed budget of CPU time, scored as `munit_jax.evaluate` does.
 
-    python benchmarks/skill.py --workdir=runs/skill [--minutes=10] [--seeds=0,1,2] [--jobs=2] [--only=best,quickstart]
-                               [--table]
+    python benchmarks/skill.py --workdir=runs/skill [--minutes=10] [--seeds=0,1,2] [--jobs=2] [--only=best]
+                               [--split=validation] [--sun=0] [--table]
 
 Every variant is configs/aia193_best.py:embedded, or another config, with the changes that stand beside it, trained on
 the embedded synthetic Sun with every seed on its share of the cores for as many steps as its seconds a step allow, then
-evaluated with 16 realisations on all held-out frames. After every run the table is written to table_MINUTES.md in the
-workdir. Stopped and given again, the command goes on. `--table` only prints the table of what is there.
+evaluated with 16 realisations on all frames of a split: validation, by which recipes are chosen, or test, which is read
+once. `--sun=1` and so on scores the same runs on a synthetic Sun of another seed, that no choice has seen. After every
+run the table is written to the workdir. Stopped and given again, the command goes on. `--table` only prints the
+table of what is there.
 """
 
 import argparse
@@ -17,15 +19,15 @@ from typing import Any
 from trainings import Run, data_folder, options_of, run_all, score_cell, seconds
 
 from configs import aia193, aia193_best, multichannel
+from tfds_sdoml.build import build
 
-BEST, QUICKSTART = "configs/aia193_best.py:embedded", "configs/aia193.py:quickstart"
+BEST, POSTER = "configs/aia193_best.py:embedded", "configs/aia193.py:poster_quickstart"
 MULTICHANNEL = "configs/multichannel.py:embedded"
 CONFIGS = {
     BEST: aia193_best.get_config("embedded"),
-    QUICKSTART: aia193.get_config("quickstart"),
+    POSTER: aia193.get_config("poster_quickstart"),
     MULTICHANNEL: multichannel.get_config("embedded"),
 }
-EVALUATION = ("--samples=16",)
 MINUTE = 60.0
 
 
@@ -72,13 +74,13 @@ WITHOUT_PLANES = {"data.context": ()}
 WITH_PAST = {"data.context": (*CONFIGS[BEST].data.context, "last_seen")}
 WITHOUT_FLUX = {"loss.ensemble_flux_weight": 0.0}
 WITHOUT_CRPS = {**WITHOUT_FLUX, "loss.ensemble_weight": 0.0}
-POSTER = aia193.get_config().loss
+TERMS = aia193.get_config().loss
 MUNIT = {
-    f"loss.{name}": POSTER[name] for name in ("adversarial_weight", "image_weight", "content_weight", "style_weight")
+    f"loss.{name}": TERMS[name] for name in ("adversarial_weight", "image_weight", "content_weight", "style_weight")
 }
 VARIANTS: Mapping[str, Variant] = {
     "best": Variant(0.17),
-    "quickstart": Variant(0.17, QUICKSTART),
+    "poster_quickstart": Variant(0.17, POSTER),
     "without_flux": Variant(0.17, changes=WITHOUT_FLUX),
     "with_unsigned": Variant(0.17, changes={"loss.unsigned_weight": 200.0}),
     "without_planes": Variant(0.15, changes=WITHOUT_PLANES),
@@ -133,9 +135,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options_of(parser, list(VARIANTS))
     parser.add_argument("--minutes", type=float, default=10.0, help="of CPU time for the steps of a training")
+    parser.add_argument("--split", choices=("validation", "test"), default="validation", help="the frames scored")
+    parser.add_argument("--sun", type=int, default=0, help="seed of the Sun scored; the training's is 0")
     options = parser.parse_args()
     if unknown := sorted(set(options.only.split(",")) - set(VARIANTS)):
         parser.error(f"no variant {', '.join(unknown)}: choose from {', '.join(VARIANTS)}")
+    dataset, scored = CONFIGS[BEST].data.euv, data_folder(options)
+    if options.sun and not options.table:
+        scored = scored.with_name(f"data_of_sun_{options.sun}")
+        build(dataset, scored, changes={"seed": options.sun})
+    on = f"{options.split}_{options.sun}"
     # Seed by seed: stopped at any time, the rows have nearly the same number of seeds.
     runs = [
         Run(
@@ -144,12 +153,13 @@ def main() -> None:
             VARIANTS[name].config,
             {"seed": seed, "data.data_dir": str(data_folder(options)), **VARIANTS[name].all_changes(options.minutes)},
             options.workdir / f"{options.minutes:g}_minutes" / f"{name}_seed{seed}",
-            EVALUATION,
+            ("--samples=16", f"--split={options.split}", f"--data_dir={scored}"),
+            f"evaluation_{on}",
         )
         for seed in map(int, options.seeds.split(","))
         for name in options.only.split(",")
     ]
-    run_all(runs, options, CONFIGS[BEST].data.euv, outcome, table, f"table_{options.minutes:g}.md")
+    run_all(runs, options, dataset, outcome, table, f"table_{options.minutes:g}_{on}.md")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class Run:
         changes: of that config.
         folder: of the run.
         evaluation: flags of `munit_jax.evaluate`, which follows the training; None for none.
+        scores: where the evaluation goes, in the folder.
     """
 
     variant: str
@@ -44,12 +45,14 @@ class Run:
     changes: Mapping[str, Any]
     folder: Path
     evaluation: tuple[str, ...] | None = None
+    scores: str = "evaluation"
 
     def command(self) -> list[str]:
         """Return what is still to be done: the training, or its evaluation. It goes on where it was."""
         workdir = f"--workdir={self.folder.absolute()}"
         if self.summary() is not None:
-            return [sys.executable, "-m", "munit_jax.evaluate", workdir, *(self.evaluation or ())]
+            output = f"--output={(self.folder / self.scores).absolute()}"
+            return [sys.executable, "-m", "munit_jax.evaluate", workdir, output, *(self.evaluation or ())]
         values = [f"--config.{key}={value}" for key, value in self.changes.items()]
         return [sys.executable, "-m", "munit_jax.train", f"--config={self.config}", workdir, *values]
 
@@ -68,7 +71,7 @@ class Run:
 
     def metrics(self) -> dict[str, Any] | None:
         """Return what the evaluation left, None if there is none."""
-        path = self.folder / "evaluation" / "metrics.json"
+        path = self.folder / self.scores / "metrics.json"
         return json.loads(path.read_text()) if path.exists() else None
 
     def diverged(self) -> bool:

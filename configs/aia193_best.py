@@ -37,16 +37,10 @@ def get_config(variant: str = "") -> ConfigDict:
     if variant not in ("", "1024", "embedded"):
         raise ValueError(f"unknown variant {variant!r} of configs/aia193_best.py: choose 1024, embedded or none")
     config = aia193.get_config("quickstart" if variant == "embedded" else variant)
-    config.data.context = ("hale_latitude", "mu", "cycle_phase")
-    config.style_spread = 1.4
-    config.loss.update({"unsigned_weight": 0.0, "ensemble_weight": 600.0, "ensemble_flux_weight": 10.0})
-    config.loss.update(dict.fromkeys(("adversarial_weight", "image_weight", "content_weight", "style_weight"), 0.0))
-    config.loss.update({"adversarial": "lsgan", "detach_content_target": True})
-    config.model.discriminator_spectral_norm = True
-    config.optimizer.update({"b1": 0.9, "b2": 0.99})
     if variant == "embedded":
-        config.batch_size = 4
         config.steps, config.checkpoint_every, config.eval_every = 10_600, 1_060, 2_650
-        config.optimizer.update({"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3, "halve_every": 2_120})
-        config.optimizer.ema_decay = 0.998
+        config.optimizer.halve_every = 2_120
+        config.evaluation.update({"styles": 4, "limit_during_training": 64})
+    else:
+        aia193.informed(config)
     return config

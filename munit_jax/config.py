@@ -58,8 +58,9 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
     architecture = _architecture(tree, platform)
     optimizer = _part(OptimizerSettings, tree["optimizer"], "optimizer")
     _check_not_negative("optimizer", optimizer)
-    if not 0 <= optimizer.ema_decay < 1:
-        raise ConfigError(f"optimizer.ema_decay must be in [0, 1), got {optimizer.ema_decay}")
+    for name in ("b1", "b2", "ema_decay"):
+        if not 0 <= (value := getattr(optimizer, name)) < 1:
+            raise ConfigError(f"optimizer.{name} must be in [0, 1), got {value}")
     loss = dict(tree["loss"])
     fresh_styles_for_d = bool(loss.pop("fresh_styles_for_d"))
     _check_choice("loss.adversarial", loss["adversarial"], get_args(losses.Adversarial))
@@ -85,8 +86,9 @@ def _check_run(run: RunSettings, devices: int) -> None:
             f"batch_size={run.batch_size} does not divide by {devices} devices: "
             f"set --config.batch_size to a multiple of {devices}"
         )
-    if run.max_skipped_in_a_row < 0:
-        raise ConfigError(f"max_skipped_in_a_row must not be negative, got {run.max_skipped_in_a_row}")
+    for name in ("max_skipped_in_a_row", "seed"):
+        if getattr(run, name) < 0:
+            raise ConfigError(f"{name} must not be negative, got {getattr(run, name)}")
     if not run.style_spread > 0:
         raise ConfigError(
             f"style_spread must be above 0, got {run.style_spread}: 1.0 draws realisations as the training does"

@@ -57,7 +57,7 @@ def export(workdir: Path, checkpoint: str, card: Path, output: Path) -> None:
         write_json(partial / "config.json", config)
         shutil.copyfile(workdir / "images.json", partial / "images.json")
         shutil.copyfile(card, partial / "MODEL_CARD.md")
-        pretrained.write_generators(partial, run.step, run.objective.used_of(run.generators))
+        pretrained.write_generators(partial, run.step, run.config.recipe.objective.used_of(run.generators))
         os.replace(partial, output)
     except OSError as error:
         raise WorkdirError(f"cannot write {output}: {error.strerror}; choose another --output") from None

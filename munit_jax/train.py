@@ -44,6 +44,7 @@ SHOWN = {
     "|B| correlation": "abs_correlation",
     "signs above 50 G": "polarity_50",
 }
+CALLED = {"euv_proxy": "the EUV proxy", "hale": "Hale's law"}
 
 
 def main(_: Sequence[str]) -> None:
@@ -94,12 +95,25 @@ def _join_other_processes() -> None:
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Return the scores on the test split with the baselines."""
+    """Return the scores on the test split with the baselines, and a verdict."""
     if summary["held_out"] is None:
         return "no held-out scores: there are no simultaneous magnetograms to compare with"
-    of_all = {"generated": summary["held_out"], **summary["baselines"]}
+    of_all = {**summary["held_out"], **summary["baselines"]}
     rows = {title: {name: scores[key] for name, scores in of_all.items()} for title, key in SHOWN.items()}
-    return command_line.score_table("held-out", rows)
+    return f"{command_line.score_table('held-out', rows)}\n{verdict(of_all)}"
+
+
+def verdict(scores: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Return in a sentence whether the mean of the realisations beats the baselines."""
+
+    def against(key: str, baseline: str) -> str:
+        own, other = scores["their_mean"][key] or 0.0, scores[baseline][key] or 0.0
+        return f"{'ahead of' if own > other else 'behind'} {CALLED[baseline]} ({own:.2f} against {other:.2f})"
+
+    return (
+        f"The mean of the realisations is {against('abs_correlation', 'euv_proxy')} in |B|, "
+        f"{against('correlation', 'hale')} in the signed field and {against('polarity_50', 'hale')} in the signs."
+    )
 
 
 def default_workdir(config_file: str) -> Path:

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float
 
 from munit_jax import config, pretrained
 from munit_jax.data.context import Earlier, Past, context_of
-from munit_jax.data.normalization import Normalization
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import OTHER, Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
@@ -54,24 +53,9 @@ class TrainedRun:
         return self.translator.architecture
 
     @property
-    def objective(self) -> Objective:
-        """What the networks were trained for."""
-        return self.config.recipe.objective
-
-    @property
-    def normalizations(self) -> Mapping[str, Normalization]:
-        """The scaling of each domain, between physical units and [-1, 1]."""
-        return self.config.data.normalization
-
-    @property
     def geometry(self) -> DiskGeometry:
         """Where the Sun is in the images."""
         return sdoml_geometry(self.size)
-
-    @property
-    def planes(self) -> tuple[str, ...]:
-        """The conditioning planes that the decoders take, see `munit_jax.data.context`."""
-        return self.config.data.context
 
     def context(
         self, geometry: DiskGeometry, time: float, past: Past | None = None, gap_days: float = 0.0
@@ -80,8 +64,8 @@ class TrainedRun:
 
         The latest of the earlier magnetograms that may be used is `gap_days` before the image.
         """
-        earlier = None if past is None else Earlier(past, gap_days, self.normalizations["magnetogram"])
-        return context_of(self.planes, geometry, time, earlier)
+        earlier = None if past is None else Earlier(past, gap_days, self.translator.magnetogram)
+        return context_of(self.config.data.context, geometry, time, earlier)
 
     def translate(
         self,
@@ -100,7 +84,7 @@ class TrainedRun:
 
     def check_makes(self, target: Domain) -> None:
         """Refuse (ConfigError) to make images of a domain that the networks did not learn to make."""
-        if target not in self.objective.into:
+        if target not in self.config.recipe.objective.into:
             raise ConfigError(
                 f"direction={OTHER[target]}_to_{target}: {self.name} was not trained to make {target} images; take "
                 "another run, one with an adversarial, content, style or cycle weight"
@@ -192,7 +176,7 @@ def _open(
         source["dtype"] = "float32"
     run_config = config.parse(source, platform=jax.local_devices()[0].platform)
     architecture = replace(run_config.recipe.architecture, recompute="nothing")  # there is no backward pass
-    size = size or int(images["size"])
+    size = int(images["size"]) if size is None else size
     if size % architecture.size_divisor or size < architecture.smallest_size:
         raise ConfigError(
             f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
@@ -216,7 +200,8 @@ def _read(folder: Path, name: str, mend: str) -> str:
     """Return a JSON file of a run's folder as text."""
     try:
         text = (folder / name).read_text()
-        json.loads(text)
+        if not isinstance(json.loads(text), dict):
+            raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WorkdirError(f"no run in {folder}: {name}: {reason}; {mend}") from None

@@ -15,7 +15,7 @@ from tfds_sdoml.build import config_names
 
 @pytest.fixture
 def config() -> ConfigDict:
-    return aia193.get_config("quickstart")
+    return aia193.get_config("poster_quickstart")
 
 
 @pytest.mark.parametrize("module", [aia193, aia304])
@@ -100,6 +100,8 @@ def test_unknown_variant(module):
         ("loss.adversarial", "wgan", 1, "loss.adversarial must be one of log, lsgan, hinge, got 'wgan'"),
         ("loss.style_weight", -1.0, 1, "loss.style_weight must not be negative, got -1.0"),
         ("optimizer.ema_decay", 1.0, 1, r"optimizer.ema_decay must be in \[0, 1\), got 1.0"),
+        ("optimizer.b2", 1.5, 1, r"optimizer.b2 must be in \[0, 1\), got 1.5"),
+        ("seed", -3, 1, "seed must not be negative, got -3"),
         ("model.width", 0, 1, "model.width must be at least 1, got 0"),
         ("convolution", "fft", 1, "convolution must be one of auto, direct, winograd, got 'fft'"),
         ("recompute", "most", 1, "recompute must be one of nothing, activations, blocks, networks, all, got 'most'"),

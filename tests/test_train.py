@@ -17,7 +17,7 @@ QUICKSTART = "--config=configs/aia193.py:quickstart"
         (("--config=configs/none.py",), "No such file or directory: 'configs/none.py'"),
         (
             ("--config=configs/aia193.py:fast",),
-            "unknown variant 'fast' of configs/aia193.py: choose 1024, quickstart or none",
+            "unknown variant 'fast' of configs/aia193.py: choose 1024, quickstart, poster_quickstart or none",
         ),
         ((QUICKSTART, "--config.datta.crop=64"), "unknown config key: datta; did you mean data?"),
         ((QUICKSTART, "--config.optimizer.clipnorm=3"), "unknown config key: clipnorm; did you mean clip_norm?"),
@@ -58,8 +58,14 @@ def test_default_workdir():
 
 def test_the_table_at_the_end():
     scores = {"rmse": 12.345, "fair_crps": 5.0, "correlation": None, "abs_correlation": 0.5, "polarity_50": 0.9}
-    table = summary_table({"held_out": scores, "baselines": {"zero": scores}}).splitlines()
-    assert table[0].split() == ["held-out", "generated", "zero"]
-    assert table[1].split() == ["RMSE", "(G)", "12.345", "12.345"]
-    assert table[3].split() == ["correlation", "-", "-"]
+    better = {**scores, "abs_correlation": 0.75, "correlation": 0.25, "polarity_50": 0.88}
+    held_out = {"realisations": scores, "their_mean": better}
+    table = summary_table({"held_out": held_out, "baselines": {"euv_proxy": scores, "hale": scores}}).splitlines()
+    assert table[0].split() == ["held-out", "realisations", "their_mean", "euv_proxy", "hale"]
+    assert table[1].split() == ["RMSE", "(G)", *["12.345"] * 4]
+    assert table[3].split() == ["correlation", "-", "0.250", "-", "-"]
+    assert table[-1] == (
+        "The mean of the realisations is ahead of the EUV proxy (0.75 against 0.50) in |B|, ahead of Hale's law (0.25 "
+        "against 0.00) in the signed field and behind Hale's law (0.88 against 0.90) in the signs."
+    )
     assert "no simultaneous magnetograms" in summary_table({"held_out": None, "baselines": None})

@@ -26,7 +26,7 @@ def images():
 
 def test_what_a_folder_tells(run, trained):
     assert (run.name, run.step, run.channels, run.size) == ("trained_on_171", 2, ("0171",), 16)
-    assert run.normalizations["euv"].limit == (9800.0,)
+    assert run.translator.euv.limit == (9800.0,)
     assert run.architecture.recompute == "nothing"
     assert set(run.disk_percentiles) == {"0171", "0193", "bz"}
     assert 0 < run.disk_percentiles["0171"]["25"] < run.disk_percentiles["0171"]["75"]
@@ -45,7 +45,7 @@ def test_many_images_and_styles_at_once_are_the_same(run, images):
 
 def test_a_translation_is_the_networks_in_physical_units(run, images):
     styles = run.random_styles(0, 2)
-    a, scales = run.architecture, run.normalizations
+    a, scales = run.architecture, run.config.data.normalization
     content = encode_content(a, run.generators, "euv", normalize(scales["euv"], jnp.asarray(images)))
     made = denormalize(scales["magnetogram"], decode(a, run.generators, "magnetogram", content, styles))
     every = run.translate(images, styles)
@@ -79,7 +79,7 @@ def contexts(conditioned):
 
 
 def test_a_run_knows_the_context_of_its_images(run, conditioned):
-    assert (run.planes, conditioned.planes) == ((), PLANES)
+    assert (run.config.data.context, conditioned.config.data.context) == ((), PLANES)
     geometry = sdoml_geometry(16, 5.0)
     assert run.context(geometry, 0.0) is None, "nothing is asked of the time"
     np.testing.assert_array_equal(conditioned.context(geometry, TIMES[0]), context_of(PLANES, geometry, TIMES[0]))
@@ -102,7 +102,7 @@ def test_images_with_their_contexts_at_once_are_the_same_as_one_by_one(condition
 
 
 def test_a_translation_has_the_context_of_its_image(conditioned, contexts, images):
-    styles, a, scales = conditioned.random_styles(0, 2), conditioned.architecture, conditioned.normalizations
+    styles, a, scales = conditioned.random_styles(0, 2), conditioned.architecture, conditioned.config.data.normalization
     content = encode_content(a, conditioned.generators, "euv", normalize(scales["euv"], jnp.asarray(images)))
     decoded = decode(a, conditioned.generators, "magnetogram", content, styles, jnp.asarray(contexts))
     every = conditioned.translate(images, styles, contexts)
@@ -153,6 +153,7 @@ def test_a_run_in_double_precision_is_read_in_single(tmp_path, trained):
     ("which", "options", "error", "message"),
     [
         ("latest", {"size": 15}, ConfigError, "size=15: the networks need a multiple of 2, at least 16"),
+        ("latest", {"size": 0}, ConfigError, "size=0: the networks need a multiple of 2, at least 16"),
         (7, {}, WorkdirError, "no checkpoint 7"),
         ("first", {}, WorkdirError, "no checkpoint first"),
         (
@@ -173,6 +174,9 @@ def test_no_run(tmp_path, trained):
         open_run(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(WorkdirError, match=r"no run in .*: config\.json: Expecting"):
+        open_run(tmp_path)
+    (tmp_path / "config.json").write_text("null")
+    with pytest.raises(WorkdirError, match=r"no run in .*: config\.json: no JSON object"):
         open_run(tmp_path)
     shutil.copy(trained / "config.json", tmp_path)
     with pytest.raises(WorkdirError, match=r"no run in .*: images\.json: No such file"):

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.headers import Header, brightness_is_rate, number, text
-from munit_jax.instruments.limb import edge_offset, limb_offset
+from munit_jax.instruments.limb import edge_offset, edge_radius, limb_offset, limb_radius
 from munit_jax.instruments.registration import SolarDisk, upright
 from munit_jax.sun.disk import on_disk, pixel_grid, sdoml_geometry
 
@@ -16,6 +16,7 @@ STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, S
 
 # DN from which a pixel counts as saturated: DSATVAL of SECCHI's headers. AIA's cameras have 14 bits as well (16383).
 SATURATED = 15_000.0
+PICTURE_WHITE = 250.0  # of 255
 LOWEST = -500.0  # DN; the noise of real images less their dark level goes down to -30
 HIGHEST = 4 * 16383.0  # DN: four pixels of 14 bits, summed on board
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
@@ -29,6 +30,11 @@ OFF_DISK = 1.2  # solar radii: beyond it the corona is faint, and its level belo
 OFF_DISK_LEVEL = 0.75  # ... this share of the disk's; the widest of real frames is 0.3 (304 A)
 OFF_CENTRE = 0.15  # solar radii; coronal holes move the centroid of real frames by up to 0.07
 LIMB_WARNED, LIMB_REFUSED = 0.01, 0.03  # solar radii between the limb and where the header says that it is
+LIMB_RADII = (0.97, 1.09)  # where the corona's brightness falls most steeply, in solar radii; it may be ...
+SPARE = 0.05  # ... as much further out and twice as much further in with a warning, ...
+EDGE_RADII = (0.9, 1.06)  # ... and where magnetograms end, some within the limb; all to a pixel
+RADIUS_CARDS = "are CDELT and RSUN_OBS or DSUN_OBS right?"
+WEAKEST = 0.5  # gauss: there are stronger places on any disk; a field in tesla has less
 
 
 def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
@@ -40,6 +46,13 @@ def check_exposed(header: Header, image: Float[np.ndarray, "y x"], disk: SolarDi
     check_possible(counts, LOWEST, HIGHEST, "DN, which no camera counts")
     check_saturation(counts, disk)
     check_blocks(image, disk)
+
+
+def check_no_picture(image: Float[np.ndarray, "y x"]) -> None:
+    """Refuse the counts of a picture of 8 bits, whose brightness went through a logarithm or a root."""
+    values = image[np.isfinite(image)]
+    if len(values) and values.min() >= 0 and PICTURE_WHITE <= values.max() <= 255 and (values == np.rint(values)).all():
+        raise FrameError("unit", "whole numbers from 0 to 255, as pictures have, not DN: give the instrument's file")
 
 
 def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
@@ -84,21 +97,54 @@ def sampling_of(size: int) -> Sampling:
     return Sampling(step, on_disk(geometry)[::step, ::step], np.hypot(x, y) > OFF_DISK, x, y)
 
 
-def check_limb(offset: tuple[float, float] | None) -> tuple[str, ...]:
-    """Warn of a limb that is a little off, so far west and north of where the header says; refuse it further off."""
+def check_limb(offset: tuple[float, float] | None, header: bool = True) -> tuple[str, ...]:
+    """Warn of a limb that is a little off, so far west and north of its place; refuse it further off.
+
+    Its place is where the header says or, without one, where SDOML's images have it.
+    """
     west, north = offset or (0.0, 0.0)
-    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where the header says, in solar radii"
+    place = "the header says" if header else "SDOML has it"
+    off = f"its limb is {west:+.3f} west and {north:+.3f} north of where {place}, in solar radii"
     if np.hypot(west, north) > LIMB_REFUSED:
-        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?")
+        raise FrameError("off-centre disk", f"{off}: are CRPIX and CRVAL right?" if header else off)
     return (off,) if np.hypot(west, north) > LIMB_WARNED else ()
 
 
+def check_size(image: Float[np.ndarray, "size size"], pixels: float) -> tuple[str, ...]:
+    """Warn of an EUV image in SDOML's geometry whose disk has another radius than its header says; refuse it far off.
+
+    The radius in its file is `pixels`. How steep the corona is above the limb differs from channel to channel.
+    """
+    disk = upright(sdoml_geometry(len(image)))
+    found, pixel = limb_radius(image, disk), 1 / min(pixels, disk.radius)
+    what = f"its limb is at {found:.2f} of the solar radius in the header: {RADIUS_CARDS}"
+    if not LIMB_RADII[0] - 2 * SPARE - pixel <= found <= LIMB_RADII[1] + SPARE + pixel:
+        raise FrameError("off-centre disk", what)
+    return () if LIMB_RADII[0] - pixel <= found <= LIMB_RADII[1] + pixel else (what,)
+
+
 def check_field(header: Header, field: Float[np.ndarray, "y x"], disk: SolarDisk) -> tuple[str, ...]:
-    """Refuse a magnetogram in gauss without signs, with impossible values or with its limb off; return warnings."""
+    """Refuse a magnetogram in gauss that cannot be right; return warnings.
+
+    It has both signs, no impossible values, no blocks of 0, and its limb where the header says.
+    """
     inside = field[disk.radii(field.shape) < 1]
     check_signed(text(header, "BTYPE"), inside)
     check_possible(inside)
-    return check_limb(edge_offset(field, disk))
+    check_strong(inside)
+    check_blocks(np.where(field == 0, field, np.float32(np.nan)), disk)
+    offset, pixel = edge_offset(field, disk), 1 / disk.radius
+    found = 1.0 if offset is None else edge_radius(field, disk)
+    if not EDGE_RADII[0] - pixel <= found <= EDGE_RADII[1] + pixel:
+        raise FrameError("off-centre disk", f"it ends at {found:.2f} of the solar radius in the header: {RADIUS_CARDS}")
+    return check_limb(offset)
+
+
+def check_strong(field: Float[np.ndarray, "..."]) -> None:
+    """Refuse a field in gauss that is weaker everywhere than any part of the Sun: in another unit, or empty."""
+    finite = np.abs(field[np.isfinite(field)])
+    if len(finite) and (strongest := float(finite.max())) < WEAKEST:
+        raise FrameError("unit", f"its strongest field is {strongest:.3g} G: is BUNIT right?")
 
 
 def without_markers(field: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "y x"]:
@@ -152,13 +198,12 @@ def check_image(image: Float[np.ndarray, "y x"], field: bool) -> float:
         raise FrameError("off-disk level", f"{off:g} {unit} beyond {OFF_DISK} solar radii, {level:g} on the disk")
     weights = np.minimum(strength, mean)  # so that the disk as a whole counts rather than its bright regions
     x, y = (float((weights * axis).sum() / (weights.sum() or 1)) for axis in (sampling.x, sampling.y))
-    if np.hypot(x, y) > OFF_CENTRE and limb_is_off(image, field):
+    if np.hypot(x, y) > OFF_CENTRE and np.hypot(*(sdoml_limb(image, field) or (0.0, 0.0))) > LIMB_REFUSED:
         raise FrameError("off-centre disk", f"its centroid is ({x:.2f}, {y:.2f}) solar radii off the centre")
     return level
 
 
-def limb_is_off(image: Float[np.ndarray, "y x"], field: bool) -> bool:
-    """Return whether the limb too is not where SDOML's geometry has it: coronal holes do not move it."""
+def sdoml_limb(image: Float[np.ndarray, "size size"], field: bool) -> tuple[float, float] | None:
+    """Return how far the limb of an image is from where SDOML's geometry has it: coronal holes do not move it."""
     disk = upright(sdoml_geometry(len(image)))
-    offset = edge_offset(image, disk) if field else limb_offset(image, disk)
-    return offset is not None and bool(np.hypot(*offset) > LIMB_REFUSED)
+    return edge_offset(image, disk) if field else limb_offset(image, disk)

@@ -13,6 +13,7 @@ from erfa import ErfaWarning
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.units import DETECTED, gauss_per, is_rate, scale_of
+from munit_jax.sun.constants import DAY
 
 type Header = Mapping[str, Any] | fits.Header
 
@@ -20,10 +21,12 @@ TIME = re.compile(
     r"(?P<date>\d{4}[-./]\d\d[-./]\d\d)"
     r"(?:[T_ ](?P<clock>\d\d:\d\d(?::\d\d(?:\.\d*)?)?)(?:[_ ]?(?P<scale>Z|UTC|TAI|TT|GPS))?)?"
 )
+CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d(?:\.\d*)?))?")
 # The middle of the exposure first, then its start.
 TIME_KEYS = ("T_OBS", "DATE-AVG", "DATE-OBS", "DATE_OBS", "DATE-BEG")
 CLOCK_KEYS = {"DATE-OBS": "TIME-OBS", "DATE_OBS": "TIME_OBS"}  # of dates without a time of day
 TAI_MINUS_GPS = 19  # seconds
+EXPOSURES = (1e-3, 5e3)  # seconds
 UNIT_IN_COMMENT = re.compile(r"\[(\w+)\]")
 
 
@@ -68,18 +71,33 @@ def moment(header: Header) -> float:
     """Return the time of an observation as UTC seconds since 1970: the middle of the exposure, else its start.
 
     The scale is what follows the time (HMI's T_OBS ends in _TAI; Z is UTC), else TIMESYS, else UTC. A date may have its
-    time of day in a card of its own; JSOC's seconds may be 60. ValueError where none of TIME_KEYS has a time.
+    time of day in a card of its own; JSOC's seconds may be 60. ValueError where none of TIME_KEYS has a time,
+    or two of them are more than a day apart.
     """
-    for key in TIME_KEYS:
-        match = TIME.fullmatch(text(header, key))
-        clock = match and (match["clock"] or text(header, CLOCK_KEYS.get(key, "")))
-        if match and clock and re.fullmatch(r"\d\d:\d\d(:\d\d(\.\d*)?)?", clock):
-            hours, minutes, *seconds = clock.split(":")
-            day = datetime.strptime(re.sub(r"[./]", "-", match["date"]), "%Y-%m-%d").replace(tzinfo=UTC)
-            day += timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds[0]) if seconds else 0.0)
-            return _utc(day, match["scale"] or text(header, "TIMESYS").upper() or "UTC")
-    told = ", ".join(f"{key} = '{text(header, key)}'" for key in TIME_KEYS if key in header)
-    raise ValueError(f"no time in {told or ' or '.join(TIME_KEYS)}")
+    times = {key: time for key in TIME_KEYS if (time := _moment(header, key)) is not None}
+    if not times:
+        told = ", ".join(f"{key} = '{text(header, key)}'" for key in TIME_KEYS if key in header)
+        raise ValueError(f"no time in {told or ' or '.join(TIME_KEYS)}")
+    first = next(iter(times))
+    for key, time in times.items():
+        if abs(time - times[first]) > DAY:
+            both = f"{first} = '{text(header, first)}' and {key} = '{text(header, key)}'"
+            raise ValueError(f"{both} are {abs(time - times[first]) / DAY:.0f} days apart: one of them is wrong")
+    return times[first]
+
+
+def _moment(header: Header, key: str) -> float | None:
+    """Return the time in a card, and in that of its clock, as UTC seconds since 1970; None where there is none."""
+    match = TIME.fullmatch(text(header, key))
+    clock = match and CLOCK.fullmatch(match["clock"] or text(header, CLOCK_KEYS.get(key, "")))
+    if not match or not clock:
+        return None
+    hours, minutes, seconds = int(clock[1]), int(clock[2]), float(clock[3] or 0)
+    if hours > 24 or minutes > 59 or seconds >= 61:
+        raise ValueError(f"{key} = '{text(header, key)}': there is no such time of day")
+    day = datetime.strptime(re.sub(r"[./]", "-", match["date"]), "%Y-%m-%d").replace(tzinfo=UTC)
+    day += timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    return _utc(day, match["scale"] or text(header, "TIMESYS").upper() or "UTC")
 
 
 def _utc(clock: datetime, scale: str) -> float:
@@ -147,4 +165,6 @@ def exposure(header: Header, counted: tuple[str, ...] = DETECTED) -> float:
         seconds *= scale_of(match[1], key, "s")
     if seconds <= 0:
         raise FrameError("unreadable", f"{key} = {seconds} s: an exposure must be above 0")
+    if not EXPOSURES[0] <= seconds <= EXPOSURES[1]:
+        raise FrameError("unit", f"{key} = {seconds:g} s, which no EUV camera exposes: is its unit right?")
     return seconds

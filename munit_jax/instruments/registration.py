@@ -17,6 +17,8 @@ from munit_jax.sun.disk import DiskGeometry
 
 SAMPLES = 3  # points that are interpolated along a side of a new pixel, of an image that is much larger
 SMALLEST_RADIUS = 3.0  # pixels
+SAME = 0.02  # relative, of two cards that say how large the Sun is
+TURNED_ALIKE = 1.0  # degrees between PC and CROTA2
 HELIOPROJECTIVE = ("HPL", "SOLAR", "X", "Y", "ARCSEC")  # CTYPE; no type at all is taken for one too
 
 
@@ -89,7 +91,9 @@ def celestial(header: Header) -> WCS:
             for ij in given:
                 value = number(header, f"PC{ij}")
                 cards[f"PC{ij}"] = float(ij in ("1_1", "2_2")) if value is None else value
-    if not any(key.startswith(("CD1", "CD2", "PC")) for key in cards):
+    if "PC1_1" in cards and cards["CTYPE1"] == "HPLN-TAN":
+        _check_turn(header, cards)
+    elif not any(key.startswith(("CD1", "CD2", "PC")) for key in cards):
         cards["CROTA2"] = rotation(header) or 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)  # of a matrix that cannot be inverted, refused below
@@ -102,6 +106,17 @@ def celestial(header: Header) -> WCS:
     if not np.isfinite(matrix).all() or np.linalg.det(matrix) == 0:
         raise no_size
     return wcs
+
+
+def _check_turn(header: Header, cards: Header) -> None:
+    """Refuse a header in which PC and CROTA2, which the standard makes one (not CROTA), turn the image differently."""
+    angle = number(header, "CROTA2")
+    across, along, rise, run = (number(cards, key) or 0.0 for key in ("CDELT1", "CDELT2", "PC2_1", "PC1_1"))
+    by_pc = float(np.rad2deg(np.arctan2(rise * along, run * across)))
+    if across < 0:
+        by_pc += 180  # both are turned by the step
+    if angle is not None and abs((angle - by_pc + 180) % 360 - 180) > TURNED_ALIKE:
+        raise FrameError("unreadable", f"CROTA2 = {angle:g} and PC ({by_pc:.4g} degrees) disagree about the turn")
 
 
 def _check_cdelt(header: Header, axis: int) -> None:
@@ -123,16 +138,24 @@ def arcsec_per_pixel(wcs: WCS) -> Float[np.ndarray, "2 2"]:
 def solar_radius(header: Header, wcs: WCS | None = None) -> float:
     """Return the Sun's angular radius in arcsec; FrameError where no keyword has it.
 
-    RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it. R_SUN comes last: it is in pixels of the level-1
-    image, also in images that were binned since, so that its scale is IMSCL_MP where there is one, else that of `wcs`
-    (by default `celestial`).
+    RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it; FrameError where they disagree. R_SUN comes last:
+    it is in pixels of the level-1 image, also in images that were binned since, so that its scale is IMSCL_MP where
+    there is one, else that of `wcs` (by default `celestial`).
     """
+    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or JSOC_SOLAR_RADIUS
+    if abs(metres / JSOC_SOLAR_RADIUS - 1) > SAME:
+        raise FrameError("unreadable", f"RSUN_REF = {metres:g}, expected the Sun's radius in metres")
+    if distance and distance < metres:
+        raise FrameError("unreadable", f"DSUN_OBS = {distance:g}, expected the distance from the Sun in metres")
+    implied = float(np.rad2deg(np.arcsin(metres / distance))) * 3600 if distance else None
     for key in ("RSUN_OBS", "RSUN_ARC", "RSUN"):
         if (radius := number(header, key)) and radius > 0:
+            if implied and abs(radius / implied - 1) > SAME:
+                by = f"DSUN_OBS = {distance:g} m ({implied:.1f} arcsec)"
+                raise FrameError("unreadable", f"{key} = {radius:g} and {by} disagree about how large the Sun is")
             return radius
-    distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or JSOC_SOLAR_RADIUS
-    if distance and distance > metres:
-        return float(np.rad2deg(np.arcsin(metres / distance))) * 3600
+    if implied:
+        return implied
     pixels, scale = number(header, "R_SUN"), number(header, "IMSCL_MP")
     if pixels and pixels > 0:
         return pixels * (scale or abs(np.linalg.det(arcsec_per_pixel(wcs or celestial(header)))) ** 0.5)

@@ -4,6 +4,7 @@ import re
 import zlib
 from datetime import UTC, datetime
 from io import BytesIO
+from lzma import LZMAError
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -13,19 +14,31 @@ from jaxtyping import Float
 
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import iso
+from munit_jax.instruments.reading import open_file, stem
 from munit_jax.sun.constants import ASTRONOMICAL_UNIT, AU, SOLAR_RADIUS
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION
 from munit_jax.sun.ephemeris import earth_view, seconds_from_tai
 
 SIZE = 512  # pixels
 BINNING = 4  # version 1 sums 2 x 2 pixels of AIA, version 2 takes their mean
-FILE_NAME = re.compile(r"(AIA|HMI)(\d{8}_\d{4})_(\d{4}|b[xyz])\.npz")
-DAMAGED = (BadZipFile, EOFError, OSError, ValueError, zlib.error)  # what numpy raises for a damaged file
+NAME = re.compile(r"(AIA|HMI)(\d{8}_\d{4})_(\d{4}|b[xyz])")  # of its files, without suffixes
+DAMAGED = (BadZipFile, EOFError, LZMAError, OSError, ValueError, zlib.error)  # what numpy raises for a damaged file
 
 
 def file_name(series: str, time: str = "YYYYMMDD_HHMM") -> str:
     """Return the file name of a series: `0193` and the like for an AIA channel, `bx`, `by`, `bz` for the field."""
     return f"{'AIA' if series.isdigit() else 'HMI'}{time}_{series}.npz"
+
+
+def named(name: str) -> re.Match[str] | None:
+    """Return instrument, time and series out of the name of an SDOML file, whatever its suffix; None for another."""
+    return NAME.fullmatch(stem(name))
+
+
+def misnamed() -> FrameError:
+    """Return the refusal of an npz file whose name is not SDOML's: nothing else says when and what it is."""
+    what = "it is a zip file, and its name does not say when and what it is"
+    return FrameError("instrument", f"{what}: an npz of SDOML is called {file_name('0193')}")
 
 
 def time_in_name(match: re.Match[str]) -> int:
@@ -43,7 +56,7 @@ def time_in_name(match: re.Match[str]) -> int:
 def read_array(file: Path | BytesIO, key: str, size: int) -> Float[np.ndarray, "size size"]:
     """Return an image of an npz file, float32, in the units it has there; FrameError for no npz, key or other shape."""
     try:
-        with file.open("rb") if isinstance(file, Path) else file as opened:  # numpy leaves damaged files open
+        with open_file(file) if isinstance(file, Path) else file as opened:  # numpy leaves damaged files open
             if opened.read(2) != b"PK":
                 raise ValueError("no npz file: it does not begin with PK")
             opened.seek(0)

@@ -10,15 +10,22 @@ from jaxtyping import Float
 
 from munit_jax.instruments import sdoml
 from munit_jax.instruments.aia import AIA
-from munit_jax.instruments.checks import check_exposed, check_field, check_image, check_limb
+from munit_jax.instruments.checks import (
+    check_exposed,
+    check_field,
+    check_image,
+    check_limb,
+    check_no_picture,
+    check_size,
+    sdoml_limb,
+)
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.euvi import EUVI
 from munit_jax.instruments.headers import Header, check_quality, gauss_in, text
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.interface import PROGRAM, Observation, Preparation, Prepared, Telescope
-from munit_jax.instruments.limb import limb_offset
-from munit_jax.instruments.reading import image_header, open_file, read_image
-from munit_jax.instruments.registration import check_inside, solar_disk, upright
+from munit_jax.instruments.reading import image_header, kind_of, open_file, read_image
+from munit_jax.instruments.registration import check_inside, solar_disk
 
 TELESCOPES = (AIA, EUVI, HMI)
 CLOSE_CROP = 1.1  # solar radii: the networks saw the corona to 1.26
@@ -44,7 +51,7 @@ def header_of(path: Path) -> fits.Header:
 
     Raises FrameError for an impossible name, and what astropy makes of damaged files.
     """
-    if match := sdoml.FILE_NAME.fullmatch(path.name):
+    if match := _sdoml_name(path):
         return _sdoml_header(match)
     with open_file(path) as file:
         return image_header(file)
@@ -56,11 +63,22 @@ def observe(path: Path) -> Observation:
     Raises:
         FrameError: a file that cannot be read, of something else, or without a keyword that is needed.
     """
-    if match := sdoml.FILE_NAME.fullmatch(path.name):
+    if match := _sdoml_name(path):
         return observation(_sdoml_header(match), sdoml.read_image(path, match[3]), path.name)
-    if path.suffix.lower() == ".npz":
-        raise FrameError("instrument", f"an npz of SDOML is called {sdoml.file_name('0193')}: its name has the time")
     return observation(*read_image(path), path.name)
+
+
+def _sdoml_name(path: Path) -> re.Match[str] | None:
+    """Return the name of an SDOML npz; None for FITS. FrameError for what is neither."""
+    match kind_of(path):
+        case "npz":
+            if match := sdoml.named(path.name):
+                return match
+            raise sdoml.misnamed()
+        case "tar":
+            raise FrameError("unreadable", "it is an archive of files: unpack it")
+        case _:
+            return None
 
 
 def _sdoml_header(match: re.Match[str]) -> fits.Header:
@@ -97,6 +115,7 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
     if field:
         warnings += check_field(seen.header, seen.image * np.float32(gauss_in(seen.header)), seen.disk)
     else:
+        check_no_picture(seen.image)
         check_exposed(seen.header, seen.image, seen.disk)
     prepared = seen.telescope.calibrate(seen, how)
     check_image(prepared.image, field)
@@ -104,5 +123,6 @@ def prepare(seen: Observation, how: Preparation) -> Prepared:
         margin = seen.disk.margin(seen.image.shape)
         if margin < CLOSE_CROP:
             warnings += (f"the image ends at {margin:.2f} solar radii: the corona beyond is taken as dark",)
-        warnings += check_limb(limb_offset(prepared.image, upright(how.geometry)))
+        warnings += check_limb(sdoml_limb(prepared.image, field))
+        warnings += check_size(prepared.image, seen.disk.radius)
     return replace(prepared, warnings=prepared.warnings + warnings)

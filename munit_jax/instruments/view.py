@@ -95,7 +95,11 @@ def _set_observer(cards: fits.Header, header: fits.Header, seconds: int) -> None
 
 def _place(header: fits.Header, frame: str) -> tuple[float, float] | None:
     longitude, latitude = (number(header, f"{frame}{axis}_OBS") for axis in ("LN", "LT"))
-    return None if longitude is None or latitude is None else (longitude, latitude)
+    if longitude is None or latitude is None:
+        return None
+    if abs(latitude) > 90:
+        raise FrameError("unreadable", f"{frame}LT_OBS = {latitude:g}, expected a latitude in degrees")
+    return longitude, latitude
 
 
 def _set(cards: fits.Header, key: str, value: object) -> None:

@@ -219,9 +219,4 @@ def verdict(result: Mapping[str, Any]) -> list[str]:
             f"Signs (|B| >= {polarity['above_gauss']:.0f} G): {100 * polarity['right']:.0f} % right, 50 % by "
             f"chance{own}. {100 * polarity['majority']:.0f} % of the realisations agree on the sign of a pixel."
         )
-    if polarity.get("of_variance_by_style") is not None:
-        sentences.append(
-            f"Of the variance of that share, {100 * polarity['of_variance_by_style']:.0f} % goes with the style and "
-            f"{100 * polarity['by_frame']:.0f} % with the frame."
-        )
     return sentences

@@ -15,7 +15,7 @@ from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import gauss_in, quality_of, time_of
 from munit_jax.instruments.hmi import HMI
 from munit_jax.instruments.reading import read_image
-from munit_jax.instruments.registration import register, solar_disk
+from munit_jax.instruments.registration import check_inside, register, solar_disk
 from munit_jax.instruments.view import heliographic_view, view_cards
 from munit_jax.sun.disk import SDOML_RADIUS_FRACTION, DiskGeometry, sdoml_geometry
 
@@ -45,10 +45,11 @@ def read_magnetogram(path: Path) -> DiskMagnetogram:
     try:
         header, image = read_image(path)
         gauss = np.float32(gauss_in(header))
-        cards, disk, seconds = view_cards(header), solar_disk(header), time_of(header)
+        disk, cards, seconds = solar_disk(header), view_cards(header), time_of(header)
         flags = quality_of(header) & ~HMI.harmless
         size = min(LARGEST, round(disk.radius / SDOML_RADIUS_FRACTION))
         geometry = heliographic_view(cards, sdoml_geometry(size))
+        check_inside(image, disk)
         images = _realisations(path, image)
         for warning in {warning for one in images for warning in check_field(header, one * gauss, disk)}:
             logger.warning("%s: %s", path, warning)

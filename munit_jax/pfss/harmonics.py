@@ -9,6 +9,10 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact
 from scipy.special import sph_legendre_p_all
 
+from munit_jax.instruments.reading import memory_there
+
+BYTES_A_VALUE = 100  # of the maps and of the tables, while they are made
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -87,9 +91,14 @@ def make_transform(grid: Grid, lmax: int, dtype: type[np.floating] = np.float32)
     """
     largest = (min(grid.rows, grid.columns) - 1) // 2
     if not 1 <= lmax <= largest:
+        more = f"; for {lmax} take {2 * lmax + 1} rows or more" if lmax > largest else ""
+        expected = f"expected 1 to {largest}, half of the rows less one{more}"
+        raise ValueError(f"lmax = {lmax} on {grid.rows} x {grid.columns} cells: {expected}")
+    needed = BYTES_A_VALUE * (grid.rows * grid.columns + grid.rows * (lmax + 1) ** 2)
+    if needed > (there := memory_there()):
         raise ValueError(
-            f"lmax = {lmax} on {grid.rows} x {grid.columns} cells: expected 1 to {largest}, half of the rows less one; "
-            f"for {lmax} take {2 * lmax + 1} rows or more"
+            f"{grid.rows} rows with lmax = {lmax} take about {needed / 1e9:.0f} GB of memory and the machine has "
+            f"{there / 1e9:.0f}: take fewer rows"
         )
     colatitude = np.deg2rad(90 - grid.latitudes)
     # Orders 0 to lmax come first along the second axis, the negative ones behind them.

@@ -37,6 +37,7 @@ SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the o
 # others those at edges of open field.
 STRONGEST, STRONG, AT_EDGES = (1024, 5), (3072, 3), (1536, 3)
 SELF_CHECK_LIMIT = 0.01  # of the open flux, beyond which the self-check fails
+HIGHEST_SURFACE = 100.0  # solar radii; the field is radial from 2 or 3 on
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class ModelSettings:
     wsa: Wsa = WSA["swig-wsa2"]  # coefficients of the wind
 
     def __post_init__(self):
+        if self.rss > HIGHEST_SURFACE:
+            raise ValueError(f"rss = {self.rss:g}: expected a source surface below {HIGHEST_SURFACE:g} solar radii")
         if not 1 <= self.seed_radius < self.rss:
             raise ValueError(
                 f"the seeds' radius must be 1 or more and below the source surface's, got {self.seed_radius} "

@@ -11,10 +11,11 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from munit_jax.errors import DataError
-from munit_jax.instruments.checks import check_possible, check_signed
+from munit_jax.instruments.checks import check_possible, check_signed, check_strong
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.headers import Header, gauss_in, number, text, time_of
 from munit_jax.instruments.reading import check_whole, image_header, open_file
+from munit_jax.instruments.units import unit_of
 from munit_jax.pfss.remesh import Cells, car_cells, cea_cells, node_cells
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
@@ -60,9 +61,11 @@ def read_synoptic(path: Path) -> SynopticMap:
             header = image_header(file, axes=(2, 3, 4))
             check_whole(file, header)
         with open_file(path) as file, fits.open(file, memmap=False) as units:
-            for unit in cast(Any, units):
-                if unit.is_image and len(unit.shape) >= 2:
-                    return synoptic_map(unit.header, unit.data, path.name)
+            maps = [unit for unit in cast(Any, units) if unit.is_image and len(unit.shape) >= 2]
+            if len(maps) > 1:
+                logger.warning("%s: the first map is read, %d more are passed over", path, len(maps) - 1)
+            if maps:
+                return synoptic_map(maps[0].header, maps[0].data, path.name)
         raise ValueError("no image of two axes in it")
     except DataError:
         raise
@@ -98,7 +101,10 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
         field[field == missing] = np.nan
     try:
         field *= gauss_in(header)
-        check_signed(text(header, "BTYPE"), field)
+        field[np.isinf(field)] = np.nan
+        for one in field:
+            check_signed(text(header, "BTYPE"), one)
+            check_strong(one)
         check_possible(field)
     except FrameError as error:
         raise DataError(f"{name}: {error}") from None
@@ -109,6 +115,9 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map") -> Synopti
     if mirrored:
         field = field[..., ::-1]
     make = cea_cells if _equal_area(header, rows, name) else car_cells
+    _check_middle(header, rows, name)
+    if empty := int(np.count_nonzero(~field.any(axis=2))) + int(np.count_nonzero(~field.any(axis=1))):
+        logger.warning("%s: %d rows and columns hold nothing but 0: are their values missing?", name, empty)
     return _whole(field, make(rows, columns, left), name, _date(header))
 
 
@@ -118,7 +127,7 @@ def _equal_area(header: Header, rows: int, name: str) -> bool:
     Their steps decide, since units cannot be trusted (HMI's CUNIT2 is 'Sine Latitude' or 'sin(deg)'); where CTYPE2 is
     CEA, CDELT2 may be off by the quarter that it is off in MDI's maps.
     """
-    span = rows * abs(_required(header, "CDELT2", name))
+    span = rows * abs(_required(header, "CDELT2", name)) * _degrees(header, 2)
     if text(header, "CTYPE2").upper().endswith("CEA") and MDI_ERROR[0] < span / 2 < MDI_ERROR[1]:
         return True
     for whole, equal_area in ((2.0, True), (360 / np.pi, True), (180.0, False)):
@@ -137,6 +146,7 @@ def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
     that is not in Carrington's frame (LNGTYPE not 0) has the longitude of its edge in CRLNGEDG.
     """
     step, value, reference = (_required(header, key, name) for key in ("CDELT1", "CRVAL1", "CRPIX1"))
+    step, value = step * _degrees(header, 1), value * _degrees(header, 1)
     if abs(abs(step) * columns / 360 - 1) > SPAN_TOLERANCE:
         raise DataError(f"{name}: {columns} columns of CDELT1 = {step} are not the 360 degrees of the whole Sun")
     edge = number(header, "CRLNGEDG")
@@ -147,6 +157,23 @@ def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
     mirrored = step < 0
     left = value + ((columns + 0.5 if mirrored else 0.5) - reference) * step
     return left % 360, mirrored
+
+
+def _degrees(header: Header, axis: int) -> float:
+    """Return the degrees in the unit of an axis, 1 where CUNIT names no angle ('Sine Latitude', nothing)."""
+    unit = unit_of(text(header, f"CUNIT{axis}"))
+    return float(unit.to("deg")) if unit is not None and unit.is_equivalent("deg") else 1.0  # pyright: ignore[reportArgumentType]
+
+
+def _check_middle(header: Header, rows: int, name: str) -> None:
+    """Refuse a map whose middle is not the equator by CRPIX2 and CRVAL2, to a row: then it is not from pole to pole."""
+    reference, value, step = (number(header, key) for key in ("CRPIX2", "CRVAL2", "CDELT2"))
+    if reference is None or value is None or not step:
+        return
+    equator = 90.0 if text(header, "CTYPE2").upper().startswith("COLT") else 0.0
+    off = (value - equator / _degrees(header, 2)) / step + (rows + 1) / 2 - reference
+    if abs(off) > 1:
+        raise DataError(f"{name}: by CRPIX2 and CRVAL2 the equator is {abs(off):.1f} rows off the middle of the map")
 
 
 def _read_hdf5(path: Path) -> SynopticMap:

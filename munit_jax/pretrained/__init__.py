@@ -1,7 +1,4 @@
-"""Weights that come with the package: a folder each, with config.json, images.json, generators.npz and MODEL_CARD.md.
-
-`python -m munit_jax.export` makes such a folder of a run.
-"""
+"""Weights that come with the package, a folder each, which `python -m munit_jax.export` makes of a run."""
 
 from pathlib import Path
 from typing import Any

@@ -142,7 +142,7 @@ def open_held_out(run: TrainedRun, settings: Settings, like: HeldOutFrames | Non
         raise DataError(
             f"{data.euv} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
         )
-    euv, past = run.normalizations["euv"], archive_of(data)
+    euv, past = run.translator.euv, archive_of(data)
     climate = learn_climate(train, euv, partial(bar, desc="training frames, for the baselines"))
     numbers = list(spaced(len(frames), settings.limit))
     return HeldOutFrames(frames, dates, climate, euv, numbers, context_of_scored(data, past), past)

@@ -76,7 +76,7 @@ def translate_with_own_style(
 
     The last is NaN for a run without encoders of styles.
     """
-    if run.objective.trains_style_encoders:
+    if run.config.recipe.objective.trains_style_encoders:
         own = run.translator.style_of(generators, "magnetogram", true[None, ..., None])
     else:
         own = jnp.full_like(styles[:1], jnp.nan)
@@ -100,7 +100,7 @@ def make_measure(run: TrainedRun, styles: Float[Array, "n s"], devices: Sequence
         signed = jnp.concatenate([model.mean(axis=0)[None], own, frame["signed"]])
         unsigned = jnp.concatenate([jnp.abs(model).mean(axis=0)[None], jnp.abs(own), frame["unsigned"]])
         masks = with_strata_by_field(frame["places"], frame["true"])
-        euv = normalize(run.normalizations["euv"], frame["euv"])
+        euv = normalize(run.translator.euv, frame["euv"])
 
         # Realisations and single magnetograms in one call: each compiles for seconds.
         every, abs_every = jnp.concatenate([model, signed]), jnp.concatenate([jnp.abs(model), unsigned])

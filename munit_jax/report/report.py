@@ -156,12 +156,6 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
         ("right signs, best realisation", polarity["best_of_realisations"], "chosen by looking at the truth"),
         ("right signs, either sign", polarity["either_sign"], "each realisation as a whole turned to its better sign"),
         ("agreement of the signs", polarity["majority"], "share of the realisations that have the majority's sign"),
-        (
-            "of its variance by style",
-            polarity["of_variance_by_style"],
-            "share of right signs: what goes with the style",
-        ),
-        ("of its variance by frame", polarity["by_frame"], "and with the frame"),
     ]
     cells = [[name, number_text(value), Cell(meaning, "text")] for name, value, meaning in rows]
     figure = disk_figures.ensemble_figure(ensemble)

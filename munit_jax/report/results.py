@@ -121,10 +121,7 @@ def frames_csv(sums: FrameSums) -> str:
 
 
 def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str]:
-    """Return sentences that compare the model with the best of the baselines in the main scores.
-
-    Persistence comes apart: it needs the magnetogram of a day before, which the far side has not.
-    """
+    """Return sentences that compare the model with the best of the `RIVALS` in the main scores."""
     model, blocks = sums.of("model"), blocks_of(sums.times)
     differences = {rival: paired_intervals(model, sums.of(rival), blocks, seed) for rival in RIVALS}
     sentences = []
@@ -143,13 +140,6 @@ def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str
             f"{called[0].upper()}{called[1:]}: {row['model']:.3g}{unit}, {'better' if better else 'worse'} than the "
             f"best baseline, {best.replace('_', ' ')}, with "
             f"{rivals[best]:.3g}{unit}{'.' if certain else doubt}"
-        )
-    persistence = metrics["correlation"]["disk"]["persistence"]
-    if persistence is not None:
-        sentences.append(
-            f"For comparison, where there was a magnetogram a day before ({metrics['run']['frames_with_persistence']} "
-            f"of {metrics['run']['frames']} frames), that one, turned along with the Sun, has a signed correlation of "
-            f"{persistence:.3g}."
         )
     return sentences
 

@@ -24,11 +24,7 @@ class Health:
         self._ill: set[str] = set()
 
     def watch_step(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Look at the scalars of a step that was applied, for a discriminator that teaches the generator nothing.
-
-        One that is right about every patch leaves no direction in which to get better; one that gives every patch the
-        same answer is right about exactly half of them.
-        """
+        """Check the scalars of an applied step for a discriminator that is right about every patch, or about half."""
         self._steps += 1
         for domain in DOMAINS:
             now = scalars.get(f"discriminator_accuracy_{domain}")

@@ -21,6 +21,7 @@ from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
 from munit_jax.training.health import Health
 from munit_jax.training.logs import ScalarWriter
 from munit_jax.training.monitor import BEST_BY, Monitor
+from munit_jax.training.objectives import Objective
 from munit_jax.training.parallel import (
     Device,
     compile_step,
@@ -83,7 +84,7 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
             if hosts.writes():
                 write_json(workdir / "config.json", config.source)
                 write_json(workdir / "images.json", images)
-                _log_start(state, workdir)
+                _log_start(state, workdir, recipe.objective)
             with ScalarWriter(workdir, first) as writer:
                 training = Training(config, workdir, devices, checkpoints, monitor, writer, stop)
                 try:
@@ -96,7 +97,10 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
                     return None
 
 
-def _log_start(state: TrainState, workdir: Path) -> None:
+def _log_start(state: TrainState, workdir: Path, objective: Objective) -> None:
+    weights = objective.weights
+    terms = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight)
+    logger.info("loss terms: %s; left out: %s", terms, ", ".join(name for name in weights if not weights[name]))
     for side, params in (("generators", state.generators), ("discriminators", state.discriminators)):
         count = sum(leaf.size for leaf in jax.tree.leaves(params))
         logger.info("%s: %.2f million parameters", side, count / 1e6)

@@ -66,13 +66,13 @@ class Monitor:
     def validation_scores(self, generators: Params) -> Scores:
         """Return the scores while the run trains; of frames that are not held-out, those that need no truth."""
         limit = self.run.evaluation.limit_during_training
-        scores = score_generator(self._realise(generators), self.watched, limit, self.watch)
+        scores = score_generator(self._realise(generators), self.watched, limit, self.watch)["realisations"]
         if self.watched.split == "validation":
             return scores
         return {name: scores[name] for name in WITHOUT_TRUTH}
 
-    def test_scores(self, generators: Params) -> Scores | None:
-        """Return the scores on the test split, None where it has no magnetograms."""
+    def test_scores(self, generators: Params) -> dict[str, Scores] | None:
+        """Return the scores on the test split, see `score_generator`; None where it has no magnetograms."""
         if not self._has_truth:
             return None
         return score_generator(self._realise(generators), self.test, self.run.evaluation.limit, self.watch)
@@ -139,21 +139,26 @@ def scored_mask(frame: Frame) -> Bool[np.ndarray, "h w"]:
     return on_disk(geometry_of(frame), SCORED_RADIUS)
 
 
-def score_generator(realise: Realise, frames: Frames, limit: int, watch: Watch = iter) -> Scores:
-    """Score single realisations on evenly spaced frames, `limit` at most, 0 for all.
+def score_generator(realise: Realise, frames: Frames, limit: int, watch: Watch = iter) -> dict[str, Scores]:
+    """Score `realisations` and `their_mean` on evenly spaced frames, `limit` at most, 0 for all.
 
-    Every realisation of every frame counts for itself (their mean would score higher but is no realisation). Frames
-    without a true magnetogram have `WITHOUT_TRUTH` only.
+    Every realisation of every frame counts for itself. Of the mean, |B| is the mean |B|: it scores higher but is no
+    realisation. Frames without a true magnetogram have `WITHOUT_TRUTH` of the realisations only.
     """
-    total, has_truth = None, True
+    total, of_mean, has_truth = None, None, True
     for i in watch(spaced(len(frames), limit)):
         frame = frames[i]
         generated = realise(i, frame)
         has_truth = "magnetogram" in frame
         true = frame["magnetogram"][..., 0] if has_truth else np.zeros(generated.shape[1:], np.float32)
-        total = _add(total, _frame_sums(generated, jnp.abs(generated), true, scored_mask(frame)))
+        unsigned, mask = jnp.abs(generated), scored_mask(frame)
+        total = _add(total, _frame_sums(generated, unsigned, true, mask))
+        if has_truth:
+            means = generated.mean(0, keepdims=True), unsigned.mean(0, keepdims=True)
+            of_mean = _add(of_mean, _frame_sums(*means, true, mask))
     assert total is not None
-    return {name: value for name, value in _scores(total).items() if has_truth or name in WITHOUT_TRUTH}
+    scores = {name: value for name, value in _scores(total).items() if has_truth or name in WITHOUT_TRUTH}
+    return {"realisations": scores, "their_mean": {} if of_mean is None else _scores(of_mean)}
 
 
 def score_baselines(

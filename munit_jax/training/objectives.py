@@ -1,7 +1,7 @@
 """The objectives of the generators and of the discriminators: the loss terms of what the generators make."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import jax
 import jax.numpy as jnp
@@ -57,6 +57,12 @@ class Objective:
     source_surface_weight: float = 0.0
     detach_content_target: bool = False
     field: Normalization | None = None
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each term by its name."""
+        names = [field.name for field in fields(self) if field.name.endswith("_weight")]
+        return {name.removesuffix("_weight"): getattr(self, name) for name in names}
 
     @property
     def needs_second(self) -> bool:

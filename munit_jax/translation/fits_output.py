@@ -15,7 +15,7 @@ from munit_jax.instruments.interface import PROGRAM, Card
 from munit_jax.instruments.registration import SolarDisk, resample, upright
 from munit_jax.sun.disk import DiskGeometry
 
-RECIPE = "MJRECIPE"  # the card that `--resume` compares
+FINGERPRINT = "MJDIGEST"  # the card that `--resume` compares
 GAUSS = "G"  # as the FITS standard 4.0 writes it (table 4)
 
 
@@ -120,9 +120,9 @@ def as_hdus(
     return hdus
 
 
-def recipe_of(path: Path) -> str | None:
-    """Return the recipe of an output, None if there is no readable one."""
+def fingerprint_of(path: Path) -> str | None:
+    """Return the fingerprint of an output, None if there is no readable one."""
     try:
-        return text(fits.getheader(path, 0), RECIPE) or None
+        return text(fits.getheader(path, 0), FINGERPRINT) or None
     except (OSError, ValueError):
         return None

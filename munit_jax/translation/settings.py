@@ -80,7 +80,7 @@ def series_of(run: TrainedRun, domain: Domain) -> tuple[str, ...]:
 def check_trained(run: TrainedRun, settings: Settings) -> None:
     """Refuse (ConfigError) a direction or kind of style that a run was not trained for."""
     run.check_makes(settings.target)
-    if settings.style_image is not None and not run.objective.trains_style_encoders:
+    if settings.style_image is not None and not run.config.recipe.objective.trains_style_encoders:
         raise ConfigError(
             f"style={settings.style}: {run.name} was trained with random styles alone and cannot encode that of an "
             "image; take random or mean, or a run with an image, style or cycle weight"

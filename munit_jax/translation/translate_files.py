@@ -149,7 +149,7 @@ def _load(translation: Translation, job: Job, folder: Path, resume: bool, pictur
     try:
         inputs = tuple((path.name, file_sha256(path)) for path in job.paths)
         if resume and all(
-            fits_output.recipe_of(output) == translation.recipe(inputs)
+            fits_output.fingerprint_of(output) == translation.fingerprint(inputs)
             and (output.with_suffix(".png").exists() or not pictures)
             for output in job.outputs
         ):

@@ -71,7 +71,7 @@ class Translation:
     def __init__(self, run: TrainedRun, settings: Settings, how: Preparation | None = None):
         self.run, self.settings, self.how = run, settings, how or preparation(run)
         check_trained(run, settings)
-        if settings.last_seen and LAST_SEEN not in run.planes:
+        if settings.last_seen and LAST_SEEN not in run.config.data.context:
             raise ConfigError(f"last_seen: {run.name} was trained without: leave it out")
         self.past = past_of(settings.last_seen, self.how) if settings.last_seen else None
         self.past_files: Inputs = tuple((path.name, file_sha256(path)) for path in settings.last_seen)
@@ -80,7 +80,7 @@ class Translation:
         self.products = tuple(map(product_of, series_of(run, settings.target)))
         self.batch, self.a_pass = run.batch_and_pass(len(self.styles))
 
-    def recipe(self, inputs: Inputs) -> str:
+    def fingerprint(self, inputs: Inputs) -> str:
         """Return a checksum of all that an output depends on."""
         settings = asdict(self.settings)
         del settings["last_seen"]  # `past` has the files' names and checksums
@@ -146,7 +146,7 @@ class Translation:
 
     def _context(self, view: fits.Header, header: fits.Header) -> Float[np.ndarray, "size size k"] | None:
         """Return the context of an image; without planes the observer and the time need not be in the header."""
-        if not self.run.planes:
+        if not self.run.config.data.context:
             return None
         geometry = heliographic_view(view, self.run.geometry)
         try:
@@ -187,7 +187,7 @@ class Translation:
             ("MJSEED", settings.seed, "of the random styles"),
             ("MJPARAM", run.parameters_sha256, ""),
             ("MJCONFIG", run.config_sha256, ""),
-            (fits_output.RECIPE, self.recipe(source.inputs), ""),
+            (fits_output.FINGERPRINT, self.fingerprint(source.inputs), ""),
             ("JAXVERS", jax.__version__, ""),
         ]
         cards += [(f"MJWARN{number}", warning[:60], "") for number, warning in enumerate(source.warnings, 1)]

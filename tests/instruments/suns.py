@@ -77,6 +77,8 @@ def aia_header(size: int = 64, radius: float | None = None, **cards: Any) -> fit
         "QUALITY": 0,
         "RSUN_OBS": float(np.rad2deg(np.arcsin(RSUN / AU))) * 3600,
     }
+    if "T_OBS" in cards:
+        own.pop("DATE-OBS")  # of another day
     return _header(own | grid_cards(size, radius or 0.4 * size, AU) | observer_cards(22.8, -6.8) | cards)
 
 

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import lzma
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from munit_jax.instruments.errors import FrameError
 from munit_jax.instruments.interface import Preparation
-from munit_jax.instruments.reading import is_fits, read_image
+from munit_jax.instruments.reading import kind_of, read_image
 from munit_jax.instruments.telescopes import observe, prepare
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 from tests.tfds_sdoml.sources.fits_files import Layout, write_aia, write_hmi
@@ -25,7 +26,7 @@ HOW = Preparation(sdoml_geometry(SIZE))
 DISK, WHOLE_WITHIN = on_disk(HOW.geometry), on_disk(HOW.geometry, 0.98)  # what the limb lacks is dark
 IMAGES = {"0171": (write_aia, euv_image(100.0, SIZE), 0.5), "bz": (write_hmi, field_image(50.0, SIZE), 1.0)}
 NAMES = ("a.fits", "a.fts", "a.FITS.gz", "a.fit.bz2", "a.fits.fz", "a", "a.dat", "a [1].b", "ä.fits")
-PACKED = (bytes, gzip.compress, bz2.compress)
+PACKED = (bytes, gzip.compress, bz2.compress, lzma.compress)
 CONTAINERS = ("primary", "extension", "second extension", "compressed", "third axis of 1", "after a cube")
 SHAPES = ((1, 1), (1, SIZE), (SIZE, 1), (SIZE, SIZE // 2))
 MARKERS = (np.nan, np.inf, -np.inf, -9999.0, -32768.0, 65535.0, 1e30)
@@ -118,7 +119,7 @@ def check_file(drawn):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / drawn.name
         drawn.write(path)
-        assert is_fits(path)
+        assert kind_of(path) == "fits"
         expected = astropy_reads(path)
         expected[~np.isfinite(expected)] = np.nan
         np.testing.assert_array_equal(read_image(path)[1], expected)

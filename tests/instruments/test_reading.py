@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from munit_jax.instruments.errors import FrameError
-from munit_jax.instruments.reading import is_fits, read_image, stem
+from munit_jax.instruments.reading import kind_of, read_image, stem
 
 IMAGE = np.arange(12, dtype=np.float32).reshape(3, 4)
 
@@ -22,7 +22,7 @@ def content(tmp_path, *hdus):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress], ids=["plain", "gzip", "bzip2"])
 def test_any_compression_under_any_name(tmp_path, name, pack):
     (tmp_path / name).write_bytes(pack(content(tmp_path, fits.PrimaryHDU(IMAGE))))
-    assert is_fits(tmp_path / name)
+    assert kind_of(tmp_path / name) == "fits"
     np.testing.assert_array_equal(read_image(tmp_path / name)[1], IMAGE)
 
 
@@ -51,14 +51,14 @@ def test_blank_is_nan(tmp_path):
 )
 def test_what_cannot_be_read_says_so(tmp_path, damage, message):
     (tmp_path / "a.fits").write_bytes(damage(content(tmp_path, fits.PrimaryHDU(IMAGE))))
-    assert is_fits(tmp_path / "a.fits")  # by its name, so that it is listed
+    assert kind_of(tmp_path / "a.fits") == "fits"  # by its name, so that it is listed
     with pytest.raises(FrameError, match=message):
         read_image(tmp_path / "a.fits")
 
 
 def test_other_files_are_no_fits(tmp_path):
     (tmp_path / "notes.txt").write_text("SIMILAR")
-    assert not is_fits(tmp_path / "notes.txt")
+    assert kind_of(tmp_path / "notes.txt") is None
 
 
 @pytest.mark.parametrize("name", ["a.b.fits", "a.b.FITS.gz", "a.b.fts.bz2", "a.b.fits.fz"])

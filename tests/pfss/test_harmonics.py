@@ -108,6 +108,13 @@ def test_a_degree_that_the_grid_does_not_resolve(lmax):
         make_transform(Grid(12, 24), lmax)
 
 
+def test_a_grid_that_does_not_fit_into_memory_is_refused_before():
+    with pytest.raises(
+        ValueError, match=r"1000000 rows with lmax = 9 take about 200010 GB of memory and the machine has"
+    ):
+        make_transform(Grid(1_000_000, 2_000_000), 9)
+
+
 @pytest.mark.parametrize(("rows", "lmax"), [(12, 5), (13, 6), (36, 17), (37, 18)])
 def test_the_round_trip_is_exact_up_to_the_largest_degree(rows, lmax):
     """Of even and odd numbers of rows; a degree more would not be."""

@@ -118,3 +118,8 @@ def test_an_ensemble_is_compiled_once():
 def test_seeds_outside_of_the_model(rss, seed_radius):
     with pytest.raises(ValueError, match=f"below the source surface's, got {seed_radius} and {rss}"):
         ModelSettings(rss, seed_radius)
+
+
+def test_a_source_surface_beyond_all_fields_is_refused_before():
+    with pytest.raises(ValueError, match=r"rss = 1e\+09: expected a source surface below 100 solar radii"):
+        ModelSettings(rss=1e9)

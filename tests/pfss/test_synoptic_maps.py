@@ -21,6 +21,7 @@ ADAPT = {
     "CDELT1": 10.0,
     "CDELT2": 10.0,
 }
+NOISE = np.random.default_rng(0).normal(0, 10, (18, 36))
 SINES = {  # of HMI's synoptic charts, in 36 x 18 cells
     "TELESCOP": "SDO/HMI",
     "CTYPE1": "CRLN-CEA",
@@ -71,7 +72,7 @@ def test_the_daily_frame_has_its_newest_part_around_its_observer(shared):
 
 
 def test_carrington_time_runs_against_longitude():
-    whole = synoptic_map(SINES, np.zeros((18, 36)))
+    whole = synoptic_map(SINES, NOISE.copy())
     assert whole.cells.longitudes[[0, -1]] == pytest.approx([0, 360])  # 795420 = 360 x 2209.5
     assert np.diff(whole.cells.sines) == pytest.approx(np.full(18, 1 / 9))
 
@@ -145,11 +146,11 @@ def test_poles_are_filled_from_the_rows_beside_them():
 )
 def test_headers_of_something_else(change, message):
     with pytest.raises(DataError, match=message):
-        synoptic_map(SINES | change, np.zeros((18, 36)))
+        synoptic_map(SINES | change, NOISE.copy())
 
 
 def test_a_hole_is_refused_with_its_place(tmp_path):
-    data = np.zeros((18, 36))
+    data = NOISE.copy()
     data[9, 4] = np.nan
     with pytest.raises(DataError, match=r"hole\.fits: 1 of 648 values are not finite, the first in row 9, column 4"):
         read_synoptic(write(tmp_path / "hole.fits", data, SINES))

@@ -158,7 +158,7 @@ def test_realisations_have_the_context_of_their_image():
     realisations = evaluation._realisations(conditioned, settings)
     geometry, time = sdoml_geometry(16, 7.0), int(datetime(2012, 11, 20, tzinfo=UTC).timestamp())
     made = realisations(euv, geometry, time, None, 0.0)
-    context = context_of(conditioned.planes, geometry, float(time))
+    context = context_of(conditioned.config.data.context, geometry, float(time))
     assert context is not None
     expected = conditioned.translate(euv[None], conditioned.random_styles(2, 3), context[None])[0, ..., 0]
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-3)

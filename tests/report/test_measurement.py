@@ -64,7 +64,7 @@ def compiled() -> dict:
 @pytest.fixture
 def evaluate(run, compiled, tmp_path):
     """Return the function that measures the run on frames."""
-    climate = learn_climate(made_frames(), run.normalizations["euv"])
+    climate = learn_climate(made_frames(), run.translator.euv)
 
     folders = count()
 
@@ -74,7 +74,7 @@ def evaluate(run, compiled, tmp_path):
                 styles = run.random_styles(0, 4)
                 compiled[devices] = make_measure(run, styles, jax.local_devices()[:devices], 5)
             measure = compiled[devices]
-        held_out = HeldOutFrames(frames, read_dates(frames), climate, run.normalizations["euv"], list(numbers))
+        held_out = HeldOutFrames(frames, read_dates(frames), climate, run.translator.euv, list(numbers))
         kept = Kept(tmp_path / (folder or str(next(folders))), {})
         return measure_frames(measure, held_out, batch, kept, "run")
 
@@ -136,16 +136,14 @@ def test_each_frame_is_measured_with_its_own_context(tmp_path, monkeypatch):
     frames: Any = made_frames()
     for k, frame in enumerate(frames):
         frame["centre"] = np.array([7.5 - k / 2, 7.5 + k / 3], np.float32)
-    styles, climate = conditioned.random_styles(0, 2), learn_climate(frames, conditioned.normalizations["euv"])
-    euv = conditioned.normalizations["euv"]
-    held_out = HeldOutFrames(
-        frames, read_dates(frames), climate, euv, range(COUNT), lambda f: frame_context(conditioned.planes, f)
-    )
+    styles, climate = conditioned.random_styles(0, 2), learn_climate(frames, conditioned.translator.euv)
+    euv, planes = conditioned.translator.euv, conditioned.config.data.context
+    held_out = HeldOutFrames(frames, read_dates(frames), climate, euv, range(COUNT), lambda f: frame_context(planes, f))
     measure = make_measure(conditioned, styles, jax.local_devices()[:1], 3)
     frame_sums = measure_frames(measure, held_out, 4, Kept(tmp_path, {}), "run")
 
     def translated(frame, seen_in):
-        context = frame_context(conditioned.planes, seen_in)
+        context = frame_context(planes, seen_in)
         assert context is not None
         return np.asarray(conditioned.translate(frame["euv"][None], styles, context[None]))[0, ..., 0]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 TINY = (
-    "--config=configs/aia193.py:quickstart",
+    "--config=configs/aia193.py:poster_quickstart",
     "--config.data.euv=sdoml/small",
     "--config.data.magnetogram=sdoml/small",
     *(f"--config.model.{name}=2" for name in ("width", "discriminator_width", "discriminator_layers")),

@@ -86,14 +86,14 @@ class Made:
         return np.asarray(self.make(images[0], styles, context))[None, ..., None]
 
 
-def scored(make, frames, limit=0, watch=iter, context=no_context, style_spread=1.0):
+def scored(make, frames, limit=0, watch=iter, context=no_context, style_spread=1.0, what="realisations"):
     """Score as a run does: two realisations a frame, by the run's own way from a frame to them."""
     monitor: Any = SimpleNamespace(
         run=SimpleNamespace(seed=0, style_spread=style_spread, evaluation=SimpleNamespace(styles=2)),
         translator=Made(make),
         context=context,
     )
-    return score_generator(Monitor._realise(monitor, None), frames, limit, watch)
+    return score_generator(Monitor._realise(monitor, None), frames, limit, watch)[what]
 
 
 def test_every_frame_is_scored_with_its_own_context(frames):
@@ -113,6 +113,18 @@ def test_every_frame_is_scored_with_its_own_context(frames):
         np.testing.assert_array_equal(context, expected)
         values += list(expected[scored_mask(frame), 0])
     assert scores["rms"] == pytest.approx(np.sqrt(np.mean(np.square(values))), rel=1e-5)
+
+
+def test_the_mean_of_the_realisations_is_scored_beside_them(frames):
+    """Realisations +-a have the mean 0 and the mean |B| a: no error of |B| where the truth is a in both signs."""
+
+    def make(image, styles, context):
+        return np.stack([image[..., 0], -image[..., 0]])
+
+    like = Frames({**frame, "magnetogram": frame["euv"] * (-1) ** k} for k, frame in enumerate(frames))
+    mean = scored(make, like, what="their_mean")
+    assert (mean["abs_correlation"], mean["correlation"]) == (pytest.approx(1), None)
+    assert mean["rmse"] == pytest.approx(scored(lambda *_: np.zeros((2, 16, 16)), like)["rmse"])
 
 
 def test_styles_of_a_frame_are_its_own_and_always_the_same():

@@ -88,7 +88,7 @@ def test_hale_latitude_of_a_file_is_that_of_the_places_it_shows(first_plane, tmp
 
 def test_every_plane_is_of_the_header_s_observer_and_time(tmp_path):
     translation = asked_of(untrained_run(SIZE, planes=PLANES))
-    header = aia_header(SIZE, **observer_cards(80.0, 7.0, 0.9 * AU))
+    header = aia_header(SIZE, RSUN_OBS=None, **observer_cards(80.0, 7.0, 0.9 * AU))
     seen = context_in(translation, write_view(tmp_path / "in.fits", header))
     run = translation.run.geometry
     geometry = DiskGeometry(SIZE, run.solar_radius, run.centre, 7.0, 80.0, 0.9 * AU / RSUN)

@@ -11,15 +11,15 @@ from munit_jax.sun.disk import on_disk, sdoml_geometry
 from munit_jax.translation.fits_output import (
     MAGNETOGRAM,
     as_hdus,
+    fingerprint_of,
     on_input_grid,
     polarity,
     product_of,
-    recipe_of,
 )
 from tests.instruments.suns import aia_header
 
 VIEW = view_cards(aia_header(2))
-CARDS = [("MJRECIPE", "abc", ""), ("MJFILE1", "Sünne.fits", "input")]
+CARDS = [("MJDIGEST", "abc", ""), ("MJFILE1", "Sünne.fits", "input")]
 
 
 def test_polarity_by_hand():
@@ -54,7 +54,7 @@ def test_the_layers_by_hand(tmp_path):
     assert header["DATARMS"] == pytest.approx(7.07107)
     assert header["MJFILE1"] == "S?nne.fits"
     assert "WAVELNTH" not in header
-    assert recipe_of(tmp_path / "a.fits") == "abc"
+    assert fingerprint_of(tmp_path / "a.fits") == "abc"
 
 
 def test_one_realisation_tells_no_spread():
@@ -92,12 +92,12 @@ def test_what_the_networks_did_not_see_is_nan():
     np.testing.assert_allclose(euv[np.isfinite(euv)], 1, rtol=1e-6)
 
 
-def test_a_file_that_is_no_output_has_no_recipe(tmp_path):
-    assert recipe_of(tmp_path / "none.fits") is None
+def test_a_file_that_is_no_output_has_no_fingerprint(tmp_path):
+    assert fingerprint_of(tmp_path / "none.fits") is None
     (tmp_path / "a.fits").write_bytes(b"not FITS")
-    assert recipe_of(tmp_path / "a.fits") is None
+    assert fingerprint_of(tmp_path / "a.fits") is None
     fits.PrimaryHDU(np.zeros((2, 2))).writeto(tmp_path / "b.fits")
-    assert recipe_of(tmp_path / "b.fits") is None
+    assert fingerprint_of(tmp_path / "b.fits") is None
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):

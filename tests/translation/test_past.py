@@ -56,19 +56,19 @@ def test_a_run_that_was_trained_without_takes_none(days):
         Translation(run, Settings(samples=2, last_seen=days), Preparation(run.geometry))
 
 
-def test_what_was_seen_before_changes_the_magnetogram_and_its_recipe(days, tmp_path):
+def test_what_was_seen_before_changes_the_magnetogram_and_its_fingerprint(days, tmp_path):
     run = conditioned_run(PLANES)
     path = write_aia(tmp_path / "in.fits", 64)
-    made, recipes = [], []
+    made, fingerprints = [], []
     for name, last_seen in (("without", ()), ("with", days)):
         translation = Translation(run, Settings(samples=2, last_seen=last_seen), Preparation(run.geometry))
         (row,) = translate_files(translation, [path], tmp_path / name)
         assert row.status == "written"
         made.append(np.asarray(fits.getdata(tmp_path / name / row.output, "REALISATIONS")))
-        recipes.append(translation.recipe((("in.fits", "sha"),)))
+        fingerprints.append(translation.fingerprint((("in.fits", "sha"),)))
     disk = np.isfinite(made[0])
     assert np.abs(made[0] - made[1])[disk].max() > 0.1
-    assert recipes[0] != recipes[1]
+    assert fingerprints[0] != fingerprints[1]
     header = fits.getheader(tmp_path / "with" / "in_magnetogram.fits")
     assert [header[f"MJPAST{k}"] for k in (1, 2, 3)] == ["10.fits", "17.fits", "24.fits"]
     assert "MJPAST1" not in fits.getheader(tmp_path / "without" / "in_magnetogram.fits")

@@ -72,11 +72,11 @@ def test_what_was_not_learnt_is_refused(weights, asked, message):
             check_trained(run, Settings(**asked))
 
 
-def test_a_recipe_is_of_all_that_an_output_depends_on():
+def test_a_fingerprint_is_of_all_that_an_output_depends_on():
     inputs = (("a.fits", "1"), ("b.fits", "2"))
 
     def made(settings=None, how=HOW, inputs=inputs, run=RUN):
-        return Translation(run, settings or Settings(), how).recipe(inputs)
+        return Translation(run, settings or Settings(), how).fingerprint(inputs)
 
     others = [
         made(Settings(seed=1)),

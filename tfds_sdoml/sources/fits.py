@@ -16,7 +16,7 @@ from munit_jax.instruments.degradation import open_table
 from munit_jax.instruments.errors import FrameError, Reason, reason_of
 from munit_jax.instruments.headers import check_quality, time_of
 from munit_jax.instruments.interface import Preparation
-from munit_jax.instruments.reading import files_below, is_fits
+from munit_jax.instruments.reading import files_below, kind_of
 from munit_jax.instruments.telescopes import TELESCOPES, header_of, observe, prepare, recognise
 from munit_jax.sun.disk import sdoml_geometry
 from tfds_sdoml.sources.folder import Folder
@@ -38,7 +38,7 @@ class Frame(NamedTuple):
 
 def inspect(path: Path) -> Frame | None:
     """Return what the header of a file says, whatever its name; None where neither name nor content says FITS."""
-    if not is_fits(path):
+    if kind_of(path) != "fits":
         return None
     try:
         header = header_of(path)

@@ -1,17 +1,37 @@
 """What the sources share whose files lie in a folder."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
+from munit_jax.instruments.checks import check_limb, sdoml_limb
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.reading import files_below, kind_of, stem
 from tfds_sdoml.sources.interface import Listing, Rejection
 
 logger = logging.getLogger(__name__)
 
 NAMED = 5  # files that the log names of those that are passed over
+
+
+def pass_over(folder: Path | str, holds: str, places: Sequence[str]) -> None:
+    """Log the files in a folder that are none of those that a source `holds`."""
+    if places:
+        some = ", ".join(places[:NAMED]) + (", ..." if len(places) > NAMED else "")
+        logger.info("passed over in %s: %d files that are none of %s: %s", folder, len(places), holds, some)
+
+
+def with_limb_checked(image: Float[np.ndarray, "size size"], series: str, place: str) -> Float[np.ndarray, "size size"]:
+    """Return an image of SDOML, whose limb `munit_jax.translate` checks too; FrameError where it is off."""
+    field = not series.isdigit()
+    for warning in check_limb(sdoml_limb(image, field), header=False):
+        logger.warning("%s: %s", place, warning)
+    return image
 
 
 class Folder:
@@ -36,11 +56,26 @@ class Folder:
 
     def pass_over(self, places: Sequence[str]) -> None:
         """Log the files that are none of this source's."""
-        if places:
-            some = ", ".join(places[:NAMED]) + (", ..." if len(places) > NAMED else "")
-            logger.info(
-                "passed over in %s: %d files that are none of %s: %s", self.folder, len(places), self.holds, some
-            )
+        pass_over(self.folder, self.holds, places)
+
+    def npz_files(self, name: re.Pattern[str], refusal: FrameError) -> tuple[list[str], list[Rejection], list[str]]:
+        """Return the npz files of a name, those of another name with their `refusal`, and the other files.
+
+        The name counts without suffixes, and the content says what npz is. Files that are called `*.npz` as well are
+        not opened: there may be a million.
+        """
+        places, rejected, others = [], [], []
+        for place in files_below(self.folder):
+            path = self.folder / place
+            called = name.fullmatch(stem(path.name)) is not None
+            if (called and path.suffix == ".npz") or kind_of(path) == "npz":
+                if called:
+                    places.append(place)
+                else:
+                    rejected.append(Rejection("?", None, place, refusal.reason, refusal.detail))
+            else:
+                others.append(place)
+        return places, rejected, others
 
     def timed(
         self, series: str, places: Iterable[str], time_of: Callable[[str], int], others: Sequence[Rejection]

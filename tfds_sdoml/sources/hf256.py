@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from munit_jax.instruments.reading import files_below
+from munit_jax.instruments.errors import FrameError
+from munit_jax.instruments.reading import open_file, stem
 from munit_jax.instruments.sdoml import DAMAGED, read_array
-from tfds_sdoml.sources.folder import Folder
-from tfds_sdoml.sources.interface import Listing
+from tfds_sdoml.sources.folder import Folder, with_limb_checked
+from tfds_sdoml.sources.interface import Listing, Rejection
 
-FILE_NAME = re.compile(r"(\d{8}T\d{4})\.npz")
+NAME = re.compile(r"\d{8}T\d{4}")  # of its files, without suffixes
 
 
 def key_of(series: str) -> str:
@@ -24,7 +25,7 @@ def key_of(series: str) -> str:
 
 def time_in(place: str) -> int:
     """Return the time in a file's name as UTC seconds since 1970."""
-    return int(datetime.strptime(Path(place).stem, "%Y%m%dT%H%M").replace(tzinfo=UTC).timestamp())
+    return int(datetime.strptime(stem(Path(place).name), "%Y%m%dT%H%M").replace(tzinfo=UTC).timestamp())
 
 
 class Hf256(Folder):
@@ -38,24 +39,26 @@ class Hf256(Folder):
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series; see `Source`."""
-        if not self._places:
+        places, rejected = self._found
+        if not places:
             raise ValueError(f"no file YYYYMMDDTHHMM.npz in {self.folder} or below it: is it the right folder?")
         keys = self._keys()
         if key_of(series) not in keys:
             raise ValueError(f"the files in {self.folder} have no {key_of(series)}, only {', '.join(keys)}")
-        return self.timed(series, self._places, time_in, ())
+        return self.timed(series, places, time_in, rejected)
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
         """Return one image; see `Source`."""
-        return read_array(self.folder / place, key_of(series), self.size)
+        image = read_array(self.folder / place, key_of(series), self.size)
+        return with_limb_checked(image, series, place)
 
     @cached_property
-    def _places(self) -> list[str]:
-        """The files, relative to the folder."""
-        files = list(files_below(self.folder))
-        places = [place for place in files if FILE_NAME.fullmatch(Path(place).name)]
-        self.pass_over([place for place in files if not FILE_NAME.fullmatch(Path(place).name)])
-        return sorted(places)
+    def _found(self) -> tuple[list[str], list[Rejection]]:
+        """The files, relative to the folder, and npz files of other names."""
+        refusal = FrameError("no time", "a file of this set is called YYYYMMDDTHHMM.npz")
+        places, rejected, others = self.npz_files(NAME, refusal)
+        self.pass_over(others)
+        return sorted(places), rejected
 
     def _keys(self) -> list[str]:
         """The keys of the first file that can be read.
@@ -63,7 +66,8 @@ class Hf256(Folder):
         Raises:
             ValueError: none can.
         """
-        for place in self._places:
-            with suppress(*DAMAGED), (self.folder / place).open("rb") as file, np.load(file) as arrays:
+        places, _ = self._found
+        for place in places:
+            with suppress(*DAMAGED), open_file(self.folder / place) as file, np.load(file) as arrays:  # pyright: ignore[reportArgumentType]
                 return list(arrays)
-        raise ValueError(f"none of the {len(self._places):,} files YYYYMMDDTHHMM.npz in {self.folder} can be read")
+        raise ValueError(f"none of the {len(places):,} files YYYYMMDDTHHMM.npz in {self.folder} can be read")

@@ -4,6 +4,7 @@ import io
 import re
 import tarfile
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -11,20 +12,25 @@ import numpy as np
 from jaxtyping import Float
 
 from munit_jax.instruments.errors import FrameError, reason_of
-from munit_jax.instruments.reading import files_below
-from munit_jax.instruments.sdoml import FILE_NAME, SIZE, file_name, read_image, time_in_name
-from tfds_sdoml.sources.folder import Folder
+from munit_jax.instruments.reading import is_compressed, kind_of
+from munit_jax.instruments.sdoml import NAME, SIZE, file_name, misnamed, named, read_image, time_in_name
+from tfds_sdoml.sources.folder import Folder, with_limb_checked
 from tfds_sdoml.sources.interface import Listing, Rejection
 
-NEARLY = re.compile(r"(AIA|HMI)\d{6,8}_\d{4,6}_\w+\.npz", re.IGNORECASE)
-TAR, COMPRESSED_TAR = ".tar", (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MEMBER = re.compile(r"(?P<archive>.+?)!(?P<offset>\d+):(?P<length>\d+):(?P<name>.+)")  # a place in a tar file
+
+
+def name_in(place: str) -> re.Match[str]:
+    """Return what the name of a file says, in a tar file or not."""
+    member = MEMBER.fullmatch(place)
+    match = named(Path(member["name"] if member else place).name)
+    assert match is not None  # it was found by its name
+    return match
 
 
 def time_in(place: str) -> int:
     """Return the time in a place as UTC seconds since 1970; raises as `time_in_name`."""
-    match = FILE_NAME.search(place)
-    assert match is not None  # it was found by this expression
-    return time_in_name(match)
+    return time_in_name(name_in(place))
 
 
 class NpzV1(Folder):
@@ -35,64 +41,63 @@ class NpzV1(Folder):
 
     def listing(self, series: str) -> Listing:
         """Return the frames of a series; see `Source`."""
-        places, damaged = self._found
+        places, rejected = self._found
         if series not in places:
             there = ", ".join(f"{len(found):,} of {name}" for name, found in sorted(places.items())) or "none"
-            packed = [row.place for row in damaged if row.place.endswith(COMPRESSED_TAR)]
-            hint = f"; {packed[0]} is compressed: unpack it" if packed else ""
+            first = f"; {rejected[0].place}: {rejected[0].detail}" if rejected else ""
             raise ValueError(
                 f"no file {file_name(series)} in {self.folder} or below it (SDOML v1 files that are there: {there})"
-                f"{hint}"
+                f"{first}"
             )
-        return self.timed(series, places[series], time_in, damaged)
+        return self.timed(series, places[series], time_in, rejected)
 
     def read(self, series: str, place: str) -> Float[np.ndarray, "size size"]:
         """Return one image; see `Source`."""
-        archive, inside, span = place.partition(f"{TAR}!")
-        if not inside:
-            return read_image(self.folder / place, series)
-        try:
-            with (self.folder / (archive + TAR)).open("rb") as file:
-                offset, length, _ = span.split(":")
-                file.seek(int(offset))
-                return read_image(io.BytesIO(file.read(int(length))), series)
-        except OSError as error:
-            raise FrameError("unreadable", reason_of(error)) from error
+        file: Path | io.BytesIO = self.folder / place
+        if member := MEMBER.fullmatch(place):
+            try:
+                with (self.folder / member["archive"]).open("rb") as archive:
+                    archive.seek(int(member["offset"]))
+                    file = io.BytesIO(archive.read(int(member["length"])))
+            except OSError as error:
+                raise FrameError("unreadable", reason_of(error)) from error
+        return with_limb_checked(read_image(file, series), series, place)
 
     @cached_property
     def _found(self) -> tuple[dict[str, list[str]], list[Rejection]]:
         """The places of each series, and the files that could not be read (to the end), with the reason."""
-        places, damaged, others = defaultdict(list), {}, []
-        for place in files_below(self.folder):
-            name = Path(place).name
-            if match := FILE_NAME.fullmatch(name):
-                places[match[3]].append(place)
-            elif name.endswith(TAR):
-                try:
-                    for member, series in members(self.folder / place):
-                        places[series].append(f"{place}!{member}")
-                except (OSError, tarfile.TarError) as error:
-                    damaged[place] = f"the archive cannot be read to its end: {error}"
-            elif NEARLY.fullmatch(name):
-                damaged[place] = f"its name is not quite that of SDOML's files, {file_name('0193')}"
-            elif name.endswith(COMPRESSED_TAR):
-                damaged[place] = "a compressed archive cannot be read in any order: unpack it"
-            else:
-                others.append(place)
-        self.pass_over(others)
-        return dict(places), [Rejection("?", None, place, "unreadable", why) for place, why in damaged.items()]
+        files, rejected, others = self.npz_files(NAME, misnamed())
+        passed = []
+        for place in others:
+            if kind_of(self.folder / place) != "tar":
+                passed.append(place)
+                continue
+            try:
+                if is_compressed(self.folder / place):
+                    raise tarfile.ReadError("a compressed archive cannot be read in any order: unpack it")
+                for member, of_sdoml in members(self.folder / place):
+                    (files if of_sdoml else passed).append(f"{place}!{member}")
+            except (OSError, tarfile.TarError) as error:
+                rejected.append(Rejection("?", None, place, "unreadable", reason_of(error)))
+        self.pass_over(passed)
+        places = defaultdict(list)
+        for place in files:
+            places[name_in(place)[3]].append(place)
+        return dict(places), rejected
 
 
-def members(path: Path):
-    """Yield the offset, length and name (`offset:length:name`) of each v1 file in a tar file, and its series.
+def members(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the offset, length and name (`offset:length:name`) of each file in a tar file, and whether it is SDOML's.
 
     Raises:
         tarfile.TarError, OSError: an archive that ends too early; what came before has been yielded.
     """
     size = path.stat().st_size
     with tarfile.open(path, "r:") as archive:
-        for member in archive:
-            if match := FILE_NAME.fullmatch(Path(member.name).name):
+        try:
+            for member in filter(tarfile.TarInfo.isfile, archive):
                 if member.offset_data + member.size > size:
                     raise tarfile.ReadError(f"{member.name} goes beyond the end of the file")
-                yield f"{member.offset_data}:{member.size}:{member.name}", match[3]
+                yield f"{member.offset_data}:{member.size}:{member.name}", named(Path(member.name).name) is not None
+        except tarfile.TarError as error:
+            raise tarfile.ReadError(f"the archive cannot be read to its end: {error}") from error

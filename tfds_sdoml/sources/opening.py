@@ -6,12 +6,12 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from munit_jax.instruments.reading import files_below, is_fits
-from munit_jax.instruments.sdoml import FILE_NAME as SDOML_NAME
+from munit_jax.instruments.reading import files_below, kind_of, stem
+from munit_jax.instruments.sdoml import named
 from tfds_sdoml.config import SdomlConfig
 from tfds_sdoml.plan import Plan, make_plan
 from tfds_sdoml.sources.fits import Fits
-from tfds_sdoml.sources.hf256 import FILE_NAME as HF256_NAME
+from tfds_sdoml.sources.hf256 import NAME as HF256_NAME
 from tfds_sdoml.sources.hf256 import Hf256
 from tfds_sdoml.sources.interface import Source
 from tfds_sdoml.sources.npz_v1 import NpzV1
@@ -69,10 +69,15 @@ def likely_source(location: str) -> str | None:
         name = Path(place).name
         if name in (".zgroup", ".zarray"):
             return "zarr_v2"
-        if SDOML_NAME.fullmatch(name):
-            return "npz_v1"
-        if HF256_NAME.fullmatch(name):
-            return "hf256"
-        if is_fits(folder / place):
-            return "fits"
+        match kind_of(folder / place):
+            case "npz" if HF256_NAME.fullmatch(stem(name)):
+                return "hf256"
+            case "npz" if named(name):
+                return "npz_v1"
+            case "tar":
+                return "npz_v1"
+            case "fits":
+                return "fits"
+            case _:
+                continue
     return None

@@ -1,12 +1,17 @@
 """Where SDOML v2 is stored: zarr stores in folders or buckets, and the arrays in them."""
 
 import json
+import os
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
+
+from munit_jax.instruments.reading import walk
+from tfds_sdoml.sources.folder import pass_over
 
 ARRAY_NAME = re.compile(r"(\d+)A|B[xyz]")
 YEAR = re.compile(r"\d{4}")
+GROUP = frozenset({".zgroup", ".zmetadata"})  # a zarr group of format 2 has one of them
 NEEDED = 'SDOML v2 needs the packages zarr and fsspec: pip install "munit-jax[zarr]"'
 
 
@@ -77,18 +82,34 @@ def find_stores(location: str) -> list[str]:
     prefix = location[: location.index("://") + 3] if "://" in location else ""
     if not system.isdir(path):
         raise FileNotFoundError(f"no folder {location}: give a zarr store of SDOML v2, or the folder that holds some")
-    candidates = [path] if is_group(system, path) else [p for p in folders(system, path) if is_group(system, p)]
-    if not candidates:
+    if is_group(system, path):
+        return [prefix + path]
+    # A bucket may hold millions of files: only its first level is looked at.
+    stores = [p for p in folders(system, path) if is_group(system, p)] if prefix else stores_below(path)
+    if not stores:
         names = ", ".join(PurePosixPath(p).name for p in folders(system, path)[:5]) or "none"
         raise ValueError(
-            f"{location}: no zarr store (a folder with .zgroup) there or one level below; folders: {names}"
+            f"{location}: no zarr store (a folder with .zgroup, format 2) there or below; folders: {names}"
         )
-    return [prefix + p for p in candidates]
+    return [prefix + p for p in stores]
 
 
 def is_group(system: Any, path: str) -> bool:
     """Return whether a folder is a zarr group of format 2."""
-    return system.exists(f"{path}/.zgroup") or system.exists(f"{path}/.zmetadata")
+    return any(system.exists(f"{path}/{name}") for name in GROUP)
+
+
+def stores_below(folder: str) -> list[str]:
+    """Return the stores at any depth below a folder; files that are in none are logged."""
+    stores, others = [], []
+    for place, below, names in walk(Path(folder)):
+        if GROUP & set(names):
+            stores.append(place)
+            below.clear()
+        else:
+            others += [os.path.relpath(os.path.join(place, name), folder) for name in names]
+    pass_over(folder, "the zarr stores", others)
+    return stores
 
 
 def folders(system: Any, path: str) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from munit_jax.instruments.errors import FrameError
+from tfds_sdoml.sources.folder import with_limb_checked
 from tfds_sdoml.sources.interface import Listing, Rejection
 from tfds_sdoml.sources.time_index import kept_index
 from tfds_sdoml.sources.zarr_stores import ArrayPlace, find_arrays, find_stores, open_array
@@ -74,9 +75,10 @@ class ZarrV2:
             number, within = divmod(int(index), self._array(path).chunks[0])
             with CHOOSING:
                 chunk = self._chunk(path, number)
-            return chunk.values()[within].copy()
+            image = chunk.values()[within].copy()
         except Exception as error:  # of many kinds: codecs and file systems have their own
             raise FrameError("unreadable", str(error) or type(error).__name__) from error
+        return with_limb_checked(image, series, place)
 
     @cached_property
     def _chunk(self) -> Callable[[str, int], "Chunk"]:

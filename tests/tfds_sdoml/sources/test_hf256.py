@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from munit_jax.instruments.errors import FrameError
+from tests.tfds_sdoml.sun_images import euv_image, field_image
 from tfds_sdoml.sources.hf256 import Hf256
 
 KEYS = ("aia94", "aia193", "aia1700", "bz")
@@ -66,6 +67,26 @@ def test_bad_files(tmp_path):
     assert complaint(source, "frames/20110102T0000.npz") == "unreadable: it has no key 'aia94'"
     assert complaint(source, "frames/20110102T1200.npz") == "shape: (128, 128), expected (256, 256)"
     assert complaint(source, "frames/20990101T0000.npz") == "unreadable: No such file or directory"
+
+
+def test_content_says_what_a_file_is_and_the_name_when(tmp_path):
+    (tmp_path / "20110101T1200.dat").write_bytes(write(tmp_path, "20110102T1200.npz").read_bytes())
+    (tmp_path / "other.npz").write_bytes(b"")
+    source = Hf256(tmp_path)
+    listing = source.listing("bz")
+    assert listing.places == ["20110101T1200.dat", "frames/20110102T1200.npz"]
+    assert (source.read("bz", listing.places[0]) == 4).all()
+    assert [(row.place, row.detail) for row in listing.rejected] == [
+        ("other.npz", "a file of this set is called YYYYMMDDTHHMM.npz")
+    ]
+
+
+def test_the_limb_is_checked(tmp_path):
+    (tmp_path / "frames").mkdir()
+    off = {"aia193": np.roll(euv_image(100.0, 256), 5, axis=1), "bz": np.roll(field_image(50.0, 256), 5, axis=1)}
+    np.savez(tmp_path / "frames/20110101T1200.npz", **off)
+    for series in ("0193", "bz"):
+        assert "its limb is +0.0" in complaint(Hf256(tmp_path), "frames/20110101T1200.npz", series)
 
 
 def test_no_file_can_be_read(tmp_path):

@@ -1,5 +1,6 @@
 """SDOML v1: every layout, units, and what is wrong with a file."""
 
+import gzip
 import os
 import pickle
 import tarfile
@@ -9,7 +10,11 @@ import numpy as np
 import pytest
 
 from munit_jax.instruments.errors import FrameError
-from tests.tfds_sdoml.sun_images import write_npz
+from munit_jax.instruments.interface import Preparation
+from munit_jax.instruments.sdoml import file_name
+from munit_jax.instruments.telescopes import observe, prepare
+from munit_jax.sun.disk import sdoml_geometry
+from tests.tfds_sdoml.sun_images import euv_image, field_image, write_npz
 from tfds_sdoml.sources.npz_v1 import NpzV1
 
 ONES = np.ones((512, 512), np.float32)
@@ -76,7 +81,7 @@ def test_a_compressed_archive_is_named(tmp_path):
     (tmp_path / "out").mkdir()
     with tarfile.open(tmp_path / "out/2011.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "in", ".")
-    with pytest.raises(ValueError, match=r"there: none\); 2011\.tar\.gz is compressed: unpack it"):
+    with pytest.raises(ValueError, match=r"there: none\); 2011\.tar\.gz: a compressed archive .* unpack it"):
         NpzV1(tmp_path / "out").listing("0193")
     write(tmp_path / "out", AIA)
     listing = NpzV1(tmp_path / "out").listing("0193")
@@ -86,7 +91,7 @@ def test_a_compressed_archive_is_named(tmp_path):
 
 def test_a_truncated_archive_keeps_what_came_before(tmp_path):
     for minute in range(3):
-        write(tmp_path / "in", f"AIA20110102_000{minute}_0193.npz", np.random.default_rng(0).normal(size=(512, 512)))
+        write(tmp_path / "in", f"AIA20110102_000{minute}_0193.npz", euv_image(100.0))
     with tarfile.open(tmp_path / "all.tar", "w") as archive:
         for path in sorted((tmp_path / "in").iterdir()):
             archive.add(path, path.name)
@@ -164,5 +169,61 @@ def test_files_whose_names_are_nearly_right_are_listed(tmp_path, name):
     for one in ("AIA20110101_0000_0193.npz", name):
         (tmp_path / one).write_bytes(b"")
     (row,) = NpzV1(tmp_path).listing("0193").rejected
-    assert (row.place, row.reason) == (name, "unreadable")
-    assert row.detail == "its name is not quite that of SDOML's files, AIAYYYYMMDD_HHMM_0193.npz"
+    assert (row.place, row.reason) == (name, "instrument")
+    assert row.detail.endswith("an npz of SDOML is called AIAYYYYMMDD_HHMM_0193.npz")
+
+
+@pytest.mark.parametrize("name", ["{}.NPZ", "{}.npz.gz", "{}.zip", "{}", "2011.tar", "2011.archive", "2011.TAR"])
+def test_content_says_what_a_file_is_and_the_name_when(tmp_path, name):
+    """Of npz, compressed or not, and of tar under other suffixes; a folder may have a ! in its name."""
+    made = write(tmp_path / "made", AIA, euv_image(100.0))
+    folder = tmp_path / "in" / "new!"
+    folder.mkdir(parents=True)
+    path = folder / name.format(made.stem)
+    if "{}" in name:
+        path.write_bytes((gzip.compress if name.endswith("gz") else bytes)(made.read_bytes()))
+    else:
+        with tarfile.open(path, "w") as archive:
+            archive.add(made, "x/AIA20110102_0006_0193")
+            archive.add(made, "notes.npz")
+    source = NpzV1(tmp_path / "in")
+    listing = source.listing("0193")
+    assert listing.times.tolist() == [seconds(2011, 1, 2, 0, 6)]
+    (place,) = pickle.loads(pickle.dumps(source.listing("0193"))).places
+    image = source.read("0193", place)
+    np.testing.assert_allclose(image, euv_image(100.0) / 4, rtol=1e-3)
+    if "{}" in name:  # translate reads it alike
+        assert observe(path).series == "0193"
+        np.testing.assert_allclose(prepare(observe(path), Preparation(sdoml_geometry(512))).image, image, rtol=1e-5)
+    else:
+        with pytest.raises(FrameError, match="unreadable: it is an archive of files: unpack it"):
+            observe(path)
+
+
+@pytest.mark.parametrize("name", ["notes.npz", "frame.zip", "frame", "AIA20110102.npz"])
+def test_an_npz_whose_name_has_no_time_is_listed_by_all(tmp_path, name):
+    write(tmp_path, AIA)
+    (tmp_path / name).write_bytes((tmp_path / AIA).read_bytes())
+    (row,) = NpzV1(tmp_path).listing("0193").rejected
+    with pytest.raises(FrameError) as caught:
+        observe(tmp_path / name)
+    assert (row.place, row.reason, row.detail) == (name, caught.value.reason, caught.value.detail)
+
+
+@pytest.mark.parametrize("series", ["0193", "bz"])
+def test_a_limb_that_is_off_is_found_though_the_centroid_is_not(tmp_path, series):
+    """By the check of `munit_jax.translate`, in all sources that have no headers."""
+    image = euv_image(100.0) if series == "0193" else field_image(50.0)
+    for shift, refused in ((0, False), (3, False), (10, True)):
+        path = tmp_path / file_name(series, "20110102_0006")
+        write(tmp_path, path.name, np.roll(image, shift, axis=0))
+        if refused:
+            with pytest.raises(
+                FrameError, match=r"off-centre disk: its limb is .0\.00\d west and \+0\.0[45]\d north of w"
+            ):
+                NpzV1(tmp_path).read(series, path.name)
+            with pytest.raises(FrameError, match=r"off-centre disk: its limb is"):
+                prepare(observe(path), Preparation(sdoml_geometry(512)))
+        else:
+            NpzV1(tmp_path).read(series, path.name)
+            assert len(prepare(observe(path), Preparation(sdoml_geometry(512))).warnings) == (shift > 0)

@@ -13,6 +13,7 @@ import pytest
 
 from munit_jax.instruments.errors import FrameError
 from tests.tfds_sdoml.sources.zarr_store import aia_attributes, hmi_attributes, write_store
+from tests.tfds_sdoml.sun_images import euv_image
 from tfds_sdoml.sources import zarr_v2
 from tfds_sdoml.sources.zarr_stores import file_system
 from tfds_sdoml.sources.zarr_v2 import Chunk, ZarrV2
@@ -277,11 +278,38 @@ def test_what_is_no_store(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder .*absent"):
         ZarrV2(str(tmp_path / "absent"))
     (tmp_path / "2011").mkdir()
-    with pytest.raises(ValueError, match=r"no zarr store \(a folder with .zgroup\).*; folders: 2011"):
+    with pytest.raises(
+        ValueError, match=r"no zarr store \(a folder with .zgroup, format 2\) there or below; folders: 2011"
+    ):
+        ZarrV2(str(tmp_path))
+    (tmp_path / "2011" / "zarr.json").write_text('{"zarr_format": 3}')
+    with pytest.raises(ValueError, match=r"\(a folder with .zgroup, format 2\)"):
         ZarrV2(str(tmp_path))
     (tmp_path / ".zgroup").write_text('{"zarr_format": 2}')
     with pytest.raises(ValueError, match=r"no array 193A, Bz or the like in .*: is it SDOML v2"):
         ZarrV2(str(tmp_path))
+
+
+def test_stores_are_found_at_any_depth_and_other_files_logged(folder, tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "sdomlv2.zarr").rename(tmp_path / "2011")
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    (tmp_path / "2011").rename(deep / "sdomlv2")  # known by .zgroup, not by its name
+    (deep / "circle").symlink_to(tmp_path / "a")
+    (deep / "notes.txt").touch()
+    assert len(ZarrV2(str(folder)).listing("0193").times) == 10
+    assert "1 files that are none of the zarr stores: a/b/notes.txt" in caplog.text
+
+
+def test_the_limb_is_checked(tmp_path):
+    shifted = np.stack([euv_image(100.0, 64), np.roll(euv_image(100.0, 64), 2, axis=1)])
+    write_store(str(tmp_path / "x.zarr"), {"2011/193A": (shifted, aia_attributes(hours(2)))})
+    source = ZarrV2(str(tmp_path))
+    good, off = source.listing("0193").places
+    np.testing.assert_array_equal(source.read("0193", good), shifted[0])
+    with pytest.raises(FrameError, match=r"off-centre disk: its limb is .* of where SDOML has it"):
+        source.read("0193", off)
 
 
 def test_metadata_that_is_missing_or_odd(folder):
