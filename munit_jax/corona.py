@@ -86,6 +86,8 @@ def main(_: Sequence[str]) -> None:
     command_line.keep_compiled(COMPILATION_CACHE.value)
     onwards = bool(INNER_BOUNDARY.value or EARTH.value)
     sheet_end = SHEET_END.value if CURRENT_SHEET.value or onwards else None
+    if sheet_end is not None and not 5 <= sheet_end <= 50:
+        raise ConfigError(f"--sheet_end={sheet_end}: expected 5 to 50 solar radii, beyond which spacecraft are")
     if sheet_end is not None and RSS.value >= sheet_end:
         raise ConfigError(f"--current_sheet ends at {sheet_end} solar radii, --rss={RSS.value} is not below")
     if WIND.value not in WSA:

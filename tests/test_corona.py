@@ -48,6 +48,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
         (("--lmax=99",), "lmax = 99 on 18 x 36 cells: expected 1 to 8"),
         (("--rss=22", "--current_sheet"), "--current_sheet ends at 21.5 solar radii, --rss=22.0 is not below"),
         (("--rss=29", "--sheet_end=28", "--inner_boundary"), "--current_sheet ends at 28.0 solar radii"),
+        (("--sheet_end=60", "--current_sheet"), "--sheet_end=60.0: expected 5 to 50 solar radii"),
         (("--wind=gentle",), "--wind=gentle: expected swig-wsa2 or swig-wsa"),
     ],
 )
