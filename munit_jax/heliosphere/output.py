@@ -44,7 +44,7 @@ def write_wind(folder: Path, boundary: InnerBoundary, tracks: Sequence[Track], *
     for one, streams in zip(series, found, strict=True):
         about = "; ".join(_sentence(stream) for stream in streams) or "none"
         place = one.track.place.replace("_", " ")
-        logger.info("%s, streams of %d realisations over 27 days: %s", place, len(one.speed), about)
+        logger.info("%s, 27 days, realisations: %d; streams: %s", place, len(one.speed), about)
 
 
 def series_table(series: WindSeries) -> Table:
