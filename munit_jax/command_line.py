@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import flags
 from absl import logging as absl_logging
@@ -32,12 +32,20 @@ class Define:
     """Defines the flags of a command; each has its own `flag_values`, so that one process can hold several."""
 
     def __init__(self, flag_values: flags.FlagValues):
+        self.flag_values = flag_values
         self.string = partial(flags.DEFINE_string, flag_values=flag_values)
         self.strings = partial(flags.DEFINE_multi_string, flag_values=flag_values)
         self.integer = partial(flags.DEFINE_integer, flag_values=flag_values)
         self.number = partial(flags.DEFINE_float, flag_values=flag_values)
         self.choice = partial(flags.DEFINE_enum, flag_values=flag_values)
         self.switch = partial(flags.DEFINE_bool, flag_values=flag_values)
+
+    def names(
+        self, name: str, allowed: Sequence[str], bare: Sequence[str], description: str
+    ) -> flags.FlagHolder[list[str] | None]:
+        """Define a flag of names with commas between them; `--NAME` alone stands for `bare`, without it it is None."""
+        flag = flags.Flag(_NamesParser(allowed, bare), None, name, None, description, boolean=True)
+        return flags.DEFINE_flag(flag, self.flag_values)
 
     def compilation_cache(self) -> flags.FlagHolder[str | None]:
         """Define --compilation_cache, see `keep_compiled`."""
@@ -52,6 +60,23 @@ class Define:
         """Define --convolution, see `trained_run.open_run`."""
         how = ("auto", "direct", "winograd")
         return self.choice("convolution", "auto", how, "How convolutions are computed; auto chooses by the device.")
+
+
+class _NamesParser(flags.ArgumentParser[list[str] | None]):
+    """Names out of several; absl gives `true` for a flag alone, `false` for its `no` form."""
+
+    def __init__(self, allowed: Sequence[str], bare: Sequence[str]):
+        self.allowed, self.bare = allowed, bare
+        super().__init__()
+
+    def parse(self, argument: Any) -> list[str] | None:
+        if argument in ("true", "false"):
+            return list(self.bare) if argument == "true" else None
+        names = argument.split(",")
+        wrong = [name for name in names if name not in self.allowed]
+        if wrong:
+            raise ValueError(f"'{wrong[0]}' should be one of {', '.join(self.allowed)}")
+        return list(dict.fromkeys(names))
 
 
 def run(main: Callable[[Sequence[str]], None], flag_values: flags.FlagValues) -> NoReturn:

@@ -13,6 +13,7 @@ from absl import flags
 
 from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
+from munit_jax.heliosphere.choices import FORMATS, PLACES, check_installed
 
 FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
@@ -37,7 +38,20 @@ INSERTION = define.choice(
 SCALE_TO = define.choice("scale_to", "none", ("none", "hmi"), "Bring the fields of other magnetographs to HMI's scale.")
 WIND = define.string("wind", "swig-wsa2", "Coefficients of the wind: swig-wsa2 or swig-wsa.")
 CURRENT_SHEET = define.switch(
-    "current_sheet", False, "Maps of wind and field at 21.5 solar radii too, through a Schatten current sheet."
+    "current_sheet", False, "Maps of wind and field at the end of a Schatten current sheet too."
+)
+SHEET_END = define.number("sheet_end", 21.5, "Radius where that ends and models of the heliosphere begin.")
+INNER_BOUNDARY = define.names(
+    "inner_boundary",
+    tuple(FORMATS),
+    tuple(FORMATS),
+    "Write wind and field there as files for models of the heliosphere: wsa, netcdf, csv, euhforia; alone: all.",
+)
+EARTH = define.names(
+    "earth",
+    tuple(PLACES),
+    ("earth",),
+    "Follow the wind by HUXt for 27 days to earth, stereo_a, stereo_b, solar_orbiter; alone: to the Earth.",
 )
 ROWS = define.integer("rows", 180, "Rows of the maps, half as many as columns.")
 FIGURES = define.switch("figures", True, "Draw the maps too.")
@@ -54,19 +68,29 @@ def main(_: Sequence[str]) -> None:
         raise UserError(f"--insertion={INSERTION.value} is for magnetograms: leave it out with --synoptic")
     if not OUTPUT.value:
         raise UserError("no output: give --output=FOLDER, where maps, figures and corona.json go")
+    if EARTH.value:
+        check_installed()
     magnetograms = command_line.matching("magnetogram", MAGNETOGRAM.value)
     whole = _file(SYNOPTIC.value or BACKGROUND.value)
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
+    from munit_jax.heliosphere.boundary import inner_boundary, seconds_of
+    from munit_jax.heliosphere.formats import write_boundaries
+    from munit_jax.heliosphere.output import write_wind
+    from munit_jax.heliosphere.propagation import track
     from munit_jax.pfss.boundary import INSERTIONS, Insertion
     from munit_jax.pfss.ensemble import open_boundaries
     from munit_jax.pfss.harmonics import Grid, make_transform
     from munit_jax.pfss.model import ModelSettings
     from munit_jax.pfss.output import write_corona
-    from munit_jax.pfss.wind import CURRENT_SHEET_END, WSA
+    from munit_jax.pfss.wind import WSA
 
     command_line.keep_compiled(COMPILATION_CACHE.value)
-    if CURRENT_SHEET.value and RSS.value >= CURRENT_SHEET_END:
-        raise ConfigError(f"--current_sheet ends at {CURRENT_SHEET_END} solar radii, --rss={RSS.value} is not below")
+    onwards = bool(INNER_BOUNDARY.value or EARTH.value)
+    sheet_end = SHEET_END.value if CURRENT_SHEET.value or onwards else None
+    if sheet_end is not None and not 5 <= sheet_end <= 50:
+        raise ConfigError(f"--sheet_end={sheet_end}: expected 5 to 50 solar radii, beyond which spacecraft are")
+    if sheet_end is not None and RSS.value >= sheet_end:
+        raise ConfigError(f"--current_sheet ends at {sheet_end} solar radii, --rss={RSS.value} is not below")
     if WIND.value not in WSA:
         raise ConfigError(f"--wind={WIND.value}: expected {' or '.join(WSA)}")
     try:
@@ -76,11 +100,19 @@ def main(_: Sequence[str]) -> None:
         raise ConfigError(str(error)) from None
     asked: list[Insertion] = [how for how in INSERTIONS if INSERTION.value in (how, "both")]
     ensembles, date = open_boundaries(magnetograms, whole, asked, transform, SCALE_TO.value)
+    time = seconds_of(date) if onwards else 0
+    tracks = [track(place, time) for place in EARTH.value or ()]
     inputs = [*magnetograms, whole] if whole else magnetograms
     for number, boundaries in enumerate(ensembles):
         folder = Path(OUTPUT.value) / (str(boundaries.insertion) if number else "")
         made_of = boundaries, transform, settings, WIND.value, inputs, date
-        write_corona(folder, *made_of, current_sheet=CURRENT_SHEET.value, figures=FIGURES.value)
+        maps = write_corona(folder, *made_of, sheet_end=sheet_end, figures=FIGURES.value)
+        if sheet_end is not None and onwards:
+            boundary = inner_boundary(maps, transform.grid, sheet_end, time)
+            write_boundaries(folder / "boundary", boundary, INNER_BOUNDARY.value or ())
+            title = f"{', '.join(path.name for path in inputs)} {date}"
+            if tracks:
+                write_wind(folder, boundary, tracks, figures=FIGURES.value, title=title)
 
 
 def _file(name: str | None) -> Path | None:

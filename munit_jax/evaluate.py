@@ -14,6 +14,7 @@ from absl import flags
 
 from munit_jax import command_line
 from munit_jax.errors import ConfigError, UserError
+from munit_jax.heliosphere.choices import check_installed
 
 FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
@@ -41,6 +42,7 @@ DATA_DIR = define.string("data_dir", None, "The folder of the datasets. Default:
 CORONA = define.switch("corona", False, "Model the corona of the magnetograms too; see docs/evaluate.md.")
 CORONA_FRAMES = define.integer("corona_frames", 10, "Frames for the corona, evenly spaced; 0 for all.")
 CORONA_SAMPLES = define.integer("corona_samples", 4, "Realisations whose whole corona is modelled.")
+EARTH = define.switch("earth", False, "With --corona: follow the wind of far sides to the Earth too, by HUXt.")
 BACKGROUND = define.strings(
     "background",
     [],
@@ -59,6 +61,10 @@ def main(_: Sequence[str]) -> None:
     """Evaluate as the flags say."""
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
+    if EARTH.value and not CORONA.value:
+        raise UserError("--earth is for the wind of coronae: give --corona too")
+    if EARTH.value:
+        check_installed()
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.
     from munit_jax.pfss.model import ModelSettings
     from munit_jax.report.evaluation import FOLDER, evaluate
@@ -70,7 +76,9 @@ def main(_: Sequence[str]) -> None:
     if CORONA.value:
         try:
             model = ModelSettings(RSS.value, SEED_RADIUS.value)
-            corona = CoronaSettings(CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model)
+            corona = CoronaSettings(
+                CORONA_FRAMES.value, CORONA_SAMPLES.value, ROWS.value, LMAX.value, model, EARTH.value
+            )
         except ValueError as error:
             raise ConfigError(str(error)) from None
     background = BACKGROUND.value

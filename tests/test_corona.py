@@ -1,6 +1,7 @@
 """The command as users call it: exit codes, messages and what it writes."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ SMALL = ("--rows=18", "--lmax=8")
         (("--magnetogram=*.fits", "--background=none", "--output=out"), "no file matches --magnetogram='*.fits'"),
         (("--synoptic=a.fits", "--insertion=both", "--output=out"), "--insertion=both is for magnetograms"),
         (("--insertion=some",), "should be one of <as_is|flux_matched|both>"),
+        (("--earth=mars",), "'mars' should be one of earth, stereo_a, stereo_b, solar_orbiter"),
+        (("--inner_boundary=wsa,enlil",), "'enlil' should be one of wsa, netcdf, csv, euhforia"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
@@ -44,6 +47,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(flags, message, tmp_path):
     [
         (("--lmax=99",), "lmax = 99 on 18 x 36 cells: expected 1 to 8"),
         (("--rss=22", "--current_sheet"), "--current_sheet ends at 21.5 solar radii, --rss=22.0 is not below"),
+        (("--rss=29", "--sheet_end=28", "--inner_boundary"), "--current_sheet ends at 28.0 solar radii"),
+        (("--sheet_end=60", "--current_sheet"), "--sheet_end=60.0: expected 5 to 50 solar radii"),
         (("--wind=gentle",), "--wind=gentle: expected swig-wsa2 or swig-wsa"),
     ],
 )
@@ -79,6 +84,30 @@ def test_a_synoptic_map(tmp_path):
     wind = fits.getdata(out / "wind_speed.fits")
     assert np.isfinite(wind).all()
     assert 280 < wind.min() < wind.max() < 911
+
+
+def test_files_for_models_of_the_heliosphere_without_huxt(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huxt", None)  # to import it is an error
+    write_synoptic(tmp_path / "gong.fits", rows=72)
+    flags = ("--inner_boundary=wsa,netcdf,csv,euhforia", "--sheet_end=30", "--nofigures", *SMALL)
+    result = call("corona", tmp_path, "--synoptic=gong.fits", "--output=out", *flags)
+    assert result.returncode == 0, result.stderr
+    out = tmp_path / "out"
+    assert {path.name for path in (out / "boundary").iterdir()} == {
+        f"R000.{x}" for x in ("wsa.fits", "nc", "csv", "dat")
+    }
+    with fits.open(out / "boundary" / "R000.wsa.fits") as hdus:
+        assert hdus[0].header["RADOUT"] == 30
+        np.testing.assert_allclose(hdus[0].data[1], fits.getdata(out / "wind_speed_30.fits"), rtol=1e-6)
+
+
+def test_the_earth_needs_huxt_which_is_said_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("munit_jax.heliosphere.choices.find_spec", lambda _: None)
+    write_synoptic(tmp_path / "gong.fits")
+    result = call("corona", tmp_path, "--synoptic=gong.fits", "--output=out", "--earth", *SMALL)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: the way to the Earth needs HUXt")
+    assert not (tmp_path / "out").exists()
 
 
 def test_realisations_of_two_vantage_points_in_both_ways(tmp_path):

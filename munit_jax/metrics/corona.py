@@ -134,10 +134,10 @@ def score_array(transform: Transform, coronae: Iterable[CoronaOf], true: CoronaO
 
 
 def score_medians(
-    scores: Mapping[str, Float[np.ndarray, "frame _ score"]], columns: Iterable[str]
+    scores: Mapping[str, Float[np.ndarray, "frame _ score"]], columns: Iterable[str], names: Iterable[str] = SCORES
 ) -> dict[str, dict[str, float]]:
     """Return {score: {column: median over frames and realisations}} of the arrays of columns; see `score_array`."""
-    return {name: {column: median(scores[column][..., k]) for column in columns} for k, name in enumerate(SCORES)}
+    return {name: {column: median(scores[column][..., k]) for column in columns} for k, name in enumerate(names)}
 
 
 def spectral_scores(other: CoronaOf, true: CoronaOf) -> dict[str, Float[np.ndarray, ""]]:

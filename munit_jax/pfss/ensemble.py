@@ -119,16 +119,16 @@ def disk_boundaries(
 
 
 def model_ensemble(
-    transform: Transform, boundaries: Boundaries, settings: ModelSettings, current_sheet: bool = False
+    transform: Transform, boundaries: Boundaries, settings: ModelSettings, sheet_end: float | None = None
 ) -> dict[str, np.ndarray]:
     """Return the fields of `Corona` by name, and `boundary`, with the realisations as leading axis.
 
-    With `current_sheet` also `sheet_speed` and `sheet_field`: the wind (km/s) and B_r (gauss) at 21.5 solar radii.
+    With `sheet_end` also `sheet_speed` and `sheet_field`: the wind (km/s) and B_r (gauss) at that radius (solar radii).
     """
     coronae = [model_corona(transform, boundary, settings) for boundary in boundaries.field]
     maps = {name: np.stack([np.asarray(getattr(one, name)) for one in coronae]) for name in Corona._fields}
-    if current_sheet:
-        ends = [wind_at_sheet_end(transform, one, settings.rss) for one in coronae]
+    if sheet_end is not None:
+        ends = [wind_at_sheet_end(transform, one, settings.rss, sheet_end) for one in coronae]
         maps["sheet_speed"], maps["sheet_field"] = (np.stack(values) for values in zip(*ends, strict=True))
     return maps | {"boundary": np.asarray(boundaries.field)}
 

@@ -21,7 +21,15 @@ from munit_jax.pfss.interpolation import (
     map_at,
     shell_radii,
 )
-from munit_jax.pfss.wind import WSA, Wsa, boundary_distance, current_sheet, expansion_factor, wsa_speed
+from munit_jax.pfss.wind import (
+    CURRENT_SHEET_END,
+    WSA,
+    Wsa,
+    boundary_distance,
+    current_sheet,
+    expansion_factor,
+    wsa_speed,
+)
 
 SHELLS = 48  # of the field that lines are followed in: with 288, 0.1 % of the open cells are others
 
@@ -214,14 +222,17 @@ def model_corona(
 
 @jax.jit
 def wind_at_sheet_end(
-    transform: Transform, corona: Corona, rss: float | Float[Array, ""] = SOURCE_SURFACE
+    transform: Transform,
+    corona: Corona,
+    rss: float | Float[Array, ""] = SOURCE_SURFACE,
+    end: float | Float[Array, ""] = CURRENT_SHEET_END,
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
-    """Return the wind's speed (km/s) and B_r (gauss) at 21.5 solar radii, through a Schatten current sheet.
+    """Return the wind's speed (km/s) and B_r (gauss) at the radius `end`, through a Schatten current sheet.
 
     Lines are followed from there to the source surface, whose speed and sign they carry.
     """
     surface = corona.source_surface
-    sheet = current_sheet(transform, surface, rss)
+    sheet = current_sheet(transform, surface, rss, end)
     points = cell_points(transform, sheet.outer)
     ends = trace(sheet, points, -jnp.ones(len(points), points.dtype))
     latitude, longitude = latitude_longitude(ends.points)

@@ -15,7 +15,7 @@ from munit_jax.instruments.interface import PROGRAM
 from munit_jax.pfss.boundary import LEAST_MU
 from munit_jax.pfss.ensemble import Boundaries, model_ensemble, summary
 from munit_jax.pfss.figures import save_figures
-from munit_jax.pfss.harmonics import Transform
+from munit_jax.pfss.harmonics import Grid, Transform
 from munit_jax.pfss.model import ModelSettings
 
 RESULT = "corona.json"
@@ -26,8 +26,8 @@ LAYERS = {
     "open_field": ("polarity", "", "POLARITY OF OPEN FIELD, 0 WHERE CLOSED"),
     "wind_speed": ("speed", "km/s", "WIND SPEED AT THE SOURCE SURFACE (WSA)"),
     "expansion_factor": ("expansion", "", "EXPANSION FACTOR OF FLUX TUBES AT THE SOURCE SURFACE"),
-    "wind_speed_21.5": ("sheet_speed", "km/s", "WIND SPEED AT 21.5 SOLAR RADII (WSA)"),
-    "radial_field_21.5": ("sheet_field", "G", "RADIAL FIELD AT 21.5 SOLAR RADII"),
+    "wind_speed_{end:g}": ("sheet_speed", "km/s", "WIND SPEED AT {end:g} SOLAR RADII (WSA)"),
+    "radial_field_{end:g}": ("sheet_field", "G", "RADIAL FIELD AT {end:g} SOLAR RADII"),
 }
 
 logger = logging.getLogger(__name__)
@@ -42,10 +42,12 @@ def write_corona(
     inputs: Sequence[Path],
     date: str,
     *,
-    current_sheet: bool,
+    sheet_end: float | None,
     figures: bool,
-) -> None:
-    """Model an ensemble and write its maps, figures and corona.json into a folder, which is made.
+) -> dict[str, np.ndarray]:
+    """Model an ensemble, write its maps, figures and corona.json into a folder, which is made, and return the maps.
+
+    With `sheet_end` the maps at the end of a current sheet too, at that radius; see `model_ensemble`.
 
     Raises:
         UserError: a folder that cannot be made.
@@ -54,13 +56,14 @@ def write_corona(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}") from None
-    maps = model_ensemble(transform, boundaries, settings, current_sheet)
+    maps = model_ensemble(transform, boundaries, settings, sheet_end)
     result = summary(transform, boundaries, maps, settings)
     result |= {"wind": wind, "inputs": [str(path) for path in inputs], "date": date}
     cards = _cards(boundaries, transform, settings, inputs, date)
     for name, (layer, unit, content) in LAYERS.items():
         if layer in maps:
-            write_fits(folder / f"{name}.fits", _hdus(maps[layer], cards, unit, content))
+            path, content = folder / f"{name.format(end=sheet_end)}.fits", content.format(end=sheet_end)
+            write_fits(path, _hdus(maps[layer], cards, unit, content))
     if figures:
         names = ", ".join(path.name for path in inputs)
         save_figures(folder, maps, boundaries, transform, settings, f"{names} {date}")
@@ -74,12 +77,26 @@ def write_corona(
     )
     if not result["self_check_passed"]:
         logger.warning("the self-check failed: flux through the open area and the open flux differ")
+    return maps
+
+
+def carrington_axes(grid: Grid) -> fits.Header:
+    """Return the cards of a map's axes: even steps, rows from south to north, longitudes from 0 to 360 (CAR)."""
+    cards = fits.Header()
+    cards["WCSNAME"] = "Carrington Heliographic"
+    for axis, (ctype, count, span, middle) in enumerate(
+        (("CRLN-CAR", grid.columns, 360, 180.0), ("CRLT-CAR", grid.rows, 180, 0.0)), start=1
+    ):
+        cards[f"CTYPE{axis}"], cards[f"CUNIT{axis}"] = ctype, "deg"
+        cards[f"CRPIX{axis}"], cards[f"CRVAL{axis}"] = (count + 1) / 2, middle
+        cards[f"CDELT{axis}"] = span / count
+    return cards
 
 
 def _cards(
     boundaries: Boundaries, transform: Transform, settings: ModelSettings, inputs: Sequence[Path], date: str
 ) -> fits.Header:
-    """Return the cards of all maps: even steps, rows from south to north, longitudes from 0 to 360 (CAR)."""
+    """Return the cards of all maps."""
     cards = fits.Header()
     cards["DATE"] = str(Time.now().isot), "when this file was made, UTC"
     cards["ORIGIN"] = PROGRAM
@@ -87,13 +104,7 @@ def _cards(
     cards["CONTENT"] = cards["BUNIT"] = ""
     if date:
         cards["DATE-OBS"] = date
-    cards["WCSNAME"] = "Carrington Heliographic"
-    for axis, (ctype, count, span, middle) in enumerate(
-        (("CRLN-CAR", transform.grid.columns, 360, 180.0), ("CRLT-CAR", transform.grid.rows, 180, 0.0)), start=1
-    ):
-        cards[f"CTYPE{axis}"], cards[f"CUNIT{axis}"] = ctype, "deg"
-        cards[f"CRPIX{axis}"], cards[f"CRVAL{axis}"] = (count + 1) / 2, middle
-        cards[f"CDELT{axis}"] = span / count
+    cards.extend(carrington_axes(transform.grid))
     cards["LMAX"] = transform.lmax, "highest degree of the harmonics"
     cards["RSS"] = settings.rss, "[solRad] source surface"
     cards["SEEDRAD"] = settings.seed_radius, "[solRad] of the open-field map's lines"

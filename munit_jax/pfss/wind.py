@@ -30,8 +30,10 @@ class Wsa:
     highest: float = np.inf  # km/s: speeds are capped here
 
 
-# SWiG, the Solar Wind Generator of Predictive Science Inc. (github.com/predsci/swig): its models `wsa2` and `wsa`. The
-# form is that of Arge, Odstrcil, Pizzo & Mayer 2003 (AIP Conf. Proc. 679, 190) and its later tunings.
+# SWiG, the Solar Wind Generator of Predictive Science Inc. (github.com/predsci/swig, bin/eswim.py 2.0.0): the defaults
+# of its models `wsa2` and `wsa`. The form is that of Arge, Odstrcil, Pizzo & Mayer 2003 (AIP Conf. Proc. 679, 190) and
+# its later tunings: `wsa2` is the equation in the headers of WSA 4.5's files (VELEQN), whose width is the step of the
+# grid in degrees; SWiG says that its width of 1 degree is for cells of 1 degree.
 WSA = {
     "swig-wsa2": Wsa(285.0, 625.0, 2 / 9, 0.8, 1.0, 2.0, 3.0),
     "swig-wsa": Wsa(250.0, 680.0, 1 / 3, 0.8, 4.0, 4.0, 1.0, highest=800.0),
@@ -87,13 +89,14 @@ def current_sheet(
     transform: Transform,
     surface: Float[Array, "lat lon"],
     rss: float | Float[Array, ""] = SOURCE_SURFACE,
+    end: float | Float[Array, ""] = CURRENT_SHEET_END,
 ) -> FieldGrid:
-    """Return the field from the source surface to 21.5 solar radii with all lines turned outward.
+    """Return the field from the source surface to the radius `end` with all lines turned outward.
 
     Schatten 1971, Cosmic Electrodyn. 2, 232: the potential field outside of rss whose radial part there is |B_r|. The
     sign is that of the line's foot at rss: the current sheet is where it changes.
     """
-    radii = shell_radii(jnp.asarray(rss, surface.dtype), CURRENT_SHEET_END, CURRENT_SHEET_SHELLS)
+    radii = shell_radii(jnp.asarray(rss, surface.dtype), jnp.asarray(end, surface.dtype), CURRENT_SHEET_SHELLS)
     coefficients = analysis(transform, jnp.abs(surface))
     degree = degrees(transform)
 

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from munit_jax.data.datasets import Frames, format_time, spaced
-from munit_jax.metrics.corona import SCORES, corona_of
+from munit_jax.metrics.corona import SCORES, Score, corona_of
+from munit_jax.metrics.wind import WIND_SCORES
 from munit_jax.pfss.boundary import INSERTIONS
 from munit_jax.report import corona_figures, corona_frames, far_side, html
 from munit_jax.report.backgrounds import SURFACE
 from munit_jax.report.corona_frames import SINGLES, CoronaInputs, frame_boundaries, measure_coronae
+from munit_jax.report.earth import earth_figure, earth_findings, earth_json
 from munit_jax.report.far_side import SyntheticSun, measure_far_side
 from munit_jax.report.html import Cell, Section
 from munit_jax.report.kept import Kept
@@ -38,6 +40,10 @@ def measure_corona(inputs: CoronaInputs, kept: Kept) -> tuple[dict[str, Any], li
         json["far_side"] = far_side.far_side_json(far)
         sections.append(_far_side_section(inputs, sun, times[len(times) // 2], json["far_side"]))
         sentences += far_side_findings(json["far_side"])
+        if settings.earth:
+            json["earth"] = earth_json(far["earth"], far_side.COLUMNS)
+            sections.append(_earth_section(json["earth"], far["earth"], times))
+            sentences += earth_findings(json["earth"])
     return json, sections, sentences
 
 
@@ -124,7 +130,8 @@ def _far_side_section(inputs: CoronaInputs, sun: SyntheticSun, time: int, far: M
         "images of all three become, put together to the whole Sun, against the true sphere. Medians over "
         f"{far['dates']} dates. Beside it: the front from a true magnetogram; all three true, the bound of the "
         "method; what is done without a far side, the magnetograms of the last 27 days from the Earth; and the mean of "
-        "that and of the front true with the mean of the rest."
+        "that and of the front true with the mean of the rest. Then the front alone, and nothing beyond it; and three "
+        "true views, the far ones with their signs changed."
     )
     pictures = []
     for column, name in (("model", "three generated views"), ("rotation", "the last rotation from the Earth")):
@@ -136,13 +143,28 @@ def _far_side_section(inputs: CoronaInputs, sun: SyntheticSun, time: int, far: M
     return Section("Far side", html.paragraph(note) + _table(far, far_side.COLUMNS) + "".join(pictures))
 
 
-def _table(scores: Mapping[str, Mapping[str, float | None]], columns: Sequence[str]) -> str:
+def _earth_section(earth: Mapping[str, Any], measured: Mapping[str, Any], times: Sequence[int]) -> Section:
+    note = (
+        "The wind of those models of the whole Sun, from 21.5 solar radii to the Earth by HUXt, over the 27 days that "
+        "follow each date, with the Sun as it is then. The speed is compared with that of the true sphere, so its "
+        f"error is that of the boundary alone. Medians over {earth['dates']} dates; means for "
+        f"the {earth['true_streams']} true streams."
+    )
+    middle = len(times) // 2
+    shown = {name: values[middle] for name, values in measured.items()}
+    picture = html.picture(earth_figure(shown), f"{format_time(times[middle])[:16]}: the wind at the Earth.")
+    return Section("At the Earth", html.paragraph(note) + _table(earth, far_side.COLUMNS, WIND_SCORES) + picture)
+
+
+def _table(
+    scores: Mapping[str, Mapping[str, float | None]], columns: Sequence[str], names: Mapping[str, Score] = SCORES
+) -> str:
     rows = [
         [
             plain(name) + (f" ({score.unit})" if score.unit else ""),
             *(number_text(scores[name][column]) for column in columns),
             Cell(score.meaning, "text"),
         ]
-        for name, score in SCORES.items()
+        for name, score in names.items()
     ]
     return html.table(["score", *map(plain, columns), "meaning"], rows)

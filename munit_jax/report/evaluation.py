@@ -15,7 +15,7 @@ import munit_jax
 from munit_jax.data.context import Past
 from munit_jax.data.datasets import dataset_statistics, format_time, geometry_of, spaced
 from munit_jax.data.pipeline import SCORED_GAP
-from munit_jax.errors import DataError, WorkdirError
+from munit_jax.errors import ConfigError, DataError, WorkdirError
 from munit_jax.figures import FrameImages
 from munit_jax.files import write_json, write_text
 from munit_jax.report.backgrounds import SURFACE, open_background
@@ -89,6 +89,8 @@ def _corona_inputs(run: TrainedRun, held_out: HeldOutFrames, settings: Settings)
         return None
     if len(frames) < 2:
         raise DataError(f"{frames.name} has one frame in the split {frames.split}: the corona needs two")
+    if corona.earth and frames.config.source != "synthetic":
+        raise ConfigError(f"earth compares far sides with the true ones, which {frames.name} does not have")
     background = open_background(settings.background, corona.transform.grid, frames, settings.scale_to)
     if frames.config.source == "synthetic":
         frames = open_frames(scored_data(run, settings), settings.split, SURFACE)

@@ -16,6 +16,7 @@ from munit_jax.pfss.boundary import boundary_maps, radial_views, without_monopol
 from munit_jax.pfss.harmonics import Transform
 from munit_jax.report.backgrounds import sphere_on_grid
 from munit_jax.report.corona_frames import Translate
+from munit_jax.report.earth import wind_at_earth
 from munit_jax.report.kept import Kept
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.constants import DAY, SYNODIC_DAYS
@@ -27,7 +28,12 @@ VANTAGES = (0.0, 120.0, -120.0)  # degrees west of the Earth
 # model: all three views generated; front_true: the Earth's is the true one; both also by the mean of all realisations;
 # true_views: all three true; rotation: no far side, the last rotation from the Earth, a magnetogram a day;
 # with_rotation: that and front_true_mean put together, see `with_last_rotation`.
-COLUMNS = ("model", "model_mean", "front_true", "front_true_mean", "true_views", "rotation", "with_rotation")
+# front_only: the Earth's true view, means along the parallels beyond it; zero_far_side: that with no field beyond it;
+# far_flipped: true_views, the two far ones with their signs changed.
+COLUMNS = (
+    *("model", "model_mean", "front_true", "front_true_mean", "true_views"),
+    *("rotation", "with_rotation", "front_only", "zero_far_side", "far_flipped"),
+)
 
 POLEWARD_OF = 45.0  # degrees of latitude: where regions do not emerge, and fields stay for months
 
@@ -62,6 +68,15 @@ def assembled(
     patches, weight = radial_views(transform.grid, geometries, disks, transform.solid_angles.dtype.type)
     behind = jax.vmap(zonal_background, (0, None))(patches, weight)
     return boundary_maps(transform, patches, weight, behind)[0]
+
+
+def alone(
+    transform: Transform, geometry: DiskGeometry, magnetogram: Float[np.ndarray, "1 _ _"]
+) -> Float[Array, "1 lat lon"]:
+    """Return the boundary of one view of the disk, with no field beyond it."""
+    disk = np.where(on_disk(geometry), magnetogram, 0)
+    patch, weight = radial_views(transform.grid, [geometry], [disk], transform.solid_angles.dtype.type)
+    return boundary_maps(transform, patch, weight, jnp.zeros_like(patch))[0]
 
 
 def with_last_rotation(
@@ -106,13 +121,19 @@ def boundaries(
         "true_views": assembled(transform, geometries, true),
         "rotation": rotation,
         "with_rotation": with_last_rotation(transform, front_true_mean[0], rotation[0])[None],
+        "front_only": assembled(transform, geometries[:1], true[:1]),
+        "zero_far_side": alone(transform, geometries[0], true[0]),
+        "far_flipped": assembled(transform, geometries, [true[0], *(-far for far in true[1:])]),
     }
 
 
 def measure_far_side(
     sun: SyntheticSun, times: Sequence[int], translate: Translate, settings: CoronaSettings, kept: Kept
 ) -> dict[str, Any]:
-    """Return the scores at several times by column, (time, n, SCORES), and the self-checks."""
+    """Return the scores at several times by column, (time, n, SCORES), and the self-checks.
+
+    With `settings.earth` also `earth`: the speed of the wind there, see `wind_at_earth`.
+    """
     transform = settings.transform
 
     def scores(k: int) -> dict[str, Any]:
@@ -121,7 +142,10 @@ def measure_far_side(
         (true,) = coronae["true"]
         of_columns = {name: score_array(transform, coronae[name], true) for name in COLUMNS}
         checks = self_checks(one for of_column in coronae.values() for one in of_column)
-        return {"scores": of_columns, "self_checks": checks}
+        result = {"scores": of_columns, "self_checks": checks}
+        if settings.earth:
+            result["earth"] = wind_at_earth(transform, coronae, settings.model.rss, int(times[k]))
+        return result
 
     measured = kept.results(len(times), scores, "far side")
     return jax.tree.map(lambda *of_times: np.stack(of_times), *measured)

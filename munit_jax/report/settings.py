@@ -8,13 +8,15 @@ from munit_jax.errors import ConfigError
 from munit_jax.instruments.interface import Scale
 from munit_jax.pfss.harmonics import Grid, Transform, make_transform
 from munit_jax.pfss.model import ModelSettings
+from munit_jax.pfss.wind import CURRENT_SHEET_END
 
 
 @dataclass(frozen=True)
 class CoronaSettings:
     """How coronae are compared: of at most `frames`, evenly spaced (0 for all), and `samples` realisations of each.
 
-    Maps have twice as many columns as rows, and harmonics up to the degree `lmax`. Raises as `make_transform`.
+    Maps have twice as many columns as rows, and harmonics up to the degree `lmax`. Raises as `make_transform`;
+    ConfigError for the way to the Earth from a source surface that is beyond the end of the current sheet.
     """
 
     frames: int = 10
@@ -22,10 +24,13 @@ class CoronaSettings:
     rows: int = 180
     lmax: int = 60
     model: ModelSettings = field(default_factory=ModelSettings)
+    earth: bool = False  # follow the wind of far sides to the Earth, by HUXt
     transform: Transform = field(init=False, repr=False, compare=False)  # the tables of the maps
 
     def __post_init__(self):
         object.__setattr__(self, "transform", make_transform(Grid(self.rows, 2 * self.rows), self.lmax))
+        if self.earth and self.model.rss >= CURRENT_SHEET_END:
+            raise ConfigError(f"earth begins at {CURRENT_SHEET_END} solar radii, rss={self.model.rss} is not below")
 
 
 @dataclass(frozen=True)

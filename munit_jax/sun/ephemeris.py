@@ -62,3 +62,14 @@ def earth_view(time: int) -> tuple[float, float, float]:
     eta = np.arctan2(-np.sin(longitude - node) * np.cos(inclination), -np.cos(longitude - node))
     l0 = np.rad2deg(eta - rotation) % 360
     return float(np.rad2deg(b0)), float(l0), float(distance_au * ASTRONOMICAL_UNIT)
+
+
+def carrington_rotation(time: int) -> float:
+    """Return the Carrington rotation of a time (seconds since 1970 UTC) as the Earth sees it, with its fraction.
+
+    The fraction is that of the longitude at the middle of the disk, which falls from 360 to 0 degrees in a rotation;
+    the number is that of the mean rotations (Meeus 1998, chapter 29), which are within a hundredth of the true ones.
+    """
+    fraction = 1 - earth_view(time)[1] / 360
+    mean = (UNIX_EPOCH_JULIAN_DAY + time / DAY - 2398140.2270) / 27.2752316
+    return round(mean - fraction) + fraction
