@@ -36,11 +36,13 @@ def get_config(variant: str = "") -> ConfigDict:
     """Return the config of the run or of a variant of it."""
     if variant not in ("", "1024", "embedded"):
         raise ValueError(f"unknown variant {variant!r} of configs/aia193_best.py: choose 1024, embedded or none")
-    config = aia193.get_config("quickstart" if variant == "embedded" else variant)
-    if variant == "embedded":
-        config.steps, config.checkpoint_every, config.eval_every = 10_600, 1_060, 2_650
-        config.optimizer.halve_every = 2_120
-        config.evaluation.update({"styles": 4, "limit_during_training": 64})
-    else:
+    if variant != "embedded":
+        config = aia193.get_config(variant)
         aia193.informed(config)
+        return config
+    config = aia193.base("0193")
+    aia193.embedded(config)
+    aia193.small(config)
+    config.steps, config.checkpoint_every, config.eval_every = 10_600, 1_060, 2_650
+    config.optimizer.halve_every = 2_120
     return config

@@ -69,7 +69,7 @@ def test_commands_have_the_flags_that_they_are_shown_with(name, arguments):
         return
     if name.startswith("benchmarks/"):
         source = (ROOT / name).read_text() + (ROOT / "benchmarks" / "trainings.py").read_text()
-        assert all(f'"{argument.partition("=")[0]}"' in source for argument in arguments)
+        assert all(f'"{argument.partition("=")[0]}"' in source for argument in arguments if argument.startswith("--"))
         return
     known = set(importlib.import_module(name).FLAGS)
     for argument in arguments:

@@ -27,7 +27,7 @@ def test_there_are_four_in_this_order():
     assert [line for line in four_commands() if line not in config] == []
 
 
-@pytest.mark.slow
+@pytest.mark.pages
 def test_they_end_in_a_report(tmp_path):
     (tmp_path / "empty").mkdir()
     with loopback() as server:
