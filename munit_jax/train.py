@@ -108,7 +108,7 @@ def verdict(scores: Mapping[str, Mapping[str, float | None]]) -> str:
 
     def against(key: str, baseline: str) -> str:
         own, other = scores["their_mean"][key] or 0.0, scores[baseline][key] or 0.0
-        return f"{'ahead of' if own > other else 'behind'} {CALLED[baseline]} ({own:.2f} against {other:.2f})"
+        return f"{'ahead of' if own > other else 'behind'} {CALLED[baseline]} ({own:.3f} against {other:.3f})"
 
     return (
         f"The mean of the realisations is {against('abs_correlation', 'euv_proxy')} in |B|, "

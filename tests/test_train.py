@@ -65,7 +65,7 @@ def test_the_table_at_the_end():
     assert table[1].split() == ["RMSE", "(G)", *["12.345"] * 4]
     assert table[3].split() == ["correlation", "-", "0.250", "-", "-"]
     assert table[-1] == (
-        "The mean of the realisations is ahead of the EUV proxy (0.75 against 0.50) in |B|, ahead of Hale's law (0.25 "
-        "against 0.00) in the signed field and behind Hale's law (0.88 against 0.90) in the signs."
+        "The mean of the realisations is ahead of the EUV proxy (0.750 against 0.500) in |B|, ahead of Hale's law "
+        "(0.250 against 0.000) in the signed field and behind Hale's law (0.880 against 0.900) in the signs."
     )
     assert "no simultaneous magnetograms" in summary_table({"held_out": None, "baselines": None})
