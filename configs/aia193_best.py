@@ -1,4 +1,4 @@
-"""The recipe that tells most of the field, its polarity above all: AIA 193 to HMI magnetograms, paired.
+"""The recipe with the best polarity: AIA 193 to HMI magnetograms, paired.
 
     python -m munit_jax.train --config=configs/aia193_best.py:embedded
     Cost: 30 CPU minutes and one minute more. Result (three seeds), held out: 93 % of the signs above 50 G are right
@@ -10,13 +10,13 @@ the size of the poster's run, :1024 at that of the poster itself (configs/aia193
 training at full size. Memory: docs/training_step.md.
 
 What it changes of the poster's recipe, and why:
-- The decoders are told where they are (`data.context`): a patch does not know its hemisphere, so no Hale's law. (At 64
-  pixels a network sees the whole disk, and finds that out by itself.)
+- The decoders are conditioned on heliographic position (`data.context`): a patch alone does not show its hemisphere, so
+  Hale's law cannot be learned from it. (At 64 pixels a network sees the whole disk.)
 - Two realisations of each image are drawn, and their CRPS is minimised (`loss.ensemble_weight`): realisations agree
   where the image tells the field, and are spread as the truth where it does not. It teaches the sign as well as |B|,
   which a mean absolute error cannot: its optimum is no field where the sign is open.
-- The same of the flux of blocks of pixels (`loss.ensemble_flux_weight`): one style serves a whole disk, so realisations
-  else err alike all over it, and the corona sees nothing but that.
+- The same of the flux of blocks of pixels (`loss.ensemble_flux_weight`): one style serves a whole disk, so
+  otherwise realisations err alike all over it, and the corona sees nothing but that.
 - Realisations are drawn with wider styles than those of the training (`style_spread`): a trained ensemble is surer of
   itself than it should be. The number is from validation frames.
 - MUNIT's own terms are left out, and with them all networks but two, the content encoder of EUV images and the decoder

@@ -3,8 +3,8 @@
     python -m munit_jax.train --config=configs/aia193.py:quickstart
     python -m munit_jax.train --config=configs/aia193_best.py --workdir=RUN --config.steps=5000
 
-The docstring of each file of configs/ tells what it is for, what it costs and what comes of it; docs/train.md
-tells what the keys mean, docs/long_runs.md how a run is stopped and taken up again.
+The docstring of each file of configs/ says what it is for, what it costs and what comes of it; docs/train.md explains
+the keys, docs/long_runs.md how a run is stopped and taken up again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,4 @@
-"""The wind on its way from the inner boundary to the Earth by HUXt, which comes with the extra `heliosphere`.
-
-HUXt (Owens et al. 2020, Solar Phys. 295, 43; Barnard & Owens 2022, Front. Phys. 10, 1005621) is a hydrodynamic model
-in one dimension, radius, for each longitude. It is imported by the functions that need it.
-"""
+"""The wind from the inner boundary to the Earth by HUXt (Owens et al. 2020, Solar Phys. 295, 43)."""
 
 import warnings
 from collections.abc import Sequence
@@ -117,6 +113,8 @@ def _acceleration(radius: float) -> float:
     return 1 + float(constants["alpha"]) * (1 - np.exp(-(radius - 30) / scale))
 
 
+# HUXt is a hydrodynamic model in one dimension, radius, for each longitude (Barnard & Owens 2022, Front. Phys. 10,
+# 1005621).
 def _solve(
     boundary: InnerBoundary, profile: Float[np.ndarray, " lon"], days: float, longitudes: Sequence[float] = ()
 ) -> Any:

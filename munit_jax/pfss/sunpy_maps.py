@@ -1,4 +1,4 @@
-"""A corona as SunPy's maps and coordinates: the one file of this room that imports sunpy (extra `solar`)."""
+"""A corona as SunPy's maps and coordinates (extra `solar`)."""
 
 from typing import Any, cast
 

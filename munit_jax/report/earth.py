@@ -34,10 +34,11 @@ def wind_at_earth(
     earth = track("earth", time)
     speeds = np.full((len(all_coronae), len(earth.times)), np.nan)
     ends = [wind_at_sheet_end(transform, one.maps, rss) for one, has in zip(all_coronae, windy, strict=True) if has]
-    speed, field = (np.stack(layers) for layers in zip(*ends, strict=True))
-    maps = {"sheet_speed": speed, "sheet_field": field}
-    boundary = inner_boundary(maps, transform.grid, CURRENT_SHEET_END, time)
-    speeds[np.array(windy)] = wind_at(boundary, earth).speed
+    if ends:
+        speed, field = (np.stack(layers) for layers in zip(*ends, strict=True))
+        maps = {"sheet_speed": speed, "sheet_field": field}
+        boundary = inner_boundary(maps, transform.grid, CURRENT_SHEET_END, time)
+        speeds[np.array(windy)] = wind_at(boundary, earth).speed
     firsts = np.cumsum([len(column) for column in coronae.values()])[:-1]
     return dict(zip(coronae, np.split(speeds, firsts), strict=True)) | {"times": earth.times}
 

@@ -93,7 +93,8 @@ class FilePairs:
         for name, found in (("image", images), ("magnetogram", truth)):
             for k, one in enumerate(found):
                 if k not in joined[name]:
-                    self._leave_out(one.paths[0], name, alone)
+                    for path in one.paths:
+                        self._leave_out(path, name, alone)
         if not self.frames:
             raise DataError(f"no pair of {self.name}: {'; '.join(sorted({row.reason for row in self.rows}))}")
         self.about: dict[str, Any] = {
@@ -125,7 +126,8 @@ class FilePairs:
                 time = time_of(header)
                 found.append(Found(paths, time, observer(header, time)))
             except (FrameError, ValueError, OSError) as error:
-                self._leave_out(paths[0], name, reason_of(error))
+                for path in paths:
+                    self._leave_out(path, name, reason_of(error))
         return found
 
     def _leave_out(self, path: Path, name: str, reason: str) -> None:

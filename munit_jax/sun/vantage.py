@@ -1,4 +1,4 @@
-"""Where observers stand about the Sun, and how far apart they are."""
+"""Vantage points of observers, and the angles between them."""
 
 import numpy as np
 from jaxtyping import Float

@@ -56,7 +56,7 @@ def test_open_flux_of_a_batch_is_timed():
     assert answer["images_per_second"] == pytest.approx(3 / answer["seconds"])
 
 
-@pytest.mark.slow
+@pytest.mark.pages
 def test_all_of_it_on_the_cpu(tmp_path):
     flags = ("--sizes=64", "--width=4", "--inference_size=64", "--realisations=1,2", "--magnetograms=2", "--minutes=12")
     flags = (*flags, "--train_precisions=")

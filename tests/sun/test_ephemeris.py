@@ -1,8 +1,8 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from munit_jax.sun.ephemeris import earth_view, seconds_from_tai
+from munit_jax.sun.ephemeris import carrington_rotation, earth_view, seconds_from_tai
 
 
 def at(*date):
@@ -33,3 +33,13 @@ def test_tai(date, offset):
 def test_tai_before_the_table():
     with pytest.raises(ValueError, match="before 2009"):
         seconds_from_tai(datetime(2001, 1, 1))
+
+
+@pytest.mark.parametrize("first", [datetime(1853, 11, 1, tzinfo=UTC), datetime(2018, 10, 20, tzinfo=UTC)])
+def test_a_rotation_begins_where_carrington_s_longitude_is_0(first):
+    hours = [int((first + timedelta(hours=k)).timestamp()) for k in range(27 * 24)]
+    numbers = [int(carrington_rotation(hour)) for hour in hours]
+    assert sorted(set(numbers)) == [numbers[0], numbers[0] + 1]
+    longitude = earth_view(hours[numbers.index(numbers[0] + 1)])[1]
+    assert 360 - longitude < 360 / 27.2753 / 24 + 1e-6, "within the hour"
+    assert numbers[-1] == (1 if first.year == 1853 else 2210)  # the first began on 9 November 1853

@@ -3,7 +3,7 @@
     python -m tfds_sdoml.fetch hf256 --output=hf256 --dry_run
     python -m tfds_sdoml.fetch sdoml_v2 --years=2011-2013 --every=24h --channels=193 --field=bz --output=FOLDER
 
-Every file is written whole or not at all, and stands in fetched.jsonl with its checksum; what could not be had is in
+Every file is written whole or not at all, and is listed in fetched.jsonl with its checksum; what could not be had is in
 failed.csv with the reason, and the exit code is then 1. See docs/real_data.md.
 """
 
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         one = routes.add_parser(name, help=about, description=about, argument_default=argparse.SUPPRESS)
         one.set_defaults(find=find)
         one.add_argument("--output", type=parse_path, required=True, help="folder of the files, made if need be")
-        one.add_argument("--dry_run", action="store_true", default=False, help="tell frames, bytes and time; no file")
+        one.add_argument("--dry_run", action="store_true", default=False, help="print frames, bytes and time alone")
         one.add_argument("--parallel", type=parse_count, default=8, help="pieces at a time (default: 8)")
         one.add_argument("--tries", type=parse_count, default=7, help="of each piece (default: 7)")
         one.add_argument("--first_wait", type=float, default=1.0, help=argparse.SUPPRESS)  # seconds, then doubled
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     v2 = route("sdoml_v2", find_v2, "SDOML v2 from its public bucket, as SDOML v1 files for tfds_sdoml.build")
     v2.add_argument("--stores", type=parse_path, default=STORES, help="URLs or folders, with commas between")
     add_selection(v2.add_argument_group("which frames, as tfds_sdoml.build takes them"))
-    small = route("hf256", find_hf256, "the set of 5000 frames of 256 pixels from Hugging Face")
+    small = route("hf256", find_hf256, "the set of some 4900 frames of 256 pixels from Hugging Face")
     small.add_argument("--endpoint", default=None, help="address of the Hub (default: HF_ENDPOINT, or the public one)")
     small.add_argument("--repository", default=hf256.REPOSITORY, help=f"OWNER/NAME (default: {hf256.REPOSITORY})")
     small.add_argument("--revision", default=None, help="commit (default: that of the folder, or today's)")

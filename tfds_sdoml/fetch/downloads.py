@@ -28,9 +28,9 @@ class Piece:
     Args:
         source: its address, unique in a route.
         files: that are made of it, below the folder.
-        size: bytes; None if the server has not told.
+        size: bytes; None if the server does not list them.
         readable: False for one that is there once the server has made it: a dry run cannot measure it.
-        version: changes when the source does; empty if the server has not told.
+        version: changes when the source does; empty if the server does not list one.
     """
 
     source: str
@@ -107,7 +107,7 @@ def evenly[T](items: Sequence[T], count: int) -> list[T]:
 def estimate(pieces: Sequence[Piece], sizes: Mapping[str, int], seconds: float) -> Estimate:
     """Return what pieces will take, by the sizes of those that were read (by source) in so many seconds.
 
-    Sizes that the server has not told are taken to be the mean of those of the same kind that were read.
+    Sizes that the server does not list are taken to be the mean of those of the same kind that were read.
     """
     by_kind: dict[str, list[int]] = {}
     for piece in pieces:
@@ -126,7 +126,7 @@ def estimate(pieces: Sequence[Piece], sizes: Mapping[str, int], seconds: float) 
 
 
 def fetch(route: Route, folder: Path, parallel: int = 8, dry_run: bool = False) -> tuple[Outcome, list[str]]:
-    """Fetch what is not in the folder yet; return what became of it, and lines that tell the user.
+    """Fetch what is not in the folder yet; return what became of it, and lines to print.
 
     The folder has `fetched.jsonl` then, a line for each file with its checksum, and `failed.csv` if some could not be
     had. Stopped, it goes on with what is missing; a piece that has changed on the server since is fetched again.

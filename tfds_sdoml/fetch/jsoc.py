@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,10 @@ class Export:
 
     def files(self, query: str) -> list[tuple[str, str, str]]:
         """Return the record, name and address of each magnetogram once JSOC has made their files."""
-        request = self._ask(lambda: self._request(query))
+        kept = json.loads(self.kept.read_text()) if self.kept.exists() else {}
+        request = self._ask(lambda: self._request(query, kept))
+        if kept.get(query) != request.id:
+            self._keep(kept | {query: request.id})
         logger.info("waiting for JSOC's export %s", request.id)
         self._ask(lambda: request.wait(sleep=self.pause))
         urls = self._ask(lambda: request.urls)
@@ -150,8 +153,7 @@ class Export:
             logger.warning("%d magnetograms of JSOC's export %s have no file", lost, request.id)
         return list(zip(urls.record, urls.filename, urls.url, strict=True))
 
-    def _request(self, query: str) -> Any:
-        kept = json.loads(self.kept.read_text()) if self.kept.exists() else {}
+    def _request(self, query: str, kept: Mapping[str, str]) -> Any:
         if query in kept:
             request = self.client.export_from_id(kept[query])
             if not request.has_failed(skip_update=True):
@@ -161,11 +163,13 @@ class Export:
         request = self.client.export(query, method="url", protocol="fits", filenamefmt=name, email=self.email)
         if request.has_failed(skip_update=True):
             request.wait()  # raises what JSOC said
+        return request
+
+    def _keep(self, requests: Mapping[str, str]) -> None:
         self.kept.parent.mkdir(parents=True, exist_ok=True)
         partial = self.kept.with_suffix(".partial")
-        partial.write_text(json.dumps(kept | {query: request.id}, indent=2) + "\n")
+        partial.write_text(json.dumps(requests, indent=2) + "\n")
         partial.replace(self.kept)
-        return request
 
     def _ask(self, question: Any) -> Any:
         """Return JSOC's answer, asked again while it fails; RefusedError for what it refuses."""

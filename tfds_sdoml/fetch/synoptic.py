@@ -5,12 +5,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from munit_jax.sun.ephemeris import carrington_rotation
 from tfds_sdoml.fetch.downloads import Piece, Route
 from tfds_sdoml.fetch.patience import MissingError
 from tfds_sdoml.fetch.web import FITS, GZIP, Web, files_of
-
-ROTATION_0, ROTATION_DAYS = 2398140.2270, 27.2752316  # Julian day, mean synodic days: Meeus 1998, eq. 29.1
-UNIX_EPOCH_JULIAN_DAY = 2440587.5
 
 
 class Archive(NamedTuple):
@@ -48,13 +46,8 @@ def nearest_map(archive: Archive, date: datetime, web: Web, address: str | None 
 
 def hmi_map(date: datetime, web: Web, address: str | None = None) -> Route:
     """Return the route to HMI's map of 720 x 360 of the Carrington rotation in which a date (UTC) lies."""
-    name = f"hmi.Synoptic_Mr_small.{carrington_rotation(date)}.fits"
+    name = f"hmi.Synoptic_Mr_small.{int(carrington_rotation(int(date.timestamp())))}.fits"
     return one_file(f"{(address or HMI).rstrip('/')}/{name}", name, web)
-
-
-def carrington_rotation(date: datetime) -> int:
-    """Return the number of the Carrington rotation of a date (UTC), by mean rotations: right to 0.2 days."""
-    return int((UNIX_EPOCH_JULIAN_DAY + date.timestamp() / 86400 - ROTATION_0) / ROTATION_DAYS)
 
 
 def one_file(url: str, name: str, web: Web) -> Route:

@@ -1,13 +1,9 @@
 """Synoptic maps by date, and Solar Orbiter's archive, on loopback."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
-from munit_jax.sun.ephemeris import earth_view
 from tests.tfds_sdoml.fetch.loopback import archive_of_esa, index_page, loopback
 from tfds_sdoml.fetch.__main__ import main
-from tfds_sdoml.fetch.synoptic import carrington_rotation
 
 QUICK = ("--first_wait=0.001", "--tries=3")
 MAP = b"\x1f\x8b a map"
@@ -45,17 +41,6 @@ def test_hmi_s_map_of_a_rotation(server, tmp_path, capsys):
     assert [path.name for path in tmp_path.glob("*.fits")] == ["hmi.Synoptic_Mr_small.2210.fits"]
     assert fetch(server, "hmi_synoptic", tmp_path / "b", "--date=2019-11-06") == 2
     assert "hmi.Synoptic_Mr_small.2223.fits: not there (404)" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("first", [datetime(1853, 11, 1, tzinfo=UTC), datetime(2018, 10, 20, tzinfo=UTC)])
-def test_a_rotation_begins_where_carrington_s_longitude_is_0(first):
-    hours = [first + timedelta(hours=k) for k in range(27 * 24)]
-    numbers = [carrington_rotation(hour) for hour in hours]
-    assert sorted(set(numbers)) == [numbers[0], numbers[0] + 1]
-    start = hours[numbers.index(numbers[0] + 1)]
-    longitude = earth_view(int(start.timestamp()))[1]
-    assert abs((longitude + 180) % 360 - 180) < 0.25 * 360 / 27.2753
-    assert numbers[-1] == (1 if first.year == 1853 else 2210)  # the first began on 9 November 1853
 
 
 def test_no_map_there(server, tmp_path, capsys):
