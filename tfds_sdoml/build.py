@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -254,21 +254,26 @@ def run(options: dict[str, Any]) -> list[str]:
     return built_lines(build(name, data_dir, manual_dir, options, beam_options))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    options = vars(parser().parse_args(arguments))
+def exit_code(work: Callable[[], tuple[int, list[str]]], mistakes: tuple[type[Exception], ...]) -> int:
+    """Do the work of a command and print its lines; return its exit code, USAGE_ERROR for one of the mistakes."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("tfds_sdoml").setLevel(logging.INFO)
     try:
-        lines = run(options)
-    except (ValueError, OSError) as error:
+        code, lines = work()
+    except mistakes as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return USAGE_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
         return INTERRUPTED
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = vars(parser().parse_args(arguments))
+    return exit_code(lambda: (0, run(options)), (ValueError, OSError))
 
 
 if __name__ == "__main__":

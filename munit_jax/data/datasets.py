@@ -56,6 +56,7 @@ class Frames:
         self.builder = builder
         self.config: SdomlConfig = builder.builder_config
         self.size = self.config.size
+        self.has_surface = self.config.source == "synthetic"  # the true field of the whole sphere, as `surface_field`
 
     def __len__(self) -> int:
         return len(self.source)

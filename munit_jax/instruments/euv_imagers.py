@@ -39,7 +39,7 @@ def like_aia(
 ) -> Prepared:
     """Subtract the zero level, divide by the exposure, register, and bring to AIA's quartiles by one factor.
 
-    The factor stands for the unit, the filter, the gain and the loss of sensitivity. Surface brightness does not change
+    The factor covers the unit, the filter, the gain and the loss of sensitivity. Surface brightness does not change
     with distance.
 
     Args:

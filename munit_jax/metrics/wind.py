@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
 from munit_jax.heliosphere.streams import nearest, streams
 from munit_jax.metrics.corona import Score
+from munit_jax.metrics.ensemble import pixel_crps
 
 WIND_SCORES: Mapping[str, Score] = {
     "speed_rmse": Score("km/s", 0, "root mean square error of the speed"),
@@ -23,13 +25,8 @@ def wind_scores(
     times: Int[np.ndarray, " t"], speed: Float[np.ndarray, "n t"], true: Float[np.ndarray, " t"]
 ) -> Float[np.ndarray, "n score"]:
     """Return WIND_SCORES of realisations, in km/s; the CRPS is the same for all. NaN where a score is not defined."""
-    crps = ensemble_crps(speed, true)
+    crps = float(pixel_crps(jnp.asarray(speed), jnp.asarray(true))[0].mean())
     return np.array([[*_scores(times, one, true, crps)] for one in speed])
-
-
-def ensemble_crps(speed: Float[np.ndarray, "n t"], true: Float[np.ndarray, " t"]) -> float:
-    """Return the mean over a series of E|x - t| - E|x - x'| / 2 (Gneiting and Raftery 2007, equation 20)."""
-    return float(np.abs(speed - true).mean() - np.abs(speed[:, None] - speed[None]).mean() / 2)
 
 
 def _scores(

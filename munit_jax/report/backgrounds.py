@@ -60,7 +60,7 @@ def open_background(
         digests = (hashlib.sha256(field.tobytes()).hexdigest()[:16] for field in whole)
         named = (f"{one.name} (sha256 {digest})" for one, digest in zip(maps, digests, strict=True))
         return Background(", ".join(named), nearest)
-    if frames.config.source != "synthetic":
+    if not frames.has_surface:
         raise ConfigError(
             f"{frames.name} does not have the rest of the Sun: give --background='FOLDER/*.fits', synoptic maps of "
             f"which each frame takes the nearest in time, or --background={NOTHING}"

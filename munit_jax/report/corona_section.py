@@ -43,7 +43,7 @@ def measure_corona(inputs: CoronaInputs, kept: Kept) -> tuple[dict[str, Any], li
         if settings.earth:
             json["earth"] = earth_json(far["earth"], far_side.COLUMNS)
             sections.append(_earth_section(json["earth"], far["earth"], times))
-            sentences += earth_findings(json["earth"])
+            sentences += earth_findings(json["earth"], far_side.CALLED)
     return json, sections, sentences
 
 
@@ -69,15 +69,7 @@ def far_side_findings(far: Mapping[str, Any]) -> list[str]:
     flux, line = far["open_flux_error"], far["neutral_line_distance"]
     parts = [
         f"{called} {number_text(flux[column])} and {number_text(line[column])} degrees"
-        for column, called in (
-            ("model", "three generated views"),
-            ("model_mean", "the mean of their realisations"),
-            ("front_true", "the front true, the rest generated"),
-            ("front_true_mean", "with the mean of its realisations"),
-            ("rotation", "no far side, the last rotation from the Earth"),
-            ("with_rotation", "these two together"),
-            ("true_views", "three true views"),
-        )
+        for column, called in far_side.CALLED.items()
     ]
     return [f"The whole Sun, error of the open flux and of the neutral line (medians): {'; '.join(parts)}."]
 

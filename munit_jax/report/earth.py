@@ -71,21 +71,10 @@ def _mean(values: Float[np.ndarray, "..."]) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def earth_findings(earth: Mapping[str, Any]) -> list[str]:
-    """Return a sentence on the error of the speed at the Earth."""
+def earth_findings(earth: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
+    """Return a sentence on the error of the speed at the Earth, of the columns that are `called` in words."""
     error, crps = earth["speed_rmse"], earth["speed_crps"]
-    parts = [
-        f"{called} {number_text(error[column])}"
-        for column, called in (
-            ("model", "three generated views"),
-            ("model_mean", "the mean of their realisations"),
-            ("front_true_mean", "the front true, the rest the mean of the generated"),
-            ("rotation", "the last rotation from the Earth"),
-            ("zero_far_side", "the front true and no field on the far side"),
-            ("far_flipped", "three true views, the far ones with their signs changed"),
-            ("true_views", "three true views"),
-        )
-    ]
+    parts = [f"{words} {number_text(error[column])}" for column, words in called.items()]
     return [
         f"Speed of the wind at the Earth over 27 days, error (km/s, RMSE, medians): {'; '.join(parts)}. CRPS of the "
         f"realisations {number_text(crps['model'])} km/s, of the last rotation {number_text(crps['rotation'])}."

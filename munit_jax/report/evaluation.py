@@ -89,10 +89,10 @@ def _corona_inputs(run: TrainedRun, held_out: HeldOutFrames, settings: Settings)
         return None
     if len(frames) < 2:
         raise DataError(f"{frames.name} has one frame in the split {frames.split}: the corona needs two")
-    if corona.earth and frames.config.source != "synthetic":
+    if corona.earth and not frames.has_surface:
         raise ConfigError(f"earth compares far sides with the true ones, which {frames.name} does not have")
     background = open_background(settings.background, corona.transform.grid, frames, settings.scale_to)
-    if frames.config.source == "synthetic":
+    if frames.has_surface:
         frames = open_frames(scored_data(run, settings), settings.split, SURFACE)
     return CoronaInputs(frames, _realisations(run, settings), held_out.past, corona, background)
 

@@ -35,6 +35,19 @@ COLUMNS = (
     *("rotation", "with_rotation", "front_only", "zero_far_side", "far_flipped"),
 )
 
+# Those that conclusions name, in words.
+CALLED = {
+    "model": "three generated views",
+    "model_mean": "the mean of their realisations",
+    "front_true": "the front true, the rest generated",
+    "front_true_mean": "the front true with the mean of the rest",
+    "rotation": "no far side, the last rotation from the Earth",
+    "with_rotation": "these two together",
+    "zero_far_side": "the front true and no field beyond it",
+    "far_flipped": "three true views, the far ones with their signs changed",
+    "true_views": "three true views",
+}
+
 POLEWARD_OF = 45.0  # degrees of latitude: where regions do not emerge, and fields stay for months
 
 

@@ -3,7 +3,6 @@
 import csv
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
-    """What became of an image or a magnetogram: `hours` and `degrees` apart in a pair, else the reason."""
+    """What became of an image or a magnetogram: `hours` and `degrees` apart in a pair, otherwise the reason."""
 
     image: str
     magnetogram: str
@@ -51,13 +50,6 @@ class Found(NamedTuple):
     view: View
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where frames come from, as a dataset's configuration says it."""
-
-    source: str = "fits"
-
-
 class FilePairs:
     """Frames of files, as `munit_jax.data.datasets.Frames` has those of a dataset; `frames[i]` is one.
 
@@ -69,7 +61,7 @@ class FilePairs:
         DataError: no pair.
     """
 
-    split, domains, config = "files", ("euv", "magnetogram"), Origin()
+    split, domains, has_surface = "files", ("euv", "magnetogram"), False
 
     def __init__(self, run: TrainedRun, pairs: PairSettings, scale_to: Scale = "none"):
         self.size, self.rows, self.frames = run.size, [], []

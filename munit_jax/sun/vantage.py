@@ -5,9 +5,8 @@ from jaxtyping import Float
 
 from munit_jax.sun.constants import CARRINGTON_DAYS, DAY
 
-View = tuple[
-    float, float, float
-]  # B0, L0 (degrees) and distance (solar radii) of the Sun's centre as an observer sees it
+# B0, L0 (degrees) and distance (solar radii) of the Sun's centre as an observer sees it.
+View = tuple[float, float, float]
 
 
 def directions(

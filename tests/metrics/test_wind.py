@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from munit_jax.metrics.wind import WIND_SCORES, ensemble_crps, wind_scores
+from munit_jax.metrics.wind import WIND_SCORES, wind_scores
 from tests.heliosphere.test_streams import TIMES, wave
 
 NAMES = list(WIND_SCORES)
@@ -36,8 +36,9 @@ def test_a_stream_that_is_missed():
 
 def test_crps_by_hand():
     """Of 1 and 4 against 2: mean distance 1.5 less half of the mean distance of pairs, (0 + 3 + 3 + 0) / 4 / 2."""
-    assert ensemble_crps(np.array([[1.0], [4.0]]), np.array([2.0])) == pytest.approx(0.75)
-    assert ensemble_crps(np.array([[1.0]]), np.array([2.0])) == 1
+    ones = np.ones(len(TIMES))
+    assert scores(np.outer([1.0, 4.0], ones), 2 * ones)["speed_crps"] == pytest.approx([0.75, 0.75])
+    assert scores(ones[None], 2 * ones)["speed_crps"] == pytest.approx([1])
 
 
 def test_without_wind_nothing_is_defined():

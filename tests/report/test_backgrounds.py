@@ -13,8 +13,8 @@ from munit_jax.pfss.synoptic_maps import SynopticMap
 from munit_jax.report.backgrounds import SURFACE, open_background, seconds_of, sphere_on_grid
 
 GRID = Grid(18, 36)
-REAL = SimpleNamespace(name="sdoml/aia0193_hmi", config=SimpleNamespace(source="npz_v1"))
-SYNTHETIC = SimpleNamespace(name="sdoml/small", config=SimpleNamespace(source="synthetic"))
+REAL = SimpleNamespace(name="sdoml/aia0193_hmi", has_surface=False)
+SYNTHETIC = SimpleNamespace(name="sdoml/small", has_surface=True)
 
 
 def write(path, level: float, date: str | None):

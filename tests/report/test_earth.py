@@ -11,7 +11,7 @@ from munit_jax.pfss.harmonics import Grid, make_transform
 from munit_jax.pfss.model import ModelSettings
 from munit_jax.report import earth
 from munit_jax.report.earth import earth_figure, earth_findings, earth_json, wind_at_earth
-from munit_jax.report.far_side import COLUMNS
+from munit_jax.report.far_side import CALLED, COLUMNS
 from tests.heliosphere.winds import TIME
 from tests.pfss.suns import radial
 
@@ -72,7 +72,7 @@ def test_scores_sentence_and_picture(coronae, turning):
     assert result["true_streams"] == 2 * len(streams(TIMES, one["true"][0])) > 0
     each = wind_scores(TIMES, one["model"], one["true"][0])[:, list(WIND_SCORES).index("streams_false")]
     assert result["streams_false"]["model"] == pytest.approx(np.mean(each))
-    (sentence,) = earth_findings(result)
+    (sentence,) = earth_findings(result, CALLED)
     assert "three true views 0" in sentence
     assert "the last rotation from the Earth -" in sentence
     (axes,) = earth_figure(one).axes

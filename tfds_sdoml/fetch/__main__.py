@@ -8,7 +8,6 @@ failed.csv with the reason, and the exit code is then 1. See docs/real_data.md.
 """
 
 import argparse
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -17,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tfds_sdoml.build import (
-    INTERRUPTED,
-    USAGE_ERROR,
     add_selection,
+    exit_code,
     make_config,
     parse_duration,
     parse_names,
@@ -169,18 +167,12 @@ def find_synoptic(options: argparse.Namespace) -> Route:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("tfds_sdoml").setLevel(logging.INFO)
-    try:
+
+    def work() -> tuple[int, list[str]]:
         outcome, lines = fetch(options.find(options), Path(options.output), options.parallel, options.dry_run)
-    except (ValueError, OSError, RefusedError) as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-        return USAGE_ERROR
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
-        return INTERRUPTED
-    sys.stdout.write("\n".join(lines) + "\n")
-    return NOT_HAD if outcome.failed else 0
+        return (NOT_HAD if outcome.failed else 0), lines
+
+    return exit_code(work, (ValueError, OSError, RefusedError))
 
 
 def command() -> None:
