@@ -32,7 +32,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def device_memory() -> float | None:
-    """Return the most memory of the device that this process has had, in GB; None where JAX does not tell."""
+    """Return the most memory of the device that this process has had, in GB; None where JAX does not report it."""
     import jax
 
     statistics = jax.devices()[0].memory_stats() or {}

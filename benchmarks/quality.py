@@ -3,7 +3,7 @@
     python benchmarks/quality.py --workdir=runs/quality [--steps=500] [--seeds=0,1,2] [--jobs=2] [--only=base,hinge]
                                  [--combine=hinge+ema_off] [--table]
 
-Every variant of the table below is configs/aia193.py:poster_quickstart with the changes that stand beside it, trained
+Every variant of the table below is configs/aia193.py:poster_quickstart with the changes of its row, trained
 on the embedded synthetic Sun with every seed, as a process of its own on its share of the cores. Learning rates and the
 moving average follow the steps. `--combine` adds a row with the changes of several variants. After every
 run the table of held-out scores is written to table.md in the workdir. Stopped and given again, the command goes on:

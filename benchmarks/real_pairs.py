@@ -10,7 +10,7 @@ Prints a table: each score inside 0.9 solar radii, its mean over the pairs and t
 is fitted to all pairs but the one that is scored. `linear` is a ridge regression on the brightness smoothed over a few
 scales (for |B|) and, for the signed field, on its gradients along and across the rotation times Hale's sign. A run is
 scored as it is: whether it was trained on these pairs is for the caller to know. With a run for each pair, each scores
-its own, which it must not have seen. The last line tells how many pixels the 90 % interval holds: the deviations from
+its own, which it must not have seen. The last line says how many pixels the 90 % interval holds: the deviations from
 the mean of 16 times one factor, which is fitted to the other pairs.
 """
 

@@ -3,7 +3,7 @@
     python benchmarks/skill.py --workdir=runs/skill [--minutes=10] [--seeds=0,1,2] [--jobs=2] [--only=best]
                                [--split=validation] [--sun=0] [--table]
 
-Every variant is configs/aia193_best.py:embedded, or another config, with the changes that stand beside it, trained on
+Every variant is configs/aia193_best.py:embedded, or another config, with the changes of its row, trained on
 the embedded synthetic Sun with every seed on its share of the cores for as many steps as its seconds a step allow, then
 evaluated with 16 realisations on all frames of a split: validation, by which recipes are chosen, or test, which is read
 once. `--sun=1` and so on scores the same runs on a synthetic Sun of another seed, that no choice has seen. After every

@@ -22,7 +22,7 @@ def get_config(variant: str = "") -> ConfigDict:
     if variant not in ("", "synthetic", "modelled"):
         raise ValueError(f"unknown variant {variant!r} of configs/aia193_real.py: choose synthetic, modelled or none")
     config = aia193_best.get_config("embedded")
-    # Content of 32 by 32 places: that of 16 by 16 loses what the brightness of a pixel tells of |B|.
+    # Content of 32 by 32 places: that of 16 by 16 loses what the brightness of a pixel shows of |B|.
     config.model.downsamplings = 1
     config.data.reversal = True
     config.style_spread = 0.7

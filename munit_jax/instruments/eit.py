@@ -61,7 +61,7 @@ def common(header: fits.Header) -> fits.Header:
 
 
 def _time(header: fits.Header) -> float:
-    """Return the time of level 0, UTC seconds since 1970: corrected, else DATE_OBS (DATE-OBS may be 11-DEC-96)."""
+    """Return the time of level 0, UTC seconds since 1970: corrected, otherwise DATE_OBS (DATE-OBS may be 11-DEC-96)."""
     match = CORRECTED.search("\n".join(map(str, header.get("COMMENT") or ())))
     return moment({"DATE-OBS": match[1]} if match else {key: text(header, key) for key in ("DATE_OBS", "DATE-OBS")})
 

@@ -77,8 +77,8 @@ def moment(header: Header) -> float:
     """
     times = {key: time for key in TIME_KEYS if (time := _moment(header, key)) is not None}
     if not times:
-        told = ", ".join(f"{key} = '{text(header, key)}'" for key in TIME_KEYS if key in header)
-        raise ValueError(f"no time in {told or ' or '.join(TIME_KEYS)}")
+        there = ", ".join(f"{key} = '{text(header, key)}'" for key in TIME_KEYS if key in header)
+        raise ValueError(f"no time in {there or ' or '.join(TIME_KEYS)}")
     first = next(iter(times))
     for key, time in times.items():
         if abs(time - times[first]) > DAY:

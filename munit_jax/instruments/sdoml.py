@@ -37,7 +37,7 @@ def named(name: str) -> re.Match[str] | None:
 
 
 def misnamed() -> FrameError:
-    """Return the refusal of an npz file whose name is not SDOML's: nothing else says when and what it is."""
+    """Return the refusal of an npz file whose name is not SDOML's: its name alone says when and what it is."""
     what = "it is a zip file, and its name does not say when and what it is"
     return FrameError("instrument", f"{what}: an npz of SDOML is called {file_name('0193')}")
 

@@ -128,7 +128,7 @@ class Translation:
     def _as_in_training(self, seen: Observation, prepared: Prepared) -> Prepared:
         """Refuse an EUV image that is much brighter or darker than the run's own; with `force` warn of it.
 
-        AIA's counts as it is before its brightness is corrected: a loss of sensitivity by more is to be looked at.
+        AIA's counts as it is before its brightness is corrected: a larger loss of sensitivity needs a decision.
         """
         levels = self.run.disk_percentiles.get(seen.series)
         if levels is None or seen.series == "bz":

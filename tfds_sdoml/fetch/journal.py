@@ -20,7 +20,7 @@ class Line:
     bytes: int
     sha256: str
     source: str
-    version: str  # of the source; empty where the server tells none
+    version: str  # of the source; empty where the server has none
 
 
 class Journal:

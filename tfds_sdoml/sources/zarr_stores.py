@@ -84,7 +84,7 @@ def find_stores(location: str) -> list[str]:
         raise FileNotFoundError(f"no folder {location}: give a zarr store of SDOML v2, or the folder that holds some")
     if is_group(system, path):
         return [prefix + path]
-    # A bucket may hold millions of files: only its first level is looked at.
+    # A bucket may hold millions of files: only its first level is read.
     stores = [p for p in folders(system, path) if is_group(system, p)] if prefix else stores_below(path)
     if not stores:
         names = ", ".join(PurePosixPath(p).name for p in folders(system, path)[:5]) or "none"
