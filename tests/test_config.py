@@ -219,7 +219,7 @@ def test_the_best_recipe_takes_the_dataset_s_own_normalization(small_sun):
         ("cpu", "float32", 64, "auto", "winograd"),
         ("gpu", "float32", 64, "auto", "direct"),
         ("cpu", "bfloat16", 64, "auto", "direct"),
-        ("cpu", "float32", 16, "auto", "direct"),
+        ("cpu", "float32", 8, "auto", "direct"),
         ("cpu", "float32", 64, "direct", "direct"),
         ("gpu", "float32", 64, "winograd", "winograd"),
     ],

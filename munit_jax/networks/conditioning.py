@@ -39,8 +39,9 @@ class Modulation(nn.Module):
     arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], context: Float[Array, "b h w k"]) -> Float[Array, "b h w c"]:
+    def __call__(self, x: Float[Array, "nb h w c"], context: Float[Array, "b h w k"]) -> Float[Array, "nb h w c"]:
+        """Modulate n features of each image: all features of the first style come first, then those of the next."""
         scale, shift = (
             Convolution(x.shape[-1], 1, arithmetic=self.arithmetic, name=name)(context) for name in ("scale", "shift")
         )
-        return x * (1 + scale) + shift
+        return (x.reshape(-1, *scale.shape) * (1 + scale)[None] + shift[None]).reshape(x.shape)

@@ -45,9 +45,10 @@ class Decoder(nn.Module):
     def __call__(
         self,
         content: Float[Array, "b h w k"],
-        style: Float[Array, "b s"],
+        style: Float[Array, "nb s"],
         context: Float[Array, "b h2 w2 planes"] | None = None,
-    ) -> Float[Array, "b h2 w2 c"]:
+    ) -> Float[Array, "nb h2 w2 c"]:
+        """Decode each content with n styles, all contents with their first style first."""
         arithmetic, recompute = self.arithmetic, self.arithmetic.recompute
         features, planes = content.shape[-1], None
         if context is not None:
@@ -60,6 +61,7 @@ class Decoder(nn.Module):
 
         adain = StyleMLP(self.mlp_width, self.residual_blocks, features, name="mlp")(style)
         x = modulated(content, -1, "modulation_in")
+        x = jnp.tile(x, (style.shape[0] // content.shape[0], 1, 1, 1))
         residual_block = block_class(ResidualBlock, recompute)
         for i in range(self.residual_blocks):
             x = residual_block(arithmetic, name=f"residual_{i}")(x, adain[:, i])

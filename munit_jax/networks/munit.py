@@ -166,12 +166,13 @@ def decode(
     generators: Params,
     domain: Domain,
     content: ContentCode,
-    style: StyleCode,
+    style: Float[Array, "nb s"],
     context: Context | None = None,
-) -> Float[Array, "b h w c"]:
-    """Return the image D_x(C, S) in [-1, 1] of a content code and a style code of the domain.
+) -> Float[Array, "nb h w c"]:
+    """Return the images D_x(C, S) in [-1, 1] of b content codes and n style codes of the domain for each of them.
 
-    The context, where the architecture has one, is that of the image that the content is of.
+    All contents with their first style come first, then all with the second. The context, where the architecture has
+    one, is that of the images that the contents are of; it is encoded once for all styles.
 
     Raises:
         ValueError: the context has not the architecture's planes.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.lax import optimization_barrier as barrier
 from jaxtyping import Array, Float
 
 OUT, IN = 4, 6  # pixels of an output and of an input tile along a side
@@ -33,12 +34,13 @@ def winograd(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c o"]) -> Flo
     Tiles of 6 x 6 pixels and the kernel are transformed so that 36 products give the 4 x 4 pixels of an output tile,
     not 144. On CPUs that is at least twice as fast; GPU libraries choose such algorithms themselves. Round-off is some
     ten times that of the plain sums, 1e-5 of the largest value in float32. The backward pass transforms the image
-    again: its tiles overlap, so keeping them would take 2.25 times its memory.
+    again: its tiles overlap, so keeping them would take 2.25 times its memory. The compiler would fuse the layer before
+    into the transform and compute it for every number of every tile; the barriers keep them apart.
     """
     height, width = x.shape[1] - 2, x.shape[2] - 2
-    tiles = _transform_input(_whole_tiles(x, 2))
+    tiles = _transform_input(_whole_tiles(barrier(x), 2))
     products = jnp.einsum("ktc,kco->kto", _as_matrices(tiles), _transform_kernel(kernel))
-    return _transform_output(products.reshape(*tiles.shape[:-1], -1))[:, :height, :width]
+    return barrier(_transform_output(products.reshape(*tiles.shape[:-1], -1))[:, :height, :width])
 
 
 def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -48,8 +50,8 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 @jax.jit
 def _backward(saved: tuple[Array, Array], y: Array) -> tuple[Array, Array]:
     """The same steps transposed, in the opposite order; `y` is the cotangent."""
-    x, kernel = saved
-    image = _whole_tiles(x, 2)
+    (x, kernel), y = saved, barrier(y)
+    image = _whole_tiles(barrier(x), 2)
     tiles = _transform_input(image)
     products = jax.ShapeDtypeStruct((*tiles.shape[:-1], y.shape[-1]), y.dtype)
     (spread,) = jax.linear_transpose(_transform_output, products)(_whole_tiles(y, 0))
@@ -57,7 +59,7 @@ def _backward(saved: tuple[Array, Array], y: Array) -> tuple[Array, Array]:
     images = jnp.einsum("kto,kco->ktc", _as_matrices(spread), _transform_kernel(kernel))
     (image_cotangent,) = jax.linear_transpose(_transform_input, image)(images.reshape(tiles.shape))
     (kernel_cotangent,) = jax.linear_transpose(_transform_kernel, kernel)(kernels)
-    return image_cotangent[:, : x.shape[1], : x.shape[2]], kernel_cotangent
+    return barrier(image_cotangent[:, : x.shape[1], : x.shape[2]]), kernel_cotangent
 
 
 winograd.defvjp(_forward, _backward)

@@ -139,9 +139,10 @@ def decode_all(
     if a.recompute not in ("nothing", "activations"):
         return [decode(a, generators, domain, *of_one) for of_one in codes]
     contents, styles, contexts = zip(*codes, strict=True)
-    context = None if contexts[0] is None else jnp.concatenate(contexts)
-    images = decode(a, generators, domain, jnp.concatenate(contents), jnp.concatenate(styles), context)
-    return jnp.split(images, len(codes))
+    content, context = contents[0], contexts[0]
+    if any(other is not content for other in contents):
+        content, context = jnp.concatenate(contents), None if context is None else jnp.concatenate(contexts)
+    return jnp.split(decode(a, generators, domain, content, jnp.concatenate(styles), context), len(codes))
 
 
 def generate(

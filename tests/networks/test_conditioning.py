@@ -135,6 +135,16 @@ def test_a_context_changes_its_image_and_not_its_neighbours_in_the_batch(generat
     assert np.abs(image[1] - changed[1]).max() > 1e-2
 
 
+def test_several_styles_of_a_content_are_decoded_as_one_by_one(generators, euv, context):
+    content = munit.encode_content(CONDITIONED, generators, "euv", euv)
+    styles = jax.random.normal(jax.random.key(5), (3, len(euv), CONDITIONED.style_size))
+    together = munit.decode(
+        CONDITIONED, generators, "magnetogram", content, styles.reshape(-1, styles.shape[-1]), context
+    )
+    alone = [munit.decode(CONDITIONED, generators, "magnetogram", content, style, context) for style in styles]
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-5)
+
+
 def test_realisations_are_translations_with_the_image_s_context(generators, euv, context, styles, translate):
     expected = translate(
         CONDITIONED, generators, jnp.repeat(euv[:1], 2, axis=0), styles, jnp.repeat(context[:1], 2, axis=0)

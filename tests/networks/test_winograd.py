@@ -44,9 +44,24 @@ def test_round_off_in_float32():
     assert error < 3e-5
 
 
-def test_only_kernels_of_3_with_stride_1_take_it():
+# Whole blocks; rows and columns too many.
+@pytest.mark.parametrize("size", [5, 7])
+@pytest.mark.parametrize(("height", "width"), [(14, 18), (9, 12)])
+def test_wider_kernels_on_blocks_are_exact_in_float64(size, height, width):
     with jax.enable_x64(True):
-        for size, stride in ((3, 1), (3, 2), (4, 1), (1, 1)):
+        x, kernel = draw((2, height, width, 2), (size, size, 2, 3))
+        y, pull_back = jax.vjp(lambda *args: convolve(*args, algorithm="winograd"), x, kernel)
+        expected, pull_back_sums = jax.vjp(convolve, x, kernel)
+        assert y.shape == expected.shape
+        np.testing.assert_allclose(y, expected, rtol=0, atol=1e-11)
+        (cotangent,) = draw(y.shape)
+        for ours, theirs in zip(pull_back(cotangent), pull_back_sums(cotangent), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
+
+
+def test_other_kernels_and_strides_are_direct():
+    with jax.enable_x64(True):
+        for size, stride in ((3, 1), (3, 2), (5, 2), (4, 1), (1, 1)):
             x, kernel = draw((1, 9, 9, 2), (size, size, 2, 2))
             np.testing.assert_allclose(
                 convolve(x, kernel, stride, "winograd"), convolve(x, kernel, stride), rtol=0, atol=1e-12
