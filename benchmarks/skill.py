@@ -21,10 +21,12 @@ from trainings import Run, data_folder, options_of, run_all, score_cell, seconds
 from configs import aia193, aia193_best, multichannel
 from tfds_sdoml.build import build
 
-BEST, POSTER = "configs/aia193_best.py:embedded", "configs/aia193.py:poster_quickstart"
+BEST, QUICKSTART = "configs/aia193_best.py:embedded", "configs/aia193.py:quickstart"
+POSTER = "configs/aia193.py:poster_quickstart"
 MULTICHANNEL = "configs/multichannel.py:embedded"
 CONFIGS = {
     BEST: aia193_best.get_config("embedded"),
+    QUICKSTART: aia193.get_config("quickstart"),
     POSTER: aia193.get_config("poster_quickstart"),
     MULTICHANNEL: multichannel.get_config("embedded"),
 }
@@ -80,6 +82,7 @@ MUNIT = {
 }
 VARIANTS: Mapping[str, Variant] = {
     "best": Variant(0.17),
+    "quickstart": Variant(0.15, QUICKSTART),
     "poster_quickstart": Variant(0.17, POSTER),
     "without_flux": Variant(0.17, changes=WITHOUT_FLUX),
     "with_unsigned": Variant(0.17, changes={"loss.unsigned_weight": 200.0}),
@@ -99,6 +102,7 @@ COLUMNS: Sequence[tuple[str, int, Callable[[Mapping[str, Any]], float | None]]] 
     ("of the mean", 3, lambda m: m["abs_correlation"]["disk"]["model_mean"]),
     ("of the mean, 8 x 8", 3, lambda m: m["abs_correlation_binned"]["disk"]["model_mean"]),
     ("correlation", 3, lambda m: m["correlation"]["disk"]["model"]),
+    ("of the mean", 3, lambda m: m["correlation"]["disk"]["model_mean"]),
     ("right signs above 50 G", 3, lambda m: m["polarity_50"]["disk"]["model"]),
     ("of the mean", 3, lambda m: m["polarity_50"]["disk"]["model_mean"]),
     ("CRPS (G)", 2, lambda m: m["ensemble"]["crps"]),
@@ -127,7 +131,7 @@ def outcome(run: Run) -> str:
     """Say in a few words how a run ended."""
     metrics = run.metrics()
     assert metrics is not None
-    return f"|B| correlation {COLUMNS[0][2](metrics):.3f}, right signs {COLUMNS[4][2](metrics):.3f}"
+    return f"|B| correlation {COLUMNS[0][2](metrics):.3f}, right signs {COLUMNS[5][2](metrics):.3f}"
 
 
 def main() -> None:
