@@ -94,6 +94,7 @@ def base(channel: str) -> ConfigDict:
             "discriminator_scales": 3,
             "discriminator_layers": 4,
             "discriminator_spectral_norm": False,
+            "image_plane": False,
         }
     )
 

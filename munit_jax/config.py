@@ -66,7 +66,7 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
     _check_choice("loss.adversarial", loss["adversarial"], get_args(losses.Adversarial))
     objective = _part(Objective, loss, "loss")
     data = _data(tree, architecture)
-    _check_objective(objective, data)
+    _check_objective(objective, data, architecture.image_plane)
     if data.crop:
         check_image_size(architecture, data.crop, "data.crop")
     if any(getattr(objective, name) for name in IN_GAUSS):
@@ -165,7 +165,7 @@ def _normalization(
         raise ConfigError(f"{name}: {error}") from None
 
 
-def _check_objective(objective: Objective, data: DataSettings) -> None:
+def _check_objective(objective: Objective, data: DataSettings, image_plane: bool) -> None:
     _check_not_negative("loss", objective)
     if not data.paired and any(getattr(objective, name) for name in OF_PAIRS):
         raise ConfigError(
@@ -175,6 +175,11 @@ def _check_objective(objective: Objective, data: DataSettings) -> None:
         raise ConfigError(
             "no loss term teaches to make magnetograms of EUV images: set loss.adversarial_weight, content_weight, "
             "style_weight, cycle_weight or one for simultaneous images above 0"
+        )
+    if image_plane and (objective.image_weight or objective.cycle_weight):
+        raise ConfigError(
+            "model.image_plane shows the decoders the image that loss.image_weight and loss.cycle_weight ask them to "
+            "reconstruct: set these to 0.0, or model.image_plane=False"
         )
     if data.crop and objective.source_surface_weight:
         raise ConfigError("loss.source_surface_weight needs the whole disk: set it to 0.0, or data.crop=0")

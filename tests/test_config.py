@@ -172,6 +172,16 @@ def test_the_source_surface_needs_the_whole_disk(config):
         parse(config.to_dict(), 1)
 
 
+@pytest.mark.parametrize("term", ["image_weight", "cycle_weight"])
+def test_decoders_that_see_the_image_are_not_asked_to_reconstruct_it(config, term):
+    config.loss.update({"image_weight": 0.0, "cycle_weight": 0.0})
+    config.model.image_plane = True
+    assert parse(config.to_dict()).recipe.architecture.image_plane
+    config.loss[term] = 1.0
+    with pytest.raises(ConfigError, match=r"model.image_plane shows the decoders the image that loss.image_weight and"):
+        parse(config.to_dict())
+
+
 def test_the_source_surface_is_weighed_in_gauss(config):
     assert parse(config.to_dict()).recipe.objective.field is None
     config.loss.source_surface_weight = 2.0

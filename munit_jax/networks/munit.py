@@ -33,7 +33,8 @@ class Architecture:
     """The sizes of all networks; the defaults are the reference's (46.5 M parameters with one channel a domain).
 
     discriminator_spectral_norm divides the discriminators' kernels by their largest singular value where they are used.
-    context_planes is the number of planes that condition the decoders, see `munit_jax.networks.conditioning`.
+    context_planes is the number of planes that condition the decoders, see `munit_jax.networks.conditioning`; with
+    image_plane one more is the image itself, the mean of its channels in [-1, 1].
     dtype and convolution say how the arithmetic is done, recompute what the backward pass computes again.
     """
 
@@ -49,6 +50,7 @@ class Architecture:
     euv_channels: int = 1
     magnetogram_channels: int = 1
     context_planes: int = 0
+    image_plane: bool = False
     dtype: str = "float32"
     convolution: Algorithm = "direct"
     recompute: Recompute = "nothing"
@@ -112,7 +114,8 @@ def generator_shapes(architecture: Architecture) -> Params:
     a, size = architecture, architecture.smallest_size
     code_size = size // a.size_divisor
     codes = _of(1, code_size, code_size, a.width * a.size_divisor), _of(1, a.style_size)
-    context = _of(1, size, size, a.context_planes) if a.context_planes else None
+    planes = a.context_planes + a.image_plane
+    context = _of(1, size, size, planes) if planes else None
     shapes = {}
     for domain in DOMAINS:
         image = _of(1, size, size, a.channels(domain))
@@ -177,11 +180,24 @@ def decode(
     Raises:
         ValueError: the context has not the architecture's planes.
     """
-    planes = 0 if context is None else context.shape[-1]
-    if planes != architecture.context_planes:
-        raise ValueError(f"the decoders take a context of {architecture.context_planes} planes, got {planes}")
+    planes, expected = (
+        0 if context is None else context.shape[-1],
+        architecture.context_planes + architecture.image_plane,
+    )
+    if planes != expected:
+        raise ValueError(f"the decoders take a context of {expected} planes, got {planes}")
     decoder = _networks(architecture, domain)["decoder"]
     return _apply(decoder, generators[domain]["decoder"], content, style, context)
+
+
+def conditioning(
+    architecture: Architecture, image: Float[Array, "b h w c"], context: Context | None
+) -> Float[Array, "b h w k"] | None:
+    """Return what conditions the decoders on an image in [-1, 1]: its context, and itself where they take it."""
+    if not architecture.image_plane:
+        return context
+    plane = image.mean(axis=-1, keepdims=True)
+    return plane if context is None else jnp.concatenate([context, plane], axis=-1)
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
@@ -199,7 +215,7 @@ def translate(
 ) -> Float[Array, "b h w c2"]:
     """Translate images of the domain `source`: D_x(C_y, S_x), their content with a style of the other domain."""
     content = encode_content(architecture, generators, source, image)
-    return decode(architecture, generators, OTHER[source], content, style, context)
+    return decode(architecture, generators, OTHER[source], content, style, conditioning(architecture, image, context))
 
 
 def realisations(
@@ -215,10 +231,13 @@ def realisations(
 
     The decoder takes `at_once` styles in a pass: memory grows with it, and small images fill a device only together.
     """
-    content = encode_content(architecture, generators, source, image)
+    content, planes = (
+        encode_content(architecture, generators, source, image),
+        conditioning(architecture, image, context),
+    )
 
     def decode_one(style: Float[Array, " s"]) -> Float[Array, "h w c2"]:
-        return decode(architecture, generators, OTHER[source], content, style[None], context)[0]
+        return decode(architecture, generators, OTHER[source], content, style[None], planes)[0]
 
     return jax.lax.map(decode_one, styles, batch_size=None if at_once == 1 else at_once)
 

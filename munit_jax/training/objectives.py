@@ -19,6 +19,7 @@ from munit_jax.networks.munit import (
     Domain,
     Params,
     StyleCode,
+    conditioning,
     decode,
     discriminate,
     encode_content,
@@ -159,7 +160,8 @@ def generate(
     The styles are drawn; `second` are second ones of magnetograms, where `objective.needs_second`; `contexts` those of
     the images, where the architecture has planes.
     """
-    o, context = objective, contexts or dict.fromkeys(DOMAINS)
+    o = objective
+    context = {x: conditioning(a, images[x], contexts[x] if contexts else None) for x in DOMAINS}
     style = {x: encode_style(a, generators, x, images[x]) for x in DOMAINS if o.encodes_style}
     content = {
         x: encode_content(a, generators, x, images[x])

@@ -154,6 +154,29 @@ def test_realisations_are_translations_with_the_image_s_context(generators, euv,
         np.testing.assert_allclose(made, expected, atol=1e-5)
 
 
+def test_an_image_plane_is_one_more_plane_of_context(euv, context, styles, translate):
+    """The mean of the image's two channels: given as a plane of the context it makes the same image."""
+    seeing = dataclasses.replace(SMALL, context_planes=2, image_plane=True)
+    generators = munit.init_generators(seeing, 0)
+    assert shapes(generators) == shapes(munit.init_generators(CONDITIONED, 0))
+    given = jnp.concatenate([context[..., :2], (euv[..., :1] + euv[..., 1:]) / 2], axis=-1)
+    expected = translate(CONDITIONED, generators, euv, styles, given)
+    np.testing.assert_allclose(
+        munit.translate(seeing, generators, "euv", euv, styles, context[..., :2]), expected, atol=1e-6
+    )
+    made = munit.realisations(seeing, generators, "euv", euv[:1], styles[:1], context=context[:1, ..., :2])
+    np.testing.assert_allclose(made, expected[:1], atol=1e-5)
+
+
+def test_an_image_plane_alone(euv, styles):
+    seeing = dataclasses.replace(SMALL, image_plane=True)
+    generators = munit.init_generators(seeing, 0)
+    image = munit.translate(seeing, generators, "euv", euv, styles)
+    brighter = munit.translate(seeing, generators, "euv", euv.at[1].add(0.5), styles)
+    np.testing.assert_allclose(image[0], brighter[0], atol=1e-6)
+    assert np.abs(image[1] - brighter[1]).max() > 1e-3
+
+
 @pytest.mark.slow
 def test_winograd_s_algorithm_and_bfloat16_make_much_the_same_images(generators, euv, context, styles, translate):
     plain = translate(CONDITIONED, generators, euv, styles, context)
