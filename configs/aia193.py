@@ -54,7 +54,7 @@ def base(channel: str) -> ConfigDict:
     """Return the poster's run with an EUV channel."""
     config = ConfigDict()
     config.seed = 0
-    config.start_from = config_dict.placeholder(str)  # the folder of a run whose generators this one begins with
+    config.start_from = config_dict.placeholder(str)  # folder of a run, or pretrained/NAME
     config.steps = 300_000
     config.batch_size = 4  # over all devices: one image on each of the poster's four
     config.checkpoint_every = 5_000

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from munit_jax import losses, pfss
     from munit_jax.trained_run import load_pretrained, open_run
+    from munit_jax.translation.translate_files import translate_files
     from munit_jax.translator import Translator
 
 __version__ = "0.1.0"
-__all__ = ["Translator", "load_pretrained", "losses", "open_run", "pfss"]
+__all__ = ["Translator", "load_pretrained", "losses", "open_run", "pfss", "translate_files"]
 
-_HOMES = {"Translator": "translator", "load_pretrained": "trained_run", "open_run": "trained_run"}
+_HOMES = {
+    "Translator": "translator",
+    "load_pretrained": "trained_run",
+    "open_run": "trained_run",
+    "translate_files": "translation.translate_files",
+}
 
 
 def __getattr__(name: str) -> Any:

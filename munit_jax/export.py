@@ -40,9 +40,9 @@ def export(workdir: Path, checkpoint: str, card: Path, output: Path) -> None:
         UserError: a folder that is there, or no card.
         WorkdirError: no such run or checkpoint, or a folder that cannot be written.
     """
-    from munit_jax import pretrained
     from munit_jax.files import write_json
     from munit_jax.trained_run import open_run
+    from munit_jax.training import packaged
 
     if output.exists():
         raise UserError(f"{output} is there: remove it, or choose another --output")
@@ -57,7 +57,7 @@ def export(workdir: Path, checkpoint: str, card: Path, output: Path) -> None:
         write_json(partial / "config.json", config)
         shutil.copyfile(workdir / "images.json", partial / "images.json")
         shutil.copyfile(card, partial / "MODEL_CARD.md")
-        pretrained.write_generators(partial, run.step, run.config.recipe.objective.used_of(run.generators))
+        packaged.write_generators(partial, run.step, run.config.recipe.objective.used_of(run.generators))
         os.replace(partial, output)
     except OSError as error:
         raise WorkdirError(f"cannot write {output}: {error.strerror}; choose another --output") from None

@@ -72,13 +72,14 @@ def train(source: Mapping[str, Any], workdir: Path) -> dict[str, Any] | None:
     # Importing jax and the datasets takes seconds: --help and mistakes in flags should not wait for them.
     import jax
 
+    from munit_jax import pretrained
     from munit_jax.config import parse
     from munit_jax.training import hosts
     from munit_jax.training.loop import train_and_evaluate
 
     with hosts.ends_alone():
         with hosts.first_alone("config"):  # it may have to make the synthetic Sun
-            config = parse(source, jax.device_count(), jax.devices()[0].platform)
+            config = parse(pretrained.with_folder(source), jax.device_count(), jax.devices()[0].platform)
         return train_and_evaluate(config, workdir)
 
 

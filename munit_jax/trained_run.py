@@ -17,6 +17,7 @@ from munit_jax.data.context import Earlier, Past, context_of
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import OTHER, Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
+from munit_jax.training import packaged
 from munit_jax.training.checkpoints import LoadedGenerators, load_generators, sha256
 from munit_jax.training.objectives import Objective
 from munit_jax.training.settings import RunConfig
@@ -154,7 +155,7 @@ def load_pretrained(name: str = "aia193", *, size: int | None = None, convolutio
     return _open(
         folder,
         f"pretrained/{name}",
-        lambda objective, shapes: pretrained.read_generators(folder, objective.used_of(shapes)),
+        lambda objective, shapes: packaged.read_generators(folder, objective.used_of(shapes)),
         size,
         convolution,
         mend="install munit_jax again",

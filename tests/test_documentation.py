@@ -17,7 +17,9 @@ from tests.training.test_loop import tiny_config, train_and_evaluate
 from tfds_sdoml.build import parser
 from tfds_sdoml.fetch.__main__ import parser as parser_of_fetch
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tfds_sdoml" / "README.md"])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/gallery/*.md"), ROOT / "tfds_sdoml" / "README.md"]
+)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"python -m (munit_jax\.\w+|tfds_sdoml\.(?:build|fetch))(.*)|python (benchmarks/\w+\.py)(.*)")

@@ -12,12 +12,15 @@ from munit_jax import pretrained
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import init_generators
 from munit_jax.trained_run import load_pretrained
+from munit_jax.training import packaged
 from munit_jax.training.objectives import Objective
+from munit_jax.training.workdir import generators_of
 from munit_jax.translation.settings import Settings
 from munit_jax.translation.translation import Translation
 from tests.architectures import TINY
 from tests.commands import call
 from tests.instruments.suns import untrained_run
+from tests.training.test_loop import tiny_config
 
 SECTIONS = ("What it is", "Training data and credits", "Skill on real pairs", "Do not use it for")
 LARGEST = 3_000_000  # bytes
@@ -43,7 +46,7 @@ def test_a_folder_has_no_path_of_the_machine_that_trained(weights, trained):
     assert {path.name for path in weights.iterdir()} == {
         "config.json",
         "images.json",
-        pretrained.WEIGHTS,
+        packaged.WEIGHTS,
         "MODEL_CARD.md",
     }
     theirs, config = (json.loads((folder / "config.json").read_text()) for folder in (trained, weights))
@@ -55,12 +58,36 @@ def test_one_term_trains_an_encoder_and_a_decoder(tmp_path):
     generators = init_generators(TINY, 0)
     used = ONE_TERM.used_of(generators)
     assert {x: set(networks) for x, networks in used.items()} == {"euv": {"content"}, "magnetogram": {"decoder"}}
-    pretrained.write_generators(tmp_path, 7, used)
-    step, read = pretrained.read_generators(tmp_path, ONE_TERM.used_of(jax.eval_shape(lambda: generators)))
+    packaged.write_generators(tmp_path, 7, used)
+    step, read = packaged.read_generators(tmp_path, ONE_TERM.used_of(jax.eval_shape(lambda: generators)))
     assert step == 7
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7), read, used)
     everything = Objective().used_of(generators)
     assert set(flatten_dict(everything)) == set(flatten_dict(generators))
+
+
+def test_a_training_begins_with_them(tmp_path):
+    theirs, random = (init_generators(TINY, seed) for seed in (0, 1))
+    packaged.write_generators(tmp_path, 7, ONE_TERM.used_of(theirs))
+    config = json.loads(tiny_config().to_json())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    begun = flatten_dict(generators_of(str(tmp_path), TINY, config, random))
+    taken = flatten_dict(ONE_TERM.used_of(theirs))
+    assert set(begun) == set(flatten_dict(random))
+    for name, expected in flatten_dict(random).items():
+        np.testing.assert_allclose(begun[name], taken.get(name, expected), rtol=1e-3, atol=1e-7)
+
+
+def test_a_config_names_them(weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = {"start_from": "pretrained/aia193", "steps": 2}
+    assert pretrained.with_folder(named) == {"start_from": str(weights), "steps": 2}
+    for other in ({"start_from": None}, {"start_from": "runs/aia193"}, {}):
+        assert pretrained.with_folder(other) == other
+    with pytest.raises(WorkdirError, match="no weights 'mine' come with the package: choose from aia193"):
+        pretrained.with_folder({"start_from": "pretrained/mine"})
+    (tmp_path / "pretrained" / "mine").mkdir(parents=True)
+    assert pretrained.with_folder({"start_from": "pretrained/mine"}) == {"start_from": "pretrained/mine"}
 
 
 def test_what_they_were_not_trained_for_is_refused():
@@ -71,7 +98,7 @@ def test_what_they_were_not_trained_for_is_refused():
 
 def test_weights_beyond_half_precision_are_refused(tmp_path):
     with pytest.raises(WorkdirError, match="weights that float16 cannot hold in euv/bias"):
-        pretrained.write_generators(tmp_path, 7, {"euv": {"bias": np.array([1e5], np.float32)}})
+        packaged.write_generators(tmp_path, 7, {"euv": {"bias": np.array([1e5], np.float32)}})
     assert not list(tmp_path.iterdir())
 
 
@@ -93,7 +120,7 @@ def damaged(weights, tmp_path, monkeypatch):
 
 
 def test_damage_is_one_line(damaged):
-    file, begin = damaged / pretrained.WEIGHTS, r"cannot read .*aia193/generators\.npz: "
+    file, begin = damaged / packaged.WEIGHTS, r"cannot read .*aia193/generators\.npz: "
     whole = file.read_bytes()
     for content in (whole[:-200], whole[:1000] + bytes(2000) + whole[3000:], b"", b"a letter"):
         file.write_bytes(content)
@@ -102,7 +129,7 @@ def test_damage_is_one_line(damaged):
     file.unlink()
     with pytest.raises(WorkdirError, match=begin + ".*No such file"):
         load_pretrained()
-    pretrained.write_generators(damaged, 7, {"euv": {"bias": np.zeros(3)}})
+    packaged.write_generators(damaged, 7, {"euv": {"bias": np.zeros(3)}})
     with pytest.raises(WorkdirError, match=begin + r"its arrays are not those of its config\.json"):
         load_pretrained()
     (damaged / "images.json").unlink()
@@ -124,7 +151,7 @@ def test_the_command_makes_the_folder_whole_or_not_at_all(trained, weights, tmp_
     assert result.returncode == 0, result.stderr
     assert "trained_on_171, step 2: 0.0" in result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"CARD.md", "made"}
-    assert (tmp_path / "made" / pretrained.WEIGHTS).read_bytes() == (weights / pretrained.WEIGHTS).read_bytes()
+    assert (tmp_path / "made" / packaged.WEIGHTS).read_bytes() == (weights / packaged.WEIGHTS).read_bytes()
     assert call("export", tmp_path, *flags).stderr == "error: made is there: remove it, or choose another --output\n"
 
 

@@ -3,6 +3,7 @@
 import doctest
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,13 +12,17 @@ import pytest
 import munit_jax
 from munit_jax.data.normalization import Normalization
 from munit_jax.networks.munit import Architecture, init_generators
+from tests.instruments.suns import write_aia
 
 
 @pytest.mark.parametrize("name", munit_jax.__all__)
-def test_the_example_of_a_name_runs(name, trained, weights):
+def test_the_example_of_a_name_runs(name, trained, weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_aia(tmp_path / "aia.fits")
     names = {
         "munit_jax": munit_jax,
         "jax": jax,
+        "Path": Path,
         "np": np,
         "Architecture": Architecture,
         "Normalization": Normalization,

@@ -1,6 +1,6 @@
 """The frames of prepared datasets, in physical units: the one file of munit_jax that opens datasets."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,9 @@ class Frames:
             frame[domain] = frame[domain][..., layers].astype(np.float32)
             check_finite(frame[domain], f"{domain} of {self.name}, {self.split} split, {format_time(frame['time'])}")
         return frame
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        return map(self.__getitem__, range(len(self)))
 
     def _read(self, records: Sequence[Any], index: int) -> Any:
         try:

@@ -93,9 +93,13 @@ def on_grid(synoptic: SynopticMap, grid: Grid) -> Float[np.ndarray, "n lat lon"]
 
 def synoptic_boundaries(synoptic: SynopticMap, transform: Transform) -> Boundaries:
     """Return the boundaries of a synoptic map, one for each realisation."""
+    return boundaries_of(on_grid(synoptic, transform.grid), transform)
+
+
+def boundaries_of(maps: Float[Any, "n lat lon"], transform: Transform) -> Boundaries:
+    """Return the boundaries of maps of B_r in gauss on the grid of the transform."""
     dtype = transform.solid_angles.dtype
-    whole = jnp.asarray(on_grid(synoptic, transform.grid), dtype)
-    field, monopole = jax.vmap(without_monopole, (None, 0))(transform, whole)
+    field, monopole = jax.vmap(without_monopole, (None, 0))(transform, jnp.asarray(maps, dtype))
     return Boundaries(field, monopole, None, jnp.zeros(field.shape[1:], dtype))
 
 

@@ -1,20 +1,12 @@
 """Weights that come with the package, a folder each, which `python -m munit_jax.export` makes of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
-
 from munit_jax.errors import WorkdirError
-from munit_jax.files import whole
-from munit_jax.networks.munit import Params
-from munit_jax.training.checkpoints import LoadedGenerators, reason_of
 
 FOLDER = Path(__file__).parent
-WEIGHTS = "generators.npz"
-STEP = "step"  # among the arrays
 
 
 def names() -> list[str]:
@@ -32,30 +24,12 @@ def folder_of(name: str) -> Path:
     return FOLDER / name
 
 
-def write_generators(folder: Path, step: int, generators: Params) -> None:
-    """Write generators in half precision; WorkdirError for weights that are too large for it."""
-    with np.errstate(over="ignore"):  # refused below
-        halves = {name: np.asarray(x).astype(np.float16) for name, x in flatten_dict(generators, sep="/").items()}
-    if beyond := [name for name, half in halves.items() if not np.isfinite(half).all()]:
-        raise WorkdirError(f"weights that float16 cannot hold in {', '.join(beyond)}: take another --checkpoint")
-    arrays: dict[str, Any] = {STEP: np.array(step), **halves}
-    with whole(folder / WEIGHTS) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+def with_folder(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a config whose `start_from` is a folder where it was `pretrained/NAME`; WorkdirError as `folder_of`.
 
-
-def read_generators(folder: Path, abstract: Params) -> LoadedGenerators:
-    """Return generators and their training step; `abstract` are the shapes and dtypes to return.
-
-    WorkdirError where they cannot be read, or have other shapes.
+    A folder of that path comes first.
     """
-    expected: dict[str, Any] = flatten_dict(abstract, sep="/")  # pyright: ignore[reportAssignmentType]
-    try:
-        with (folder / WEIGHTS).open("rb") as raw, np.load(raw) as file:
-            arrays = {name: file[name] for name in file.files}
-        step = int(arrays.pop(STEP))
-        if {name: array.shape for name, array in arrays.items()} != {name: x.shape for name, x in expected.items()}:
-            raise ValueError("its arrays are not those of its config.json")
-    except Exception as error:  # numpy and zipfile raise errors of many kinds for damaged files
-        raise WorkdirError(f"cannot read {folder / WEIGHTS}: {reason_of(error)}; install munit_jax again") from None
-    single = {name: arrays[name].astype(x.dtype) for name, x in expected.items()}
-    return LoadedGenerators(step, unflatten_dict(jax.device_put(single, jax.local_devices()[0]), sep="/"))
+    start_from = Path(config.get("start_from") or "")
+    if start_from.parent != Path("pretrained") or start_from.exists():
+        return config
+    return {**config, "start_from": str(folder_of(start_from.name))}

@@ -75,7 +75,7 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
             if restored := checkpoints.restore(state):
                 state = restored
             elif start_from := config.run.start_from:
-                generators = generators_of(start_from, recipe.architecture, config.source)
+                generators = generators_of(start_from, recipe.architecture, config.source, random.generators)
                 state = replicate(random.replace(generators=generators, ema=generators), devices)
             first = int(state.step)
             images = describe_images(config.data.euv, config.data.magnetogram, config.data.data_dir)

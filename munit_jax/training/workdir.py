@@ -16,6 +16,7 @@ from flax.traverse_util import flatten_dict
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import Architecture, Params, generator_shapes
 from munit_jax.training.checkpoints import load_generators
+from munit_jax.training.packaged import WEIGHTS, read_generators
 
 LOCK, HOLDER = ".lock", ".holder"
 
@@ -102,8 +103,10 @@ def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
     return sorted(key for key in differing if key not in STEERING and key.split(".")[0] not in STEERING)
 
 
-def generators_of(start_from: str, architecture: Architecture, config: Mapping[str, Any]) -> Params:
+def generators_of(start_from: str, architecture: Architecture, config: Mapping[str, Any], random: Params) -> Params:
     """Return the generators of another run, the moving average of its best checkpoint, to start a new run with.
+
+    The folder may be one of `munit_jax.export`, too, whose networks come in place of the `random` ones.
 
     Raises:
         ConfigError: no run there, or its generators have other shapes; the keys that make them so are named.
@@ -123,7 +126,11 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
             f"start_from: the generators of {start_from} have other shapes, by {', '.join(differing)}: "
             "set them as they are in its config.json, or start from another run"
         )
-    return load_generators(Path(start_from), "best", generator_shapes(architecture)).generators
+    shapes = generator_shapes(architecture)
+    if not (Path(start_from) / WEIGHTS).exists():
+        return load_generators(Path(start_from), "best", shapes).generators
+    theirs_alone = read_generators(Path(start_from), shapes, some=True).generators
+    return {domain: {**networks, **theirs_alone.get(domain, {})} for domain, networks in random.items()}
 
 
 def check_space(workdir: Path, needed: int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from munit_jax.instruments.interface import Observation
 from munit_jax.instruments.telescopes import observation, observe
 from munit_jax.trained_run import TrainedRun
-from munit_jax.translation.settings import Settings, file_sha256
+from munit_jax.translation.settings import file_sha256
 from munit_jax.translation.translation import Translation
 
 Map = Any  # a sunpy.map.GenericMap, which has no static types
@@ -39,8 +39,7 @@ def _as_maps(translation: Translation | TrainedRun, sources: Sequence[Map | Path
     import sunpy.map  # pyright: ignore[reportMissingImports]
     from astropy.nddata import StdDevUncertainty
 
-    if isinstance(translation, TrainedRun):
-        translation = Translation(translation, Settings())
+    translation = Translation.of(translation)
     seen, inputs = zip(*map(_observe, sources), strict=True)
     source = translation.load(seen, inputs)
     realisations = translation.translate([source])[0, ..., 0]

@@ -20,6 +20,7 @@ from munit_jax.files import write_fits
 from munit_jax.instruments.errors import FrameError, reason_of
 from munit_jax.instruments.reading import stem
 from munit_jax.instruments.telescopes import observe
+from munit_jax.trained_run import TrainedRun
 from munit_jax.translation import fits_output
 from munit_jax.translation.fits_output import Product
 from munit_jax.translation.joining import join
@@ -63,16 +64,28 @@ Draw = Callable[[Path, Product, Source, Float[np.ndarray, "n size size"]], None]
 
 
 def translate_files(
-    translation: Translation, paths: Sequence[Path], folder: Path, *, resume: bool = False, draw: Draw | None = None
+    translation: Translation | TrainedRun,
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    resume: bool = False,
+    draw: Draw | None = None,
 ) -> list[Row]:
     """Translate files into a folder, which is made, and return the rows of its table of results, `translated.csv`.
 
-    With `resume`, outputs that were made of the same inputs, checkpoint and settings are kept.
+        >>> run = munit_jax.load_pretrained("aia193")
+        >>> (row,) = munit_jax.translate_files(run, [Path("aia.fits")], Path("magnetograms"))
+        >>> row.status, row.output
+        ('written', 'aia_magnetogram.fits')
+
+    A run translates with the default `Settings`; give others as `Translation(run, Settings(samples=64))`. With
+    `resume`, outputs that were made of the same inputs, checkpoint and settings are kept.
 
     Raises:
         DataError: two inputs whose outputs would have one name.
         WorkdirError: a folder that cannot be written.
     """
+    translation = Translation.of(translation)
     groups, refused = join(paths, translation.series)
     jobs = jobs_of(groups, folder, translation.products)
     rows = []

@@ -81,6 +81,11 @@ class Translation:
         self.products = tuple(map(product_of, series_of(run, settings.target)))
         self.batch, self.a_pass = run.batch_and_pass(len(self.styles))
 
+    @classmethod
+    def of(cls, translation: "Translation | TrainedRun") -> "Translation":
+        """Return a translation as it is, and of a run the one with the default settings."""
+        return cls(translation, Settings()) if isinstance(translation, TrainedRun) else translation
+
     def fingerprint(self, inputs: Inputs) -> str:
         """Return a checksum of all that an output depends on."""
         settings = asdict(self.settings)

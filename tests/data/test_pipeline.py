@@ -34,6 +34,11 @@ def frames(split="train", domains=("euv", "magnetogram"), channels=("0193",)) ->
     return Frames(NAME, split, domains, channels, None)
 
 
+def test_frames_are_read_one_after_the_other(small_sun):
+    test = Frames("sdoml/small", "test", ("euv",), ("0171",), None)
+    assert [frame["time"] for frame in test] == test.times().tolist()
+
+
 def test_frames_pick_channels_in_the_order_asked(small_sun):
     both, swapped = frames(channels=("0171", "0193"))[0], frames(channels=("0193", "0171"))[0]
     np.testing.assert_array_equal(both["euv"], swapped["euv"][..., ::-1])

@@ -4,7 +4,7 @@ import pytest
 
 from munit_jax.errors import DataError
 from munit_jax.pfss.disk_magnetograms import read_magnetogram
-from munit_jax.pfss.ensemble import Boundaries, disk_boundaries, open_boundaries, synoptic_boundaries
+from munit_jax.pfss.ensemble import Boundaries, boundaries_of, disk_boundaries, open_boundaries, synoptic_boundaries
 from munit_jax.pfss.harmonics import Grid, make_transform, mean_over_sphere
 from munit_jax.pfss.synoptic_maps import read_synoptic
 from tests.pfss.suns import radial, write_disk, write_synoptic
@@ -52,6 +52,13 @@ def test_vantage_points_all_around_need_no_background(tmp_path, transform):
     assert boundaries.field.shape == (2, 36, 72)
     middle = np.abs(transform.grid.latitudes) < 50
     np.testing.assert_allclose(np.asarray(boundaries.field[0])[middle], truth(transform)[middle], atol=0.6)
+
+
+def test_maps_lose_their_monopole_and_nothing_else(transform):
+    expected = truth(transform)
+    boundaries = boundaries_of(np.stack([expected + 2, 3 * expected]), transform)
+    np.testing.assert_allclose(boundaries.field, np.stack([expected, 3 * expected]), atol=1e-4)
+    assert np.asarray(boundaries.monopole) == pytest.approx([2.0, 0.0], abs=1e-5)
 
 
 def test_a_sun_without_field_is_refused():
