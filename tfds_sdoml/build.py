@@ -5,7 +5,7 @@
     python -m tfds_sdoml.build sdoml/synthetic_64
 
 Frames are checked, joined by time and split without leaks; what is rejected stands in rejected.csv with the reason. A
-build that was stopped goes on when the command is given again. See tfds_sdoml/README.md.
+build that was stopped goes on when the command is given again. See docs/datasets.md.
 """
 
 import argparse

@@ -25,7 +25,7 @@ SCALARS = ("solar_radius", "b0", "l0", "distance")  # of the geometry
 
 
 def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
-    """Return what an example holds; see README.md."""
+    """Return the features of an example; see docs/datasets.md."""
 
     def array(shape: tuple[int, ...], dtype: str) -> tfds.features.Tensor:
         # Raw bytes are five times faster than the default.

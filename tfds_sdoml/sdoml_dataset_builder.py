@@ -17,7 +17,7 @@ from tfds_sdoml.sources.opening import find_frames
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """EUV images and magnetograms; see README.md for the features and the conventions.
+    """EUV images and magnetograms; see docs/datasets.md for the features and the conventions.
 
     `download_and_prepare` makes the dataset in one go, as for any TFDS dataset, with a split in memory.
     `tfds_sdoml.build` makes the same examples shard by shard, for weeks of files, and goes on after it was stopped.
@@ -62,7 +62,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     @property
     def statistics(self) -> dict[str, dict[str, float]]:
-        """Percentiles of each series over the disks of the train split, `{"0193": {"99.9": DN/s}, "bz": ...}`."""
+        """Percentiles of each series over the disks of the train split: {"0193": {"99.9": DN/s}, "bz": ...}."""
         return dict(self.info.metadata or {}).get("statistics", {})
 
     @property
