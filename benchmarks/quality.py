@@ -6,7 +6,7 @@
 Every variant of the table below is configs/aia193.py:poster_quickstart with the changes of its row, trained
 on the embedded synthetic Sun with every seed, as a process of its own on its share of the cores. Learning rates and the
 moving average follow the steps. `--combine` adds a row with the changes of several variants. After every
-run the table of held-out scores is written to table.md in the workdir. Stopped and given again, the command goes on:
+run the table of held-out scores is written to table.md in the workdir. The same command resumes a stopped run:
 finished runs are read, half-done ones continued. `--table` only prints the table of what is there.
 """
 

@@ -51,6 +51,8 @@ def escape_markup(_app: Sphinx, _what: str, _name: str, _object: object, _option
 
 def _escaped(line: str) -> list[str]:
     """Return the parts of a line between backticks, those outside of code escaped."""
+    if line.lstrip().startswith(">>>"):
+        return [line]
     parts = line.split("`")
     return [part if number % 2 else MARKUP.sub(r"\\\1", part) for number, part in enumerate(parts)]
 

@@ -29,7 +29,7 @@ logger = logging.getLogger("munit_jax")
 
 
 class Define:
-    """Defines the flags of a command; each has its own `flag_values`, so that one process can hold several."""
+    """Defines the flags of a command; each has its own `flag_values`, so that one process can have several."""
 
     def __init__(self, flag_values: flags.FlagValues):
         self.flag_values = flag_values
@@ -43,7 +43,7 @@ class Define:
     def names(
         self, name: str, allowed: Sequence[str], bare: Sequence[str], description: str
     ) -> flags.FlagHolder[list[str] | None]:
-        """Define a flag of names with commas between them; `--NAME` alone stands for `bare`, without it it is None."""
+        """Define a flag of names with commas between them; `--NAME` alone means `bare`; without the flag it is None."""
         flag = flags.Flag(_NamesParser(allowed, bare), None, name, None, description, boolean=True)
         return flags.DEFINE_flag(flag, self.flag_values)
 
@@ -153,7 +153,7 @@ def _with_our_config(argument: str) -> str:
 
 
 def _our_configs() -> Path:
-    """Return the folder of our configs, in a wheel inside the package, in a checkout beside it, importable by name."""
+    """Return the folder of our configs, in a wheel inside the package, in a checkout next to it, importable by name."""
     package = Path(__file__).parent
     folder = package / "configs" if (package / "configs").is_dir() else package.parent / "configs"
     spec = spec_from_file_location("configs", folder / "__init__.py", submodule_search_locations=[str(folder)])
@@ -170,7 +170,7 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
     except UserError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        logger.info("interrupted: what was written stands; run the same command to go on")
+        logger.info("interrupted: finished outputs are kept; run the same command to resume")
         sys.exit(INTERRUPTED)
 
 

@@ -1,4 +1,4 @@
-"""Errors that the user can mend: what came, what was expected, what to do."""
+"""Errors that the user can correct: what came, what was expected, what to do."""
 
 
 class UserError(Exception):
@@ -20,4 +20,4 @@ class WorkdirError(UserError):
 
 
 class TrainingError(UserError):
-    """Training that has gone astray and cannot go on."""
+    """Training that has diverged or collapsed and cannot continue."""

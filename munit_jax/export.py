@@ -19,7 +19,7 @@ FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
 
 WORKDIR = define.string("workdir", None, "The folder of the training run.")
-CHECKPOINT = define.string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
+CHECKPOINT = define.string("checkpoint", "best", "best (by the validation score), latest, or a step.")
 CARD = define.string("card", None, "The model card: what the weights are, of which data, how good, and for what not.")
 OUTPUT = define.string("output", None, "The folder to make.")
 

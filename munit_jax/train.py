@@ -3,7 +3,7 @@
     python -m munit_jax.train --config=configs/aia193.py:quickstart
     python -m munit_jax.train --config=configs/aia193_best.py --workdir=RUN --config.steps=5000
 
-The docstring of each file of configs/ says what it is for, what it costs and what comes of it; docs/train.md explains
+The docstring of each file of configs/ has its purpose, cost and result; docs/train.md explains
 the keys, docs/long_runs.md how a run is stopped and taken up again.
 """
 

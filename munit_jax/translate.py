@@ -3,7 +3,7 @@
     python -m munit_jax.translate --pretrained=aia193 --input='FOLDER/*.fits' --output=OUT
     python -m munit_jax.translate --workdir=RUN --input='FOLDER/*.fits' --output=OUT
 
-docs/translate.md tells what is done to the images of each instrument and what the outputs hold.
+docs/translate.md describes how images of each instrument are prepared, docs/fits_files.md the outputs.
 """
 
 import sys
@@ -27,14 +27,14 @@ define = command_line.Define(FLAGS)
 
 WORKDIR = define.string("workdir", None, "The folder of the training run.")
 PRETRAINED = define.string("pretrained", None, "In its place: the name of weights that come with the package.")
-INPUT = define.strings("input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; may be given again.")
+INPUT = define.strings("input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; repeatable.")
 OUTPUT = define.string("output", None, "The folder for the translations.")
 SAMPLES = define.integer("samples", 16, "Realisations of each input.")
 SEED = define.integer("seed", 0, "Of the random styles.")
 STYLE = define.string(
     "style", "random", "Where the styles come from: random, mean, or image:FILE for that of a real magnetogram."
 )
-CHECKPOINT = define.string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
+CHECKPOINT = define.string("checkpoint", "best", "best (by the validation score), latest, or a step.")
 DIRECTION = define.choice(
     "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "What is made of what."
 )
@@ -67,7 +67,7 @@ PICTURES = ("map", "grid")
 
 
 class _Picture(flags.Flag):
-    """A flag that may stand alone (`--png`) or have a value (`--png=grid`)."""
+    """A flag that may occur alone (`--png`) or have a value (`--png=grid`)."""
 
     def __init__(self):
         parser = flags.EnumParser((*PICTURES, "true", "false"), case_sensitive=False)

@@ -50,7 +50,7 @@ class Loaded:
 
     levels: tuple[float, ...] | None  # of each series, to compare with its neighbours; None if the frame is rejected
     rejected: list[Rejection]  # an image each that is to blame
-    record: bytes | None = field(default=None, repr=False)  # as a shard holds it; None if rejected or not wanted
+    record: bytes | None = field(default=None, repr=False)  # as in a shard; None if rejected or not wanted
     digest: int = 0  # SHA-256 of the record
     counts: Int[np.ndarray, "series bin"] | int = field(default=0, repr=False)  # histogram of each series
     clipped: int = 0  # pixels beyond the range of the stored type
@@ -87,7 +87,7 @@ def read(config: SdomlConfig, source: Source, series: str, place: str) -> Float[
 
 
 def example_of(config: SdomlConfig, frame: Frame, images: list[np.ndarray]) -> tuple[dict[str, Any], int]:
-    """Return the example of a frame, and how many pixels are clipped to what its type can hold.
+    """Return the example of a frame, and how many pixels are clipped to the range of its type.
 
     The geometry is SDOML's, as seen by the observer.
     """

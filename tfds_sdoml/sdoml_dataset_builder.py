@@ -20,7 +20,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """EUV images and magnetograms; see docs/datasets.md for the features and the conventions.
 
     `download_and_prepare` makes the dataset in one go, as for any TFDS dataset, with a split in memory.
-    `tfds_sdoml.build` makes the same examples shard by shard, for weeks of files, and goes on after it was stopped.
+    `tfds_sdoml.build` makes the same examples shard by shard, for weeks of files, and resumes after it was stopped.
     """
 
     name = "sdoml"
@@ -50,12 +50,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             different = sorted(key for key in wanted if (held or {}).get(key) != wanted[key])
             raise ValueError(
                 f"{self.data_path} was built under other parameters ({', '.join(different)} differ): "
-                "delete that folder to build it anew, or give another data_dir or another name"
+                "delete that folder to build it again, or give another data_dir or another name"
             )
 
     @property
     def builder_config(self) -> SdomlConfig:
-        """What the dataset holds: `channels`, `field`, `size`, `source` and the rest."""
+        """The contents of the dataset: `channels`, `field`, `size`, `source` and the rest."""
         config = super().builder_config
         assert isinstance(config, SdomlConfig)
         return config

@@ -46,7 +46,7 @@ class Distortion:
 
     @property
     def brightens(self) -> bool:
-        """Whether EUV images change beside their places."""
+        """Whether EUV images change other than by their geometry."""
         return any((self.gain, self.gamma, self.noise))
 
 
@@ -108,7 +108,7 @@ def _random_placement(size: int, by: Distortion, rng: np.random.Generator) -> Fl
 
 
 def _resampled(image: np.ndarray, place: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "h w c"]:
-    """Return an image at other places, by linear interpolation; beyond its edge it goes on as at the edge."""
+    """Return an image at other places, by linear interpolation; beyond its edge with the values of the edge."""
     channels = np.moveaxis(image.astype(np.float32), -1, 0)
     return np.stack([affine_transform(c, place, order=1, mode="nearest") for c in channels], axis=-1)
 

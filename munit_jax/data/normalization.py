@@ -39,7 +39,7 @@ FIELD_ASINH_FRACTION = 1 / 30  # the quiet network has some tens of gauss
 
 @dataclass(frozen=True)
 class Normalization:
-    """How a domain's images are scaled; a checkpoint keeps it, so that translations come out in physical units.
+    """How a domain's images are scaled; a checkpoint keeps it, so that translations are in physical units.
 
     Attributes:
         kind: linear, x / limit; asinh, asinh(x / scale) / asinh(limit / scale), linear below `scale` and logarithmic

@@ -38,7 +38,7 @@ def calibrate(seen: Observation, how: Preparation) -> Prepared:
     The loss is that of the table; without one, that of the disk's brightness to a reference. Where there is neither
     nothing is done, and there is no card; SDOML's images are corrected.
 
-    Pixels hold DN per pixel of 0.6 arcsec at every level, as in SDOML v2: the synoptic images are means over 4 x 4
+    Pixels are in DN per pixel of 0.6 arcsec at every level, as in SDOML v2: the synoptic images are means over 4 x 4
     (https://jsoc1.stanford.edu/data/aia/synoptic/README.html), and registration takes means. Below 0 is the noise of
     the camera's dark level; clipped last, so that it has averaged out.
     """

@@ -38,7 +38,7 @@ class Telescope:
         harmless: the bits of QUALITY that do not matter.
         doubtful: those that a warning reports.
         camera: which values its pixels can have; of an imager in EUV.
-        marker: the keyword with the value of pixels that are missing, beside BLANK and NaN.
+        marker: the keyword with the value of missing pixels, in addition to BLANK and NaN.
     """
 
     name: str

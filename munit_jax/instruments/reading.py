@@ -65,7 +65,7 @@ def is_compressed(path: Path) -> bool:
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Return what a file holds, compressed or not: by its first bytes, or by its name where they say nothing."""
+    """Return the kind of a file, compressed or not: by its first bytes, or by its name where they do not show it."""
     try:
         with open_file(path) as file:
             start = file.read(512)
@@ -105,7 +105,7 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:
-    """Return the header of the first image of so many axes, compressed ones included; the file is then at its data.
+    """Return the header of the first image with that many axes, compressed or not; the file is then at its data.
 
     Axes of length 1 after the second do not count. Raises what astropy makes of damaged files.
     """

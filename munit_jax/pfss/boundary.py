@@ -130,7 +130,7 @@ def radial_views(
 
 @jax.jit
 def zonal_background(patch: Float[Array, "lat lon"], weight: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
-    """Return the mean of a patch along each parallel, where nothing else is known of the rest.
+    """Return the mean of a patch along each parallel, for cells without other information.
 
     Parallels of which less than a tenth is seen, such as those at the poles, have the mean of the nearest one that is.
     """
@@ -178,7 +178,7 @@ def boundary_maps(
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "n"]]:
     """Return boundary maps, the patches of `radial_views` in a background (one for all or each) without monopole.
 
-    The monopoles that were taken off come second, in gauss; see `insert` and `without_monopole`.
+    The subtracted monopoles come second, in gauss; see `insert` and `without_monopole`.
     """
 
     def boundary(

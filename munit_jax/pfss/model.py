@@ -125,7 +125,7 @@ def open_share(
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
     """Return the open part of each cell, and of its mean |B_r| what is open; see `open_field`.
 
-    Near active regions open field is finer than a cell, and one cell may hold 1 % of the Sun's open flux: the cells
+    Near active regions open field is finer than a cell, and one cell may have 1 % of the Sun's open flux: the cells
     with the most flux have several lines, the others the one of `is_open`. For the open part, cells at edges of open
     field have several too. The flux does without those: finer lines only where there is an open one next to it would
     find the open cells that are partly closed, but not the closed ones that are partly open, and so lose flux.

@@ -132,7 +132,7 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map", scale_to: 
     make = cea_cells if _equal_area(header, rows, name) else car_cells
     _check_middle(header, rows, name)
     if empty := int(np.count_nonzero(~field.any(axis=2))) + int(np.count_nonzero(~field.any(axis=1))):
-        logger.warning("%s: %d rows and columns hold nothing but 0: are their values missing?", name, empty)
+        logger.warning("%s: %d rows and columns are all 0: are their values missing?", name, empty)
     return replace(_whole(field * factor, make(rows, columns, left), name, _date(header)), factor=factor)
 
 
@@ -250,5 +250,5 @@ def _date(header: Header) -> str:
 def _required(header: Header, key: str, name: str) -> float:
     value = number(header, key)
     if value is None:
-        raise DataError(f"{name}: the header has no {key} that is a number: how the map lies cannot be known")
+        raise DataError(f"{name}: the header has no {key} that is a number: the place of the map is unknown")
     return value

@@ -160,7 +160,7 @@ def open_held_out(run: TrainedRun, settings: Settings, like: HeldOutFrames | Non
     dates = read_dates(magnetograms, partial(bar, desc="dates"))
     if like is not None and (frames.size, dates.sha256) != (like.frames.size, like.dates.sha256):
         raise DataError(
-            f"{frames.name} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
+            f"{frames.name} of {run.name} has other frames than that of the other run: compare runs on one dataset"
         )
     euv, past = run.translator.euv, archive_of(scored)
     climate = learn_climate(train, euv, partial(bar, desc="training frames, for the baselines"))

@@ -1,4 +1,4 @@
-"""Results kept on disk while an evaluation runs, so that a stopped one goes on."""
+"""Results kept on disk while an evaluation runs, so that a stopped one resumes."""
 
 import hashlib
 import json

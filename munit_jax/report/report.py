@@ -117,8 +117,8 @@ def _scores(metrics: Mapping[str, Any]) -> str:
                 cells += [number_text(row["difference"]), _between(row["difference_interval"])]
             rows.append([*cells, Cell(metric.meaning, "text")])
     note = (
-        "model: single realisations, each counted for itself. model mean: the mean of the realisations. model own "
-        "style: with the style of the true magnetogram, which nobody has: a bound. spread: standard deviation of the "
+        "model: single realisations, pooled. model mean: the mean of the realisations. model own "
+        "style: with the (unavailable) style of the true magnetogram, a bound. spread: standard deviation of the "
         "score among the realisations. interval: 95 % for other dates. Bold: the best of the model and of what can be "
         "known without a magnetogram (zero, mean, shuffled, EUV proxy); red: the model is behind. Dashes: not defined."
     )
@@ -163,7 +163,7 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
         ("pair correlation of |B|", diversity["abs_pair_correlation"], ""),
         ("right signs", polarity["right"], "0.5 by chance; |B| of at least 50 G"),
         ("right signs, own style", polarity["own_style"], "with the style of the true magnetogram"),
-        ("right signs, best realisation", polarity["best_of_realisations"], "chosen by looking at the truth"),
+        ("right signs, best realisation", polarity["best_of_realisations"], "chosen by the truth"),
         ("right signs, either sign", polarity["either_sign"], "each realisation as a whole turned to its better sign"),
         ("agreement of the signs", polarity["majority"], "share of the realisations that have the majority's sign"),
     ]

@@ -40,7 +40,7 @@ HEADLINES = {
 def metrics_json(
     sums: FrameSums, about: Mapping[str, Any], seed: int, compared: FrameSums | None = None
 ) -> dict[str, Any]:
-    """Return what metrics.json holds: {metric: {part: {column: value}}}, `ensemble` and `run`.
+    """Return the content of metrics.json: {metric: {part: {column: value}}}, `ensemble` and `run`.
 
     The model has `spread` too, the standard deviation of the score among the realisations, each pooled over the frames,
     and `interval`, 95 % by resampling blocks of time. A second run on the same frames adds `compared`, `difference`
@@ -104,7 +104,7 @@ def per_frame(sums: FrameSums, column: str) -> dict[str, np.ndarray]:
 
 
 def frames_csv(sums: FrameSums) -> str:
-    """Return what frames.csv holds: a line a frame: time, true unsigned flux and scores; empty where not defined."""
+    """Return frames.csv, a line a frame: time, true unsigned flux and scores; empty where not defined."""
     table: dict[str, Sequence[Any]] = {
         "time": [format_time(time) for time in sums.times],
         "true_unsigned_flux_mx": [f"{value:.6g}" for value in sums.true_unsigned_flux],
@@ -145,7 +145,7 @@ def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str
 
 
 def without_nan(value: Any) -> Any:
-    """Return a tree as JSON can hold it: arrays as lists, what is not finite as None."""
+    """Return a tree for JSON: arrays as lists, non-finite values as None."""
     if isinstance(value, Mapping):
         return {name: without_nan(item) for name, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):

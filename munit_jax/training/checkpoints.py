@@ -31,7 +31,7 @@ args: Any = ocp.args  # orbax's dataclasses have no types for a static checker
 
 
 class Checkpoints:
-    """The checkpoints in a run's folder; a context manager, since saving goes on in the background.
+    """The checkpoints in a run's folder; a context manager, since saving runs in the background.
 
     `checkpoints/` keeps the latest whole states (`TrainState`, config, checksum), from which a run resumes; `best/` the
     generators (their moving average) with the best validation score, for inference. With several processes every
@@ -39,7 +39,7 @@ class Checkpoints:
     """
 
     def __init__(self, workdir: Path, config: Mapping[str, Any]):
-        """Open the folders; what a save that was killed has left behind is removed."""
+        """Open the folders; the remains of a killed save are removed."""
         self._workdir, self._config = workdir, dict(config)
         self._latest = _manager(workdir / "checkpoints", KEEP, ("state", "config", "checksum"))
         self._best = _manager(workdir / "best", 1, ("generators", "config", "checksum", "score"))
@@ -49,9 +49,9 @@ class Checkpoints:
         return self._latest.latest_step()
 
     def standing(self) -> str:
-        """Return in words what a run that ends now can go on from."""
+        """Return in words the checkpoint from which a run that ends now can resume."""
         steps = _steps(self._workdir / "checkpoints")  # what is whole on the disk: a save may be under way, or failed
-        return f"the checkpoint of step {steps[-1]} stands" if steps else "no checkpoint was written yet"
+        return f"the checkpoint of step {steps[-1]} is kept" if steps else "no checkpoint was written yet"
 
     def save(self, step: int, state: TrainState) -> None:
         """Save in the background; a second save waits for the first. WorkdirError: no room, or that one failed."""
@@ -67,7 +67,7 @@ class Checkpoints:
 
     def check(self) -> None:
         """Raise WorkdirError if a save in the background has failed; never waits."""
-        if not self._latest.is_saving_in_progress():  # a failed one is told by waiting for its end alone
+        if not self._latest.is_saving_in_progress():  # only waiting for its end reports a failed one
             self.wait()
 
     def restore(self, state: TrainState) -> TrainState | None:
@@ -89,7 +89,7 @@ class Checkpoints:
             told = "; ".join(f"step {step}: {reason}" for step, reason in failures.items())
             raise WorkdirError(
                 f"no checkpoint in {self._workdir / 'checkpoints'} can be read ({told}): "
-                "put a good copy there, or begin anew in another --workdir"
+                "put a good copy there, or start again in another --workdir"
             )
         return None
 
@@ -126,7 +126,7 @@ class Checkpoints:
             try:
                 manager.close()
             except Exception:
-                if error is None:  # else that error is the one to tell of
+                if error is None:  # otherwise report that error
                     raise
 
     def _read(self, step: int, abstract: TrainState) -> TrainState | str:
@@ -178,7 +178,7 @@ class Checkpoints:
     def _cannot_write(self, reason: str) -> WorkdirError:
         return WorkdirError(
             f"cannot write a checkpoint into {self._workdir}: {reason}; {self.standing()}: "
-            "make room or mend the disk, and run the same command to go on"
+            "make room or repair the disk, and run the same command to resume"
         )
 
 

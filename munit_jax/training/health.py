@@ -35,8 +35,9 @@ class Health:
             self._tell(
                 f"discriminator collapse ({domain})",
                 self._steps >= STEPS_BEFORE_JUDGING and mean > WON,
-                f"at step {step} it tells {100 * mean:.1f} % of the patches rightly, and the generator learns nothing "
-                "from it: lower optimizer.discriminator_learning_rate, or set model.discriminator_spectral_norm=True",
+                f"at step {step} it classifies {100 * mean:.1f} % of the patches correctly, so the generator "
+                "learns nothing: lower optimizer.discriminator_learning_rate, or set "
+                "model.discriminator_spectral_norm=True",
             )
             self._tell(
                 f"discriminator collapse ({domain}), constant",
@@ -46,7 +47,7 @@ class Health:
             )
 
     def watch_scores(self, step: int, scores: Mapping[str, float]) -> None:
-        """Look at held-out scores, for styles that make no difference; a field that is not finite has none."""
+        """Check held-out scores for styles that make no difference; a non-finite field has none."""
         if "spread" not in scores:
             return
         spread, rms = scores["spread"], scores["rms"]

@@ -17,7 +17,7 @@ class Stopped(Exception):  # noqa: N818 (no error: it was asked for)
 
 
 class StopRequest:
-    """A context manager that knows whether the process was asked to stop; another Ctrl-C interrupts at once.
+    """A context manager that records whether the process was asked to stop; another Ctrl-C interrupts at once.
 
     Several hosts must stop at the same step, whichever of them was asked. JAX's protocol for it,
     `jax.experimental.multihost_utils.reached_preemption_sync_point`, listens to SIGTERM: Ctrl-C is handed to it.

@@ -93,7 +93,7 @@ def test_rows_and_columns_of_nothing_but_0_are_warned_of(caplog):
     field[:3] = 0
     field[:, 5] = 0
     synoptic_map(header(), field)
-    assert "map: 4 rows and columns hold nothing but 0: are their values missing?" in caplog.messages
+    assert "map: 4 rows and columns are all 0: are their values missing?" in caplog.messages
 
 
 def test_the_first_of_several_maps_is_read_and_the_log_says_so(tmp_path, caplog):

@@ -1,4 +1,4 @@
-"""Fetch real data into a folder; it says beforehand how many frames and bytes, and goes on where it was stopped.
+"""Fetch real data into a folder; it prints the number of frames and bytes first, and resumes where it was stopped.
 
     python -m tfds_sdoml.fetch hf256 --output=hf256 --dry_run
     python -m tfds_sdoml.fetch sdoml_v2 --years=2011-2013 --every=24h --channels=193 --field=bz --output=FOLDER

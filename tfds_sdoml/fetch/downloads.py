@@ -1,4 +1,4 @@
-"""Fetch many pieces into a folder: a plan with its bytes and time, bounded parallelism, going on where it stopped."""
+"""Fetch many pieces into a folder: a plan with its bytes and time, bounded parallelism, resuming where it stopped."""
 
 import csv
 import logging
@@ -56,9 +56,9 @@ class Route:
     """Pieces, and how they are had.
 
     Args:
-        frames: examples that the files make, for the user to know.
+        frames: number of examples in the files, for the user.
         pieces: in the order of time.
-        read: returns the bytes of a piece, whole; RefusedError if it cannot be had. Called from several threads.
+        read: returns the bytes of a piece, whole; RefusedError if it is not available. Called from several threads.
         unpack: returns the files of a piece by their names.
     """
 
@@ -100,12 +100,12 @@ def duration(seconds: float) -> str:
 
 
 def evenly[T](items: Sequence[T], count: int) -> list[T]:
-    """Return so many of some items at equal distances, all where there are fewer."""
+    """Return `count` items at equal distances, all where there are fewer."""
     return [items[k * len(items) // count] for k in range(count)] if count < len(items) else list(items)
 
 
 def estimate(pieces: Sequence[Piece], sizes: Mapping[str, int], seconds: float) -> Estimate:
-    """Return what pieces will take, by the sizes of those that were read (by source) in so many seconds.
+    """Return what pieces will take, by the sizes of those that were read (by source) and the seconds that this took.
 
     Sizes that the server does not list are taken to be the mean of those of the same kind that were read.
     """
@@ -203,7 +203,7 @@ def is_there(piece: Piece, journal: Journal) -> bool:
 def transfer(
     one: Callable[[Piece], int], pieces: Sequence[Piece], parallel: int, outcome: Outcome, sizes: dict[str, int]
 ) -> None:
-    """Do `one` for each piece in threads; add their sizes to `sizes`, and what was not had to `outcome`.
+    """Do `one` for each piece in threads; add their sizes to `sizes`, and failures to `outcome`.
 
     An error of the disk ends it: those under way are finished, the others left.
     """

@@ -165,7 +165,7 @@ def corona(light: Emission, geometry: DiskGeometry, channels: tuple[str, ...]) -
     disk, off = rho < 1, (rho >= 1) & (rho < CORONA_EDGE)
     images[:, disk] = corona_along(light.corona, geometry, in_front(heights, rho2[disk]), west[disk], north[disk])
     west, north, rho, rho2 = west[off], north[off], rho[off], rho2[off]
-    # The field leads matter up, so that the corona off the limb stands in rays above what is below it.
+    # The field leads matter up, so that the corona off the limb has rays above its footpoints.
     rays = sample_map(light.rays, *observer_to_heliographic(geometry, np.zeros_like(west), west / rho, north / rho))
     contrast = rays ** np.minimum((rho - 1) / RAY_HEIGHT, 1)
     samples = off_limb(heights, rho2, RAY_STEP if geometry.size > 128 else 2.5 * RAY_STEP)
