@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A mistake in what the program was given; the message is all that is shown."""
+    """A mistake in the program's input; only the message is shown."""
 
     exit_code = 2
 
@@ -16,7 +16,7 @@ class DataError(UserError):
 
 
 class WorkdirError(UserError):
-    """A run's folder that cannot take this run."""
+    """A run's folder that this run cannot use."""
 
 
 class TrainingError(UserError):

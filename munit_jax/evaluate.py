@@ -62,7 +62,7 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     if EARTH.value and not CORONA.value:
-        raise UserError("--earth is for the wind of coronae: give --corona too")
+        raise UserError("--earth needs the wind of coronae: give --corona too")
     if EARTH.value:
         check_installed()
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.

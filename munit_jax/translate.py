@@ -26,7 +26,7 @@ FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
 
 WORKDIR = define.string("workdir", None, "The folder of the training run.")
-PRETRAINED = define.string("pretrained", None, "In its place: the name of weights that come with the package.")
+PRETRAINED = define.string("pretrained", None, "Instead of --workdir: the name of weights that come with the package.")
 INPUT = define.strings("input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; repeatable.")
 OUTPUT = define.string("output", None, "The folder for the translations.")
 SAMPLES = define.integer("samples", 16, "Realisations of each input.")
@@ -36,9 +36,9 @@ STYLE = define.string(
 )
 CHECKPOINT = define.string("checkpoint", "best", "best (by the validation score), latest, or a step.")
 DIRECTION = define.choice(
-    "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "What is made of what."
+    "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "The direction of the translation."
 )
-SIZE = define.integer("size", None, "Pixels across the images that the networks are given. Default: as in training.")
+SIZE = define.integer("size", None, "Pixels across the networks' input. Default: as in training.")
 CALIBRATE_TO = define.strings(
     "calibrate_to",
     [],
@@ -55,9 +55,9 @@ LAST_SEEN = define.strings(
     "last_seen",
     [],
     "Earlier magnetograms from the Earth (HMI), as a pattern in quotes, for a run trained with them: of a rotation, a "
-    "week or less apart. Without them the past is not known.",
+    "week or less apart. Without them the past counts as unknown.",
 )
-RESUME = define.switch("resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.")
+RESUME = define.switch("resume", False, "Keep outputs made from the same inputs, checkpoint and settings.")
 FORCE = define.switch("force", False, "Translate images that are unlike those of the training, with a warning.")
 CONVOLUTION = define.convolution()
 COMPILATION_CACHE = define.compilation_cache()

@@ -19,7 +19,7 @@ FIELD_ALONE: Signs = {"magnetogram": -1}
 
 @dataclass(frozen=True)
 class Distortion:
-    """How far examples are changed at random: each number is the standard deviation of a normal distribution.
+    """Random changes of examples: each number is the standard deviation of a normal distribution.
 
     For datasets of few frames, which networks memorise. 0 leaves a property as it is.
 
@@ -89,7 +89,7 @@ def flip_images(images: Example, signs: Signs = FIELD_ALONE) -> dict[str, np.nda
 
 
 def random_distortion(images: Example, by: Distortion, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Turn, resize and shift every image alike, and change the brightness of the EUV image, as far as `by` says."""
+    """Turn, resize and shift every image alike, and change the brightness of the EUV image, by the sizes in `by`."""
     changed = dict(images)
     if by.moves:
         place = _random_placement(len(next(iter(images.values()))), by, rng)

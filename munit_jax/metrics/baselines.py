@@ -121,7 +121,7 @@ def day_before(times: Int[np.ndarray, " frame"]) -> list[int | None]:
 
 
 def persistence(before: dict[str, np.ndarray], frame: dict[str, np.ndarray]) -> Field:
-    """Return the magnetogram of an earlier frame, turned to the time of a later one."""
+    """Return the magnetogram of an earlier frame, rotated to the time of a later one."""
     days = float(frame["time"] - before["time"]) / DAY
     return rotated(before["magnetogram"][..., 0], geometry_of(before), geometry_of(frame), days)[0]
 

@@ -152,7 +152,7 @@ def ensemble_figure(ensemble: Mapping[str, Any]) -> Figure:
     spread, error = (np.array(ensemble["reliability"][name]) for name in ("spread", "error"))
     share = np.array(ensemble["reliability"]["share_of_pixels"])
     ends = np.array([min(spread.min(), error.min()), max(spread.max(), error.max())]).clip(1e-2)
-    reliability.plot(ends, ends, "k", lw=0.6, label="as they should be")
+    reliability.plot(ends, ends, "k", lw=0.6, label="ideal")
     reliability.plot(spread, error, "-", c=COLORS["model"], lw=0.8)
     reliability.scatter(spread, error, s=10 + 200 * share, c=COLORS["model"], label="pixels by their spread")
     reliability.set(

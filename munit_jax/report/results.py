@@ -44,7 +44,7 @@ def metrics_json(
 
     The model has `spread` too, the standard deviation of the score among the realisations, each pooled over the frames,
     and `interval`, 95 % by resampling blocks of time. A second run on the same frames adds `compared`, `difference`
-    (the model less the other) and `difference_interval`. What is not defined is None.
+    (the model minus the other) and `difference_interval`. What is not defined is None.
     """
     blocks = blocks_of(sums.times)
     model = sums.of("model")
@@ -135,7 +135,7 @@ def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str
         low, high = differences[best][name][0]
         unit = f" {metric.unit}" if metric.unit else ""
         certain = low > 0 or high < 0
-        doubt = "; too few dates to be sure." if np.isnan(low) else "; other dates might turn that round."
+        doubt = "; too few dates to be sure." if np.isnan(low) else "; with other dates the order may change."
         sentences.append(
             f"{called[0].upper()}{called[1:]}: {row['model']:.3g}{unit}, {'better' if better else 'worse'} than the "
             f"best baseline, {best.replace('_', ' ')}, with "

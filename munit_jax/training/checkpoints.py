@@ -24,7 +24,7 @@ from munit_jax.training.state import TrainState
 logger = logging.getLogger(__name__)
 
 KEEP = 3  # the latest checkpoints
-DAMAGED = "damaged"  # where checkpoints that cannot be read are put
+DAMAGED = "damaged"  # of unreadable checkpoints
 OTHER_NUMBERS = "its numbers are not those that were saved"
 
 args: Any = ocp.args  # orbax's dataclasses have no types for a static checker
@@ -45,12 +45,14 @@ class Checkpoints:
         self._best = _manager(workdir / "best", 1, ("generators", "config", "checksum", "score"))
 
     def latest_step(self) -> int | None:
-        """Return the step of the newest checkpoint, one that is being written included; None if there is none."""
+        """Return the step of the newest checkpoint, including one that is being written; None if there is none."""
         return self._latest.latest_step()
 
     def standing(self) -> str:
         """Return in words the checkpoint from which a run that ends now can resume."""
-        steps = _steps(self._workdir / "checkpoints")  # what is whole on the disk: a save may be under way, or failed
+        steps = _steps(
+            self._workdir / "checkpoints"
+        )  # what is complete on the disk: a save may be under way, or failed
         return f"the checkpoint of step {steps[-1]} is kept" if steps else "no checkpoint was written yet"
 
     def save(self, step: int, state: TrainState) -> None:
@@ -130,7 +132,7 @@ class Checkpoints:
                     raise
 
     def _read(self, step: int, abstract: TrainState) -> TrainState | str:
-        """Return a saved state, or the reason why it cannot be read; all processes the one or all the other."""
+        """Return a saved state, or the reason why it cannot be read; the same in all processes."""
         items = args.Composite(state=args.StandardRestore(abstract), checksum=args.JsonRestore())
         restored, reason = None, ""
         try:
@@ -151,7 +153,7 @@ class Checkpoints:
         folder = self._workdir / DAMAGED
         for step, reason in failures.items():
             logger.warning(
-                "checkpoint %d cannot be read (%s): put into %s, going back to step %d", step, reason, folder, good
+                "checkpoint %d cannot be read (%s): moved into %s, falling back to step %d", step, reason, folder, good
             )
             if hosts.writes():
                 folder.mkdir(exist_ok=True)
@@ -270,7 +272,7 @@ def sha256(tree: Any) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return in a line what went wrong: what the system said, if it is in there."""
+    """Return the error in one line: the system's message, if there is one."""
     text = str(error)
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO):
         if os.strerror(number) in text:

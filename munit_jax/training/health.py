@@ -10,12 +10,12 @@ logger = logging.getLogger(__name__)
 MEMORY = 0.99  # of the running mean of a discriminator's accuracy: some hundred steps
 STEPS_BEFORE_JUDGING = 300
 WON = 0.99  # accuracy
-# Generated fields whose realisations differ by less than this share of their strength are one and the same.
+# Realisations that differ by less than this share of their strength count as equal.
 COLLAPSED_SPREAD = 0.01
 
 
 class Health:
-    """Watches a run's scalars and warns: once when something is wrong, again only after it was right."""
+    """Checks a run's scalars and warns once of a problem, and again only after it has gone."""
 
     def __init__(self):
         self._steps = 0

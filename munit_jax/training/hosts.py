@@ -11,7 +11,7 @@ from jax.experimental import multihost_utils
 
 from munit_jax.errors import TrainingError
 
-# A process that sends no sign of life for so long is dead, and the others end.
+# A process without a heartbeat for this time is dead, and the others end.
 HEARTBEAT_SECONDS = 30
 # How long one that ends waits for the others to end as well: they may be scoring.
 SHUTDOWN_SECONDS = 300
@@ -43,13 +43,13 @@ def agree(value: float) -> float:
 
 
 def wait(what: str) -> None:
-    """Wait until all processes have come here."""
+    """Wait for all processes."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(what)
 
 
 def all_say(yes: bool) -> bool:
-    """Return whether it is so in every process."""
+    """Return whether the condition is true in every process."""
     return yes if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.int32(yes)).all())
 
 

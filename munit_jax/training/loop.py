@@ -56,14 +56,14 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
     Raises:
         ConfigError, DataError, WorkdirError: before any work is done; for a frame with NaN when it is first read, for
             a disk that fills up when that happens.
-        TrainingError: the numbers went wrong for good.
+        TrainingError: too many steps in a row were not finite.
     """
     devices, recipe = jax.devices(), config.recipe
     local = len(jax.local_devices())
     if local * jax.process_count() != len(devices):
         raise ConfigError(f"every process needs the same number of devices, this has {local} of {len(devices)}")
     stop = StopRequest()
-    with hosts.first_alone("data"):  # it may have to make the synthetic Sun
+    with hosts.first_alone("data"):  # it may have to build the synthetic Sun
         monitor = Monitor(config, stop.until_asked)
     if not config.data.crop:
         check_image_size(recipe.architecture, monitor.size, f"image size of {config.data.euv}")

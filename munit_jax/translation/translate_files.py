@@ -1,4 +1,4 @@
-"""Translate many files: the next is read while one is computed, and a table lists what became of each."""
+"""Translate many files: the next is read while one is computed, and a table lists the result of each."""
 
 import csv
 import logging

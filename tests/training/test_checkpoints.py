@@ -162,8 +162,8 @@ def test_a_fallback_is_reported_and_the_damaged_one_kept(saved, states, tmp_path
     with Checkpoints(workdir, {}) as checkpoints:
         assert checkpoints.restore(states[10]).step == 20
     assert (
-        f"checkpoint 30 cannot be read (its numbers are not those that were saved): put into {workdir / 'damaged'}, "
-        "going back to step 20"
+        f"checkpoint 30 cannot be read (its numbers are not those that were saved): moved into {workdir / 'damaged'}, "
+        "falling back to step 20"
     ) in caplog.text
     assert sorted(os.listdir(workdir / "damaged")) == ["step_30", "step_30.1"]
 
