@@ -21,8 +21,8 @@ from munit_jax.metrics.baselines import (
     another_date,
     day_before,
     digest,
+    earlier_field,
     learn_climate,
-    persistence,
     without_others,
 )
 from munit_jax.metrics.strata import strata_by_place
@@ -85,9 +85,9 @@ class HeldOutFrames:
         before, other = self._before[i], self._other[i]
         fields = without_others(self.climate, self.euv, frame)
         missing = np.full_like(true, np.nan)
-        persistent = missing if before is None else persistence(self.frames[before], frame)
+        rotated = missing if before is None else earlier_field(self.frames[before], frame)
         shuffled = missing if other is None else self.frames[other]["magnetogram"][..., 0]
-        fields |= {"persistence": (persistent, np.abs(persistent)), "shuffled": (shuffled, np.abs(shuffled))}
+        fields |= {"day_before": (rotated, np.abs(rotated)), "shuffled": (shuffled, np.abs(shuffled))}
         # The EUV proxy, which has no sign, has |B| at least.
         known = {name: not all(np.isnan(field).all() for field in fields[name]) for name in BASELINES}
         geometry, context = geometry_of(frame), self.context(frame)

@@ -137,7 +137,7 @@ def _styles(row: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def _strata(metrics: Mapping[str, Any]) -> str:
-    columns = ("model", *RIVALS, "persistence")
+    columns = ("model", *RIVALS, "day_before")
     rows = [
         [f"{_title(name)}, {plain(part)}", *(number_text(metrics[name][part][column]) for column in columns)]
         for name in BY_STRATUM

@@ -22,7 +22,7 @@ OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defin
 
 # Of the table that a command ends with.
 SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
-SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
+SHOWN_COLUMNS = ("model", "zero", "mean", "day_before", "shuffled", "euv_proxy", "hale")
 
 RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that `findings` compares the model with
 
@@ -70,7 +70,7 @@ def metrics_json(
     result["run"] = {
         **about,
         "frames": len(sums.times),
-        "frames_with_persistence": int(sums.available[:, COLUMNS.index("persistence") - 1].sum()),
+        "frames_with_day_before": int(sums.available[:, COLUMNS.index("day_before") - 1].sum()),
         "blocks_of_time": int(blocks.max()) + 1,
     }
     return without_nan(result)
