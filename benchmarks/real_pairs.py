@@ -140,8 +140,8 @@ def needed_factors(made: Float[np.ndarray, "n h w"], pair: Pair) -> Float[np.nda
 def widened(needed: Sequence[Float[np.ndarray, " pixel"]]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """Return for each of k pairs the factor that is right for the others, and the share of its pixels then inside."""
     factors = [np.quantile(np.concatenate([*needed[:k], *needed[k + 1 :]]), 0.9) for k in range(len(needed))]
-    held = [(own <= factor).mean() for own, factor in zip(needed, factors, strict=True)]
-    return np.array(factors), np.array(held)
+    inside = [(own <= factor).mean() for own, factor in zip(needed, factors, strict=True)]
+    return np.array(factors), np.array(inside)
 
 
 def picture(shown: Sequence[tuple[Pair, Float[np.ndarray, "n h w"]]]) -> Figure:
@@ -213,8 +213,8 @@ def main() -> None:
         drawn.sort(key=lambda one: scores((one[1].mean(axis=0), one[1][0]), one[0])[0])
         picture([drawn[-1], drawn[len(drawn) // 2], drawn[0]]).savefig(options.picture, dpi=110)
     if len(needed) > 1:
-        factors, held = widened(needed)
-        print(f"pixels in the 90 % interval: {held.mean():.2f}, {held.min():.2f} to {held.max():.2f},")
+        factors, inside = widened(needed)
+        print(f"pixels in the 90 % interval: {inside.mean():.2f}, {inside.min():.2f} to {inside.max():.2f},")
         print(f"widened by a factor of {factors.min():.2f} to {factors.max():.2f}")
 
 

@@ -80,8 +80,8 @@ def only_build(folder: Path) -> AbstractContextManager[Any]:
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:
     """Return where the shards of a plan wait: a name of its own for all that they depend on."""
-    told = json.dumps([version, config.parameters(), plan.splits], sort_keys=True)
-    return folder / f"partial-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    plan_text = json.dumps([version, config.parameters(), plan.splits], sort_keys=True)
+    return folder / f"partial-{hashlib.sha256(plan_text.encode()).hexdigest()[:16]}"
 
 
 def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = None) -> list[Report]:

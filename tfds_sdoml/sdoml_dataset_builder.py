@@ -19,7 +19,7 @@ from tfds_sdoml.sources.opening import find_frames
 class Builder(tfds.core.GeneratorBasedBuilder):
     """EUV images and magnetograms; see docs/datasets.md for the features and the conventions.
 
-    `download_and_prepare` makes the dataset in one go, as for any TFDS dataset, with a split in memory.
+    `download_and_prepare` makes the whole dataset, as for any TFDS dataset, with a split in memory.
     `tfds_sdoml.build` makes the same examples shard by shard, for weeks of files, and resumes after it was stopped.
     """
 
@@ -45,9 +45,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """
         kwargs.setdefault("file_format", "array_record")  # the format that is read and written without TensorFlow
         super().__init__(**kwargs)
-        held, wanted = dict(self.info.metadata or {}).get("parameters"), self.builder_config.parameters()
-        if held != wanted:
-            different = sorted(key for key in wanted if (held or {}).get(key) != wanted[key])
+        built, wanted = dict(self.info.metadata or {}).get("parameters"), self.builder_config.parameters()
+        if built != wanted:
+            different = sorted(key for key in wanted if (built or {}).get(key) != wanted[key])
             raise ValueError(
                 f"{self.data_path} was built under other parameters ({', '.join(different)} differ): "
                 "delete that folder to build it again, or give another data_dir or another name"

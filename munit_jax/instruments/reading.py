@@ -92,7 +92,7 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """
 
     def stop(error: OSError):
-        raise error  # it would otherwise be passed over in silence
+        raise error  # otherwise it would be skipped without a message
 
     walked: dict[str, str] = {}
     for place, below, names in os.walk(folder, onerror=stop, followlinks=True):

@@ -88,9 +88,9 @@ class Checkpoints:
             self._put_aside(failures, step)
             return restored
         if failures:
-            told = "; ".join(f"step {step}: {reason}" for step, reason in failures.items())
+            reasons = "; ".join(f"step {step}: {reason}" for step, reason in failures.items())
             raise WorkdirError(
-                f"no checkpoint in {self._workdir / 'checkpoints'} can be read ({told}): "
+                f"no checkpoint in {self._workdir / 'checkpoints'} can be read ({reasons}): "
                 "put a good copy there, or start again in another --workdir"
             )
         return None
