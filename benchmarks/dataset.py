@@ -110,7 +110,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def exhaust(iterator: Iterator[object]) -> None:
-    """Take everything out of an iterator."""
+    """Exhaust an iterator."""
     for _ in iterator:
         pass
 

@@ -6,7 +6,7 @@
 XLA's own account of the compiled step, batch 1 and one channel a domain, on the device that JAX finds: what is computed
 on the way (temporaries), what goes in (the state and the images) and what comes out; the input state is donated, so
 its memory is that of the output state. `--run` takes one step of that size, with the first policy and dtype, and
-tells the peak of the whole process.
+prints the peak of the whole process.
 """
 
 import argparse

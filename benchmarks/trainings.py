@@ -1,4 +1,4 @@
-"""Many trainings side by side: each run a process on its share of the cores, in a folder that is read when it is there.
+"""Many trainings side by side: each run a process on its share of the cores, in a folder that is read if it exists.
 
 Stopped and started again, finished runs are read and half-done ones continued.
 """

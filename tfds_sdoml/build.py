@@ -206,7 +206,7 @@ def parser() -> argparse.ArgumentParser:
         "name", help="sdoml/NAME; a new name needs --channels, --field or both; known: " + ", ".join(config_names())
     )
     result.add_argument(
-        "--data_dir", type=parse_path, help="where datasets are kept (default: TFDS's own, ~/tensorflow_datasets)"
+        "--data_dir", type=parse_path, help="folder of the datasets (default: TFDS's own, ~/tensorflow_datasets)"
     )
     result.add_argument(
         "--manual_dir",

@@ -46,7 +46,7 @@ def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What became of one frame."""
+    """The result of one frame."""
 
     levels: tuple[float, ...] | None  # of each series, to compare with its neighbours; None if the frame is rejected
     rejected: list[Rejection]  # an image each that is to blame

@@ -79,13 +79,13 @@ def only_build(folder: Path) -> AbstractContextManager[Any]:
 
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:
-    """Return where the shards of a plan wait: a name of its own for all that they depend on."""
+    """Return the folder of a plan's shards, with a name for everything that they depend on."""
     plan_text = json.dumps([version, config.parameters(), plan.splits], sort_keys=True)
     return folder / f"partial-{hashlib.sha256(plan_text.encode()).hexdigest()[:16]}"
 
 
 def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = None) -> list[Report]:
-    """Make all shards that are not there yet and return their reports, see `prepare`."""
+    """Make all missing shards and return their reports, see `prepare`."""
     reports = [finished_report(job) for job in jobs]
     if finished := sum(report is not None for report in reports):
         logger.info("resuming an earlier build: %d of %d shards exist", finished, len(jobs))

@@ -55,7 +55,7 @@ class Job:
 
 @dataclass
 class Report:
-    """What is in a shard and what is not."""
+    """The contents of a shard, and what was left out."""
 
     split: str
     counts: Any = 0  # histogram of each series, summed over the examples (series, bin); 0 without examples
@@ -115,7 +115,7 @@ def finished_report(job: Job) -> Report | None:
 def make_shard(
     job: Job, pool: Executor | None = None, advance: Callable[[int], object] = lambda frames: None
 ) -> Report:
-    """Read, check and write a shard, unless it is there; then write its report.
+    """Read, check and write a shard, unless it exists; then write its report.
 
     The pool reads several frames at a time; `advance` is called with the number of frames that are done.
 

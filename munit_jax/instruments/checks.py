@@ -38,7 +38,7 @@ class Camera:
     """Which values the pixels of an EUV imager can have, in `unit`: DN, or that of a radiance.
 
     `saturated` is from where a pixel counts as overexposed. By default those of 14 bits: DSATVAL of SECCHI's headers,
-    noise less the dark level (of real images down to -30), and four pixels that were summed on board.
+    noise minus the dark level (of real images down to -30), and four pixels that were summed on board.
     """
 
     unit: str = "DN"
@@ -80,7 +80,7 @@ def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk, camera: C
 def check_blocks(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
     """Refuse an image with square blocks of one value on the disk, as lost telemetry is filled in.
 
-    Noise makes neighbours differ, so that no block of a whole image is constant.
+    Noise makes neighbours differ, so no block of a complete image is constant.
     """
     side = max(SMALLEST_BLOCK, round(disk.radius / BLOCKS_PER_RADIUS))
     height, width = (n // side for n in image.shape)

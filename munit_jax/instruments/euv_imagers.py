@@ -1,4 +1,4 @@
-"""What the EUV imagers other than AIA share: the channel that is like AIA's, and one factor to its brightness."""
+"""Common code of the EUV imagers other than AIA: the channel that is like AIA's, and one factor to its brightness."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What an instrument offers: to recognise its images by their header, and to bring them to the networks' scale."""
+"""The interface of an instrument: recognise its images by their header, and bring them to the networks' scale."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image as the networks take it (DN/s or gauss), cards on its calibration, and what to beware of."""
+    """An image as the networks take it (DN/s or gauss), cards on its calibration, and warnings."""
 
     image: Float[np.ndarray, "size size"]
     treatment: tuple[Card, ...] = ()

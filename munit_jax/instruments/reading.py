@@ -97,7 +97,7 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     walked: dict[str, str] = {}
     for place, below, names in os.walk(folder, onerror=stop, followlinks=True):
         if (first := walked.setdefault(os.path.realpath(place), place)) != place:
-            logger.warning("passed over %s: it is the folder %s, which is read already", place, first)
+            logger.warning("skipped %s: it is the folder %s, which is read already", place, first)
             below.clear()
             continue
         below.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))  # links last
@@ -147,7 +147,7 @@ def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
 
 
 def memory_there() -> float:
-    """Return the bytes of memory that the machine has, infinity where it does not say."""
+    """Return the bytes of memory of the machine, infinity where unknown."""
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) if hasattr(os, "sysconf") else math.inf
 
 

@@ -34,8 +34,8 @@ class DiskSampling:
     Attributes:
         size: width and height of the image.
         first: pixel to the south-east of each point, in the flattened image.
-        across, along: how far the point is on to the next pixel in x and y, 0 to 1.
-        gain: what turns the field there into the point's part of the cell's radial field; 0 where it is not used.
+        across, along: fraction of the way to the next pixel in x and y, 0 to 1.
+        gain: factor from the field there to the point's share of the cell's radial field; 0 where it is not used.
         weight: 0 where the cell is not seen well enough, 1 where it counts fully.
     """
 
@@ -150,7 +150,7 @@ def insert(
 ) -> Float[Array, "lat lon"]:
     """Return a background map of B_r with a patch in it, feathered by its weight.
 
-    `flux_matched` takes a constant off the patch, so that the net flux of the map stays as it was.
+    `flux_matched` subtracts a constant from the patch, so that the net flux of the map is unchanged.
     """
     replaced = weight * (patch - background)
     if insertion == "flux_matched":
@@ -163,7 +163,7 @@ def insert(
 def without_monopole(
     transform: Transform, field: Float[Array, "lat lon"]
 ) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
-    """Return the field less its mean over the sphere, and that mean in gauss: a net flux that the Sun cannot have."""
+    """Return the field minus its mean over the sphere, and that mean in gauss: a net flux that the Sun cannot have."""
     mean = mean_over_sphere(transform, field)
     return field - mean, mean
 

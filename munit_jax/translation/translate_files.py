@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Row(NamedTuple):
     """The result of an input: `written`, `kept` (an output of an earlier run) or `refused`.
 
-    `reason` and `detail` say why it was refused, or what to beware of (`warning`).
+    `reason` and `detail` say why it was refused, or have the warning (`warning`).
     """
 
     input: str

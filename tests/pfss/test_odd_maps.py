@@ -100,4 +100,4 @@ def test_the_first_of_several_maps_is_read_and_the_log_says_so(tmp_path, caplog)
     units = fits.PrimaryHDU(FIELD, header()), fits.ImageHDU(-FIELD, header())
     fits.HDUList(list(units)).writeto(tmp_path / "a.fits")
     np.testing.assert_array_equal(read_synoptic(tmp_path / "a.fits").field[0], FIELD)
-    assert f"{tmp_path / 'a.fits'}: the first map is read, 1 more are passed over" in caplog.messages
+    assert f"{tmp_path / 'a.fits'}: the first map is read, 1 more are ignored" in caplog.messages

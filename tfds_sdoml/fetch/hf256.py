@@ -86,7 +86,7 @@ def pin(folder: Path, route: Route) -> None:
 
 
 def asked[T](patience: Patience, question: Callable[[], T]) -> T:
-    """Return what the Hub answers, asked again while it is busy; RefusedError for a set or revision it lacks."""
+    """Return what the Hub answers, retried while it is busy; RefusedError for a missing set or revision."""
     from huggingface_hub.errors import HfHubHTTPError
 
     def once() -> T:

@@ -1,4 +1,4 @@
-"""What has been fetched into a folder: a line for each file, and files that are written whole or not at all."""
+"""The record of a fetch: a line for each file, and files that are written whole or not at all."""
 
 import errno
 import hashlib

@@ -23,7 +23,7 @@ def pass_over(folder: Path | str, holds: str, places: Sequence[str]) -> None:
     """Log the files in a folder that a source does not read (`holds`)."""
     if places:
         some = ", ".join(places[:NAMED]) + (", ..." if len(places) > NAMED else "")
-        logger.info("passed over in %s: %d files that are none of %s: %s", folder, len(places), holds, some)
+        logger.info("skipped in %s: %d files that are none of %s: %s", folder, len(places), holds, some)
 
 
 def with_limb_checked(image: Float[np.ndarray, "size size"], series: str, place: str) -> Float[np.ndarray, "size size"]:
