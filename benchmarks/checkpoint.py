@@ -1,14 +1,14 @@
-"""What saving costs a run at full width, and how long it takes to go on.
+"""What saving costs a run at full width, and how long it takes to resume.
 
     python benchmarks/checkpoint.py [--size=128] [--rounds=5] [--steps=8] [--folder=/tmp] [--skip_resume]
 
 Cost of a save: in every round the same number of steps is taken once without a save and once with one at their
-beginning, in turns. `blocked` is how long the call held the loop up (copy and checksum); `in all` is by how much the
-steps with a save took longer, since writing goes on beside them; `written` is when it was on the disk. The share of a
+beginning, in turns. `blocked` is how long the call blocked the loop (copy and checksum); `in all` is by how much the
+steps with a save took longer, since writing overlaps them; `written` is when it was on the disk. The share of a
 run is that of `in all` at the config's interval (`checkpoint_every` steps of this machine), and at one save every ten
 minutes of a device that is quicker.
 
-Going on: the command is started again in the folder of a run that has stopped, with its programs in the cache, and the
+Resuming: the command is started again in the folder of a run that has stopped, with its programs in the cache, and the
 time is taken until the first step behind the checkpoint has ended, imports included. The Sun is the embedded one.
 """
 
@@ -50,7 +50,7 @@ def prepare(size: int) -> tuple[Step, TrainState, Batch]:
 
 
 def take(step: Step, state: TrainState, batch: Batch, count: int) -> TrainState:
-    """Take so many steps and wait for the last."""
+    """Take a number of steps and wait for the last."""
     for _ in range(count):
         state, _ = step(state, batch)
     return jax.block_until_ready(state)
@@ -93,13 +93,13 @@ def measure_saving(size: int, rounds: int, steps: int, folder: Path) -> None:
 
 
 def measure_resuming(rounds: int, folder: Path) -> None:
-    """Print how long a run at full width takes to go on."""
+    """Print how long a run at full width takes to resume."""
     workdir, cache = folder / "run", folder / "compiled"
     flags = ["--config=configs/aia193.py", "--config.data.euv=sdoml/synthetic_64", "--config.batch_size=1"]
     flags += ["--config.data.magnetogram=sdoml/synthetic_64", "--config.eval_every=1000000"]
     flags += [f"--workdir={workdir}", f"--compilation_cache={cache}"]
     seconds = []
-    for _ in range(rounds + 1):  # the first start compiles and has nothing to go on from
+    for _ in range(rounds + 1):  # the first start compiles and has nothing to resume
         begin = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "munit_jax.train", *flags], cwd=ROOT, stderr=subprocess.PIPE, text=True
@@ -117,7 +117,7 @@ def measure_resuming(rounds: int, folder: Path) -> None:
             raise RuntimeError(f"the command ended with {process.returncode}: {''.join(said[-5:])}")
     print(f"the first start, compiling: {seconds[0]:.1f} s to the end of its first step")
     again = seconds[1:]
-    print(f"going on: {statistics.median(again):.1f} s (from {min(again):.1f} to {max(again):.1f})")
+    print(f"resuming: {statistics.median(again):.1f} s (from {min(again):.1f} to {max(again):.1f})")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Building and reading a dataset at 512 x 512 beside reading the npz files directly and a numpy memmap.
+"""Building and reading a dataset at 512 x 512, compared with reading the npz files directly and a numpy memmap.
 
     python benchmarks/dataset.py [--pairs=200] [--rounds=5] [--memory_frames=2000] [--folder=/tmp]
 
@@ -110,7 +110,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def exhaust(iterator: Iterator[object]) -> None:
-    """Take everything out of an iterator."""
+    """Exhaust an iterator."""
     for _ in iterator:
         pass
 
@@ -161,7 +161,7 @@ def measure(folder: Path, pairs: int, rounds: int) -> dict[str, list[float]]:
 
 
 def peak_memory(folder: Path, frames: int) -> float:
-    """Return the peak memory (MiB) of a process that builds so many pairs."""
+    """Return the peak memory (MiB) of a process that builds a number of pairs."""
     files = folder / f"files_{frames}"
     fabricate(files, frames, os.link)
     command = [sys.executable, __file__, f"--build={files}", f"--folder={folder / f'data_{frames}'}"]

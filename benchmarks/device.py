@@ -1,4 +1,4 @@
-"""One device in five minutes: precision, training step, translation and PFSS, beside MUNIT in PyTorch.
+"""One device in five minutes: precision, training step, translation and PFSS, compared with MUNIT in PyTorch.
 
     python benchmarks/device.py [--output=device.json] [--peer_python=PYTHON_WITH_TORCH] [--minutes=5]
         [--sizes=128,256,512,1024] [--width=64] [--inference_size=512] [--realisations=1,16] [--magnetograms=64]
@@ -7,12 +7,12 @@ Needs jax, flax, optax, orbax-checkpoint, numpy, jaxtyping and astropy, and torc
 Each row is a process of its own, so its peak memory is its own, and it runs on the device that JAX finds first. Rows
 come in the order of their worth; those for which no time is left, or that fail, say so in the table.
 
-- precision: a translation, and the gradient of its mean absolute error, beside the same in float64 on the CPU, as the
+- precision: a translation, and the gradient of its mean absolute error, compared with float64 on the CPU, as the
   norm of the difference over the norm. tf32 is float32 with products as the tensor cores round them.
 - train: one step of the reference's architecture, batch 1, `recompute=activations`, `all` from 1024 pixels on. The
   share of the peak counts the products that are written (polyphase upsampling) and the fastest large matrix product
   that the same process found in the same precision.
-- translate: one image into so many realisations.
+- translate: one image into several realisations.
 - pfss: boundary maps of 180 x 360 cells to their open flux, lmax 60, together.
 """
 
@@ -106,7 +106,7 @@ def main() -> None:
         "--train_precisions",
         type=lambda text: [name for name in text.split(",") if name],
         default=["bfloat16", "float32"],
-        help="of one more step, beside tf32",
+        help="of one more step, compared with tf32",
     )
     parser.add_argument("--magnetograms", type=int, default=64)
     parser.add_argument("--row", type=lambda text: Row(*json.loads(text)), help=argparse.SUPPRESS)

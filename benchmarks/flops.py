@@ -18,7 +18,7 @@ from munit_jax.networks.munit import DOMAINS, Architecture
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution with square kernel that makes an image of so many pixels a side; linear layers have both 1."""
+    """A convolution: side of its square kernel, side of its output in pixels; linear layers have 1 for both."""
 
     kernel: int
     inputs: int
@@ -138,7 +138,7 @@ def flops_per_step(
 
 
 def flops_of_realisations(a: Architecture, size: int, count: int, polyphase: bool) -> int:
-    """Return the operations of translating an EUV image with so many styles, its content encoded once."""
+    """Return the operations of translating an EUV image with a number of styles, its content encoded once."""
     encode = sum(layer.flops(polyphase) for layer in content_encoder(a, size, a.euv_channels))
     decode = sum(layer.flops(polyphase) for layer in decoder(a, size, a.magnetogram_channels))
     return encode + count * decode

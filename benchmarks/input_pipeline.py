@@ -36,7 +36,7 @@ CHANNELS = ("0193",)
 
 @dataclass
 class Way:
-    """One way to read and what came of it, a number a round."""
+    """One way to read and its results, a number a round."""
 
     crop: int
     batch_size: int
@@ -87,7 +87,7 @@ def feed(batches: Iterator[dict[str, Any]], step_seconds: float, seconds: float)
         latencies.append(now - asked)
         idle += max(0.0, now - free_at)
         previous, free_at = free_at, max(now, free_at) + step_seconds
-        # The step before is waited for, since its losses are written; this one goes on computing.
+        # Wait for the previous step, since its losses are written; this one is still being computed.
         time.sleep(max(0.0, previous - time.perf_counter()))
     return idle / (free_at - begin), 1e3 * statistics.mean(latencies)
 

@@ -4,9 +4,9 @@
         [--dtypes=float32,bfloat16] [--convolution=direct] [--width=64] [--run=1024]
 
 XLA's own account of the compiled step, batch 1 and one channel a domain, on the device that JAX finds: what is computed
-on the way (temporaries), what goes in (the state and the images) and what comes out; the state handed in is donated, so
-its memory is that of the state handed back. `--run` takes one step of that size, with the first policy and dtype, and
-tells the peak of the whole process.
+on the way (temporaries), what goes in (the state and the images) and what comes out; the input state is donated, so
+its memory is that of the output state. `--run` takes one step of that size, with the first policy and dtype, and
+prints the peak of the whole process.
 """
 
 import argparse

@@ -8,7 +8,7 @@ r"""Pairs for training: real magnetograms with modelled images of AIA 193, and f
 PAIRS and MAGNETOGRAMS are folders in the layout of the 256-pixel set. The logarithm of the brightness is a ridge
 regression on |B|, on the balance of the signs around and on the place on the disk, fitted to the real pairs, plus noise
 with the spectrum and the size of what the regression leaves. Beyond the limb the image is that of a real frame. The
-sign of the field has no part in it. Pairs of months that are held out are not fitted, and magnetograms within 14 days
+sign of the field has no part in it. Pairs of held-out months are not fitted, and magnetograms within 14 days
 of them are left out. Images have 64 pixels, repeated to 256.
 """
 

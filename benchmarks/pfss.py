@@ -1,4 +1,4 @@
-"""PFSS, open field and wind beside sunkit-magex on the same maps, in one process and interleaved rounds.
+"""PFSS, open field and wind compared with sunkit-magex on the same maps, in one process and interleaved rounds.
 
     python benchmarks/pfss.py [--maps=FILE,...] [--lmax=60] [--rounds=3] [--batch=64]
 
@@ -13,7 +13,7 @@ its compiled tracer. What each task is:
 - all: from the boundary to the source surface, the open field, footpoints and expansion factors of 64 800 lines from
   the source surface, the distance from the boundary of the coronal hole (a k-d tree for sunkit-magex), and the wind.
 
-The first evaluation with compilation is told too. Maps are made of the files by the program's own reader.
+The first evaluation with compilation is printed too. Maps are made of the files by the program's own reader.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The same number of steps, one switch at a time: what helps the quickstart on frames it never saw.
+"""The same number of steps, one switch at a time: what helps the quickstart on held-out frames.
 
     python benchmarks/quality.py --workdir=runs/quality [--steps=500] [--seeds=0,1,2] [--jobs=2] [--only=base,hinge]
                                  [--combine=hinge+ema_off] [--table]
@@ -6,7 +6,7 @@
 Every variant of the table below is configs/aia193.py:poster_quickstart with the changes of its row, trained
 on the embedded synthetic Sun with every seed, as a process of its own on its share of the cores. Learning rates and the
 moving average follow the steps. `--combine` adds a row with the changes of several variants. After every
-run the table of held-out scores is written to table.md in the workdir. Stopped and given again, the command goes on:
+run the table of held-out scores is written to table.md in the workdir. The same command resumes a stopped run:
 finished runs are read, half-done ones continued. `--table` only prints the table of what is there.
 """
 
@@ -22,7 +22,7 @@ from configs import aia193
 CONFIG_FILE = "configs/aia193.py:poster_quickstart"
 QUICKSTART = aia193.get_config("poster_quickstart")
 
-# The quickstart without what it has of this table.
+# The quickstart without the switches of this table that it has.
 BASE = {"model.discriminator_spectral_norm": False, "loss.detach_content_target": False}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "base": {},
@@ -64,7 +64,7 @@ def of_single(summary: Mapping[str, Any]) -> Mapping[str, float]:
 
 
 def outcome(run: Run) -> str:
-    """Say in a few words how a training ended."""
+    """Return the result of a training in a few words."""
     summary = run.summary()
     assert summary is not None
     return f"|B| correlation {of_single(summary)['abs_correlation']:.3f}"

@@ -5,9 +5,9 @@
     python -m munit_jax.train --config=configs/unpaired.py --workdir=RUN
     python benchmarks/real_frames.py --workdir=RUN [--samples=8] [--picture=FILE.png]
 
-For a run without pairs, which has no truth to be scored by. Every held-out EUV frame is translated, and what comes of
-it is held against every magnetogram of the dataset, of training and test alike: the share of the disk by |B|, and the
-power in bands of wavelengths. Real magnetograms of other times differ too, so each stands against the first as well.
+For a run without pairs, which has no truth to be scored by. Every held-out EUV frame is translated, and the result is
+compared with every magnetogram of the dataset, of training and test alike: the share of the disk by |B|, and the
+power in bands of wavelengths. Real magnetograms of other times differ too, so each is also compared with the first.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def picture(
     real: Mapping[str, np.ndarray],
 ) -> None:
     """Draw an EUV frame, a few realisations and, for comparison, real magnetograms of other times."""
-    panels = [("EUV, held out", None), *((f"generated, style {k + 1}", made[k]) for k in range(min(SHOWN, len(made))))]
+    panels = [("EUV, held-out", None), *((f"generated, style {k + 1}", made[k]) for k in range(min(SHOWN, len(made))))]
     panels += [(f"real, {name}", fields[0]) for name, fields in real.items()]
     figure = Figure(figsize=(3 * len(panels), 3.3), layout="constrained")
     for axes, (title, field) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):

@@ -9,9 +9,9 @@ r"""Scores on real pairs of AIA and HMI images: what simple baselines reach, and
 Prints a table: each score inside 0.9 solar radii, its mean over the pairs and the standard error of it. What is fitted
 is fitted to all pairs but the one that is scored. `linear` is a ridge regression on the brightness smoothed over a few
 scales (for |B|) and, for the signed field, on its gradients along and across the rotation times Hale's sign. A run is
-scored as it is: whether it was trained on these pairs is for the caller to know. With a run for each pair, each scores
-its own, which it must not have seen. The last line says how many pixels the 90 % interval holds: the deviations from
-the mean of 16 times one factor, which is fitted to the other pairs.
+scored as it is, even if it was trained on these pairs. With a run for each pair, each scores
+its own, on which it must not have been trained. The last line has the share of pixels in the 90 % interval:
+the deviations from the mean of 16 times one factor, which is fitted to the other pairs.
 """
 
 import argparse
@@ -129,7 +129,7 @@ def of_run(made: Float[np.ndarray, "n h w"], pair: Pair) -> dict[str, list[float
 
 
 def needed_factors(made: Float[np.ndarray, "n h w"], pair: Pair) -> Float[np.ndarray, " pixel"]:
-    """Return by how much the 90 % interval of the realisations about their mean must grow to hold each true pixel."""
+    """Return the factor by which the 90 % interval about the mean must grow to include each true pixel."""
     inside = on_disk(geometry_of(pair), INSIDE)
     mean = made.mean(axis=0)
     lower, upper = np.quantile(made, (0.05, 0.95), axis=0) - mean
@@ -138,10 +138,10 @@ def needed_factors(made: Float[np.ndarray, "n h w"], pair: Pair) -> Float[np.nda
 
 
 def widened(needed: Sequence[Float[np.ndarray, " pixel"]]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
-    """Return for each of k pairs the factor that is right for the others, and the share of its pixels then held."""
+    """Return for each of k pairs the factor that is right for the others, and the share of its pixels then inside."""
     factors = [np.quantile(np.concatenate([*needed[:k], *needed[k + 1 :]]), 0.9) for k in range(len(needed))]
-    held = [(own <= factor).mean() for own, factor in zip(needed, factors, strict=True)]
-    return np.array(factors), np.array(held)
+    inside = [(own <= factor).mean() for own, factor in zip(needed, factors, strict=True)]
+    return np.array(factors), np.array(inside)
 
 
 def picture(shown: Sequence[tuple[Pair, Float[np.ndarray, "n h w"]]]) -> Figure:
@@ -213,8 +213,8 @@ def main() -> None:
         drawn.sort(key=lambda one: scores((one[1].mean(axis=0), one[1][0]), one[0])[0])
         picture([drawn[-1], drawn[len(drawn) // 2], drawn[0]]).savefig(options.picture, dpi=110)
     if len(needed) > 1:
-        factors, held = widened(needed)
-        print(f"pixels in the 90 % interval: {held.mean():.2f}, {held.min():.2f} to {held.max():.2f},")
+        factors, inside = widened(needed)
+        print(f"pixels in the 90 % interval: {inside.mean():.2f}, {inside.min():.2f} to {inside.max():.2f},")
         print(f"widened by a factor of {factors.min():.2f} to {factors.max():.2f}")
 
 

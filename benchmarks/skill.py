@@ -7,7 +7,7 @@ Every variant is configs/aia193_best.py:embedded, or another config, with the ch
 the embedded synthetic Sun with every seed on its share of the cores for as many steps as its seconds a step allow, then
 evaluated with 16 realisations on all frames of a split: validation, by which recipes are chosen, or test, which is read
 once. `--sun=1` and so on scores the same runs on a synthetic Sun of another seed, that no choice has seen. After every
-run the table is written to the workdir. Stopped and given again, the command goes on. `--table` only prints the
+run the table is written to the workdir. The same command resumes a stopped run. `--table` only prints the
 table of what is there.
 """
 

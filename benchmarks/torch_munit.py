@@ -1,4 +1,4 @@
-"""MUNIT in PyTorch, eager, written from the papers: the peer that `train_step.py` measures beside ours.
+"""MUNIT in PyTorch, eager, written from the papers: the peer with which `train_step.py` compares ours.
 
     python benchmarks/torch_munit.py --parity=FILE
     python benchmarks/torch_munit.py --serve [--size=128] [--width=64] [--batch=1] [--threads=N]
@@ -72,7 +72,7 @@ def generator_terms(
 
 
 def weighted_total(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    """Return the sum of the terms; a weight holds for both domains."""
+    """Return the sum of the terms; a weight applies to both domains."""
     return sum(weights[name.rsplit("_", 1)[0]] * value for name, value in terms.items())
 
 

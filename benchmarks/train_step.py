@@ -1,4 +1,4 @@
-"""A training step, and a translation into many realisations, beside a peer in PyTorch.
+"""A training step, and a translation into many realisations, compared with PyTorch.
 
     python benchmarks/train_step.py --peer_python=PYTHON_WITH_TORCH [--what=train,translate] [--size=128] [--rounds=7]
         [--realisations=1,16] [--inference_size=512] [--width=64] [--batch=1] [--peer_parity=FILE]
@@ -73,7 +73,7 @@ def compiled(function: jax.stages.Wrapped, *arguments: object) -> tuple[jax.stag
 
 
 def training(a: Architecture, size: int, batch: int) -> tuple[Callable[[int], None], Answer]:
-    """Return what does so many of our training steps on one batch, and what compiling took."""
+    """Return a function of a number of our training steps on one batch, and the time of compiling."""
     recipe = Recipe(a, Objective(adversarial="lsgan"), OptimizerSettings(weight_decay=1e-4))
     state = init_state(a, make_optimizers(recipe.optimizer), seed=0)
     # Donated, so no two leaves may be one buffer: the moving average starts as the parameters themselves.
@@ -91,7 +91,7 @@ def training(a: Architecture, size: int, batch: int) -> tuple[Callable[[int], No
 
 
 def translation(a: Architecture, size: int, count: int) -> tuple[Callable[[], jax.Array], Answer]:
-    """Return what translates an image into so many realisations, and what compiling took."""
+    """Return a function that translates an image into several realisations, and the time of compiling."""
     generators, image = init_generators(a, 0), random_images(size, 1)["euv"]
     styles = jax.random.normal(jax.random.key(0), (count, a.style_size))
 
@@ -144,7 +144,7 @@ def report(answers: dict[str, list[Answer]], children: dict[str, Child]) -> dict
     print(f"{'':<14}{'seconds':>26}{'CPU-seconds':>26}{'peak MiB':>10}{'start s':>9}{'trace s':>9}{'compile s':>11}")
     for name, values in answers.items():
         columns = [spread([value[key] for value in values]) for key in ("seconds", "cpu_seconds")]
-        # A start lasts until the first call could be made, but for the compiler, which stands by itself.
+        # A start lasts until the first call is possible, without compiling, which counts separately.
         compiler = [children[name].ready.get(f"{key}_seconds", 0.0) for key in ("trace", "compile")]
         times = [children[name].start_seconds - sum(compiler), *compiler]
         peak = max(value["peak_rss_mib"] for value in values)
@@ -163,7 +163,7 @@ def report(answers: dict[str, list[Answer]], children: dict[str, Child]) -> dict
 
 
 def report_rates(seconds: dict[str, float], flops: dict[str, int], peak: float) -> None:
-    """Print GFLOP/s and their share of the peak; `flops` by who does them and how they are counted."""
+    """Print GFLOP/s and their share of the peak; `flops` by program and way of counting."""
     for name, count in flops.items():
         rate = count / seconds[name.split(",")[0]] / 1e9
         print(f"{name:<42}{count / 1e9:>9.1f} GFLOP{rate:>8.1f} GFLOP/s{rate / peak:>7.0%} of the peak")
@@ -188,7 +188,7 @@ def machine_peak(children: dict[str, Child]) -> float:
 
 
 def processor() -> str:
-    """Return the processor's name, where the system tells it."""
+    """Return the processor's name, where the system has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Many trainings side by side: each run a process on its share of the cores, in a folder that is read when it is there.
+"""Many trainings side by side: each run a process on its share of the cores, in a folder that is read if it exists.
 
 Stopped and started again, finished runs are read and half-done ones continued.
 """
@@ -23,7 +23,7 @@ from munit_jax.training.workdir import differing_keys
 from tfds_sdoml.build import build
 
 ROOT = Path(__file__).parents[1]
-POLL = 0.5  # seconds between looks at the processes
+POLL = 0.5  # seconds between checks of the processes
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Run:
     scores: str = "evaluation"
 
     def command(self) -> list[str]:
-        """Return what is still to be done: the training, or its evaluation. It goes on where it was."""
+        """Return what is still to be done: the training, or its evaluation. It resumes there."""
         workdir = f"--workdir={self.folder.absolute()}"
         if self.summary() is not None:
             output = f"--output={(self.folder / self.scores).absolute()}"
@@ -75,7 +75,7 @@ class Run:
         return json.loads(path.read_text()) if path.exists() else None
 
     def diverged(self) -> bool:
-        """Tell whether the run went on to numbers that are not finite; it then leaves no summary."""
+        """Return whether the run diverged to non-finite values; it then leaves no summary."""
         try:
             last = json.loads((self.folder / "metrics.jsonl").read_text().splitlines()[-1])
         except (FileNotFoundError, IndexError, json.JSONDecodeError):
@@ -83,7 +83,7 @@ class Run:
         return not math.isfinite(last["generator_total"] + last.get("discriminator_total", 0.0))
 
     def done(self) -> bool:
-        """Tell whether nothing is left to do, or can be done."""
+        """Return whether nothing is left to do, or can be done."""
         if self.summary() is None:
             return self.diverged()
         return self.evaluation is None or self.metrics() is not None
@@ -160,7 +160,7 @@ def run_all(
         try:
             work_off(runs, options.jobs, outcome, lambda: _write(options.workdir / file, table(runs)))
         except KeyboardInterrupt:
-            print("stopped: the same command goes on")
+            print("stopped: the same command resumes")
     print(table(runs))
 
 

@@ -3,9 +3,9 @@
     python benchmarks/translate.py [--what=rate,files,start] [--size=512] [--width=64] [--realisations=1,16]
         [--rounds=5] [--files=20] [--input_size=1024]
 
-`rate` times the compiled translation of an image into n realisations beside n translations one by one, each with its
+`rate` times the compiled translation of an image into n realisations and n translations one by one, each with its
 own encoding; both take turns in every round. `files` runs the whole way, from FITS to FITS with the same realisations,
-over a folder of images, and tells the memory of the process on the way. `start` calls the command with an empty
+over a folder of images, and prints the memory of the process during it. `start` calls the command with an empty
 compilation cache, then with a full one, and takes the time from its start to its first output on the disk.
 
 The networks are of the given width and untrained, which does not change the time; the images are made up.
@@ -89,7 +89,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def resident_mib() -> float:
-    """Return the memory that the process has now, in MiB, or where the system does not tell, the most it has had."""
+    """Return the memory that the process has now, in MiB, or the peak where the system does not have it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -1,4 +1,4 @@
-"""The wind at 30 solar radii beside that of SWiG (Predictive Science Inc.) on the same map: its example of CR 2218.
+"""The wind at 30 solar radii compared with that of SWiG (Predictive Science Inc.) on its example of CR 2218.
 
     git clone https://github.com/predsci/swig
     python benchmarks/wind.py --swig=swig/example

@@ -182,7 +182,7 @@ def poster_terms(config: ConfigDict) -> None:
     config.eval_every = 400
     # In a few minutes the adversarial term alone does not find out which content belongs where; the true |B| says so.
     config.loss.update({"adversarial": "lsgan", "unsigned_weight": 150.0})
-    # The two switches that helped with every seed, and most together: docs/quality.md.
+    # The two switches that help with every seed, and most together: docs/experiments/2026-11-25_switches.md.
     config.loss.detach_content_target = True
     config.model.discriminator_spectral_norm = True
     config.optimizer.update({"learning_rate": 5e-4, "discriminator_learning_rate": 5e-4, "halve_every": 700})

@@ -6,7 +6,7 @@ r"""AIA 193 to HMI magnetograms of 64 pixels for images of the real Sun: the wei
     python -m munit_jax.train --config=configs/aia193_real.py --workdir=runs/real --config.start_from=runs/modelled
     Cost: 8, 3 and 1 minutes on 2 cores. Result: docs/experiments/2026-11-28_real_pairs.md.
 
-The first learns on the synthetic Sun how fields of both signs lie; the second goes on with real magnetograms under
+The first learns the pattern of both signs on the synthetic Sun; the second continues with real magnetograms under
 modelled images (benchmarks/modelled_pairs.py builds sdoml/modelled) and the synthetic Sun together; the third with
 seven real pairs of 2015 (benchmarks/real_pairs.py builds sdoml/pairs), which are changed at random each time: networks
 memorise so few.

@@ -1,4 +1,4 @@
-"""AIA 304 to HMI magnetograms and back; all else as configs/aia193.py, whose variants it has.
+"""AIA 304 to HMI magnetograms and back; otherwise as configs/aia193.py, with the same variants.
 
     python -m tfds_sdoml.build sdoml/aia0304_hmi --manual_dir=FOLDER_OF_SDOML
     python -m munit_jax.train --config=configs/aia304.py

@@ -1,13 +1,13 @@
-"""AIA 171, 193 and 304 together to HMI magnetograms, paired; all else as configs/aia193_best.py.
+"""AIA 171, 193 and 304 together to HMI magnetograms, paired; otherwise as configs/aia193_best.py.
 
     python -m tfds_sdoml.build sdoml/aia0171_0193_0304_hmi --manual_dir=FOLDER_OF_SDOML
     python -m munit_jax.train --config=configs/multichannel.py
     python -m munit_jax.train --config=configs/multichannel.py:embedded
 
-Three heights of the atmosphere should tell more of the field than one: on the synthetic Sun (:embedded, a third of its
-steps, seed 0) CRPS 2.23 G in place of 2.30 with 193 alone, |B| correlation 0.66 in place of 0.64; though 304 alone,
-which follows the field closely there, has 2.20 and 0.65 (docs/skill.md). Cost as configs/aia193_best.py: the networks
-differ in their first layer alone. `translate` then needs an image of each channel.
+Three heights of the atmosphere should determine more of the field than one: on the synthetic Sun (:embedded, a third of
+its steps, seed 0) CRPS 2.23 G instead of 2.30 with 193 alone, |B| correlation 0.66 instead of 0.64; 304 alone, which
+follows the field closely there, has 2.20 and 0.65 (docs/skill.md). Cost as configs/aia193_best.py: the networks differ
+only in their first layer. `translate` then needs an image of each channel.
 Not yet run at full size by us.
 """
 

@@ -5,9 +5,10 @@
     python -m munit_jax.train --config=configs/unpaired.py
 
     Cost: 28 minutes of one core. Result: realisations of a held-out frame of December 2015 have the histogram of
-    |B| and the power spectrum of the magnetogram of July 2016 within a factor of two (docs/skill.md).
+    |B| and the power spectrum of the magnetogram of July 2016 within a factor of two
+    (docs/experiments/2026-11-26_unpaired_real_frames.md).
 
-MUNIT needs no pairs: each domain is shuffled for itself, and the cycle term ties a translation to its pixels. There is
+MUNIT needs no pairs: each domain is shuffled separately, and the cycle term ties a translation to its pixels. There is
 no truth to score against, so the summary's held_out is null; look at samples/. Narrow networks, for a machine without
 GPU.
 """

@@ -1,4 +1,4 @@
-"""How every command starts and ends, and the flags of several of them."""
+"""The start and end of every command, and the flags that commands share."""
 
 import glob
 import inspect
@@ -29,7 +29,7 @@ logger = logging.getLogger("munit_jax")
 
 
 class Define:
-    """Defines the flags of a command; each has its own `flag_values`, so that one process can hold several."""
+    """Defines the flags of a command; each has its own `flag_values`, so that one process can have several."""
 
     def __init__(self, flag_values: flags.FlagValues):
         self.flag_values = flag_values
@@ -43,7 +43,7 @@ class Define:
     def names(
         self, name: str, allowed: Sequence[str], bare: Sequence[str], description: str
     ) -> flags.FlagHolder[list[str] | None]:
-        """Define a flag of names with commas between them; `--NAME` alone stands for `bare`, without it it is None."""
+        """Define a flag of names with commas between them; `--NAME` alone means `bare`; without the flag it is None."""
         flag = flags.Flag(_NamesParser(allowed, bare), None, name, None, description, boolean=True)
         return flags.DEFINE_flag(flag, self.flag_values)
 
@@ -52,7 +52,7 @@ class Define:
         return self.string(
             "compilation_cache",
             None,
-            "Folder where compiled programs are kept for the next start; none for nowhere. Default: "
+            "Folder of compiled programs for the next start; none for no cache. Default: "
             "JAX_COMPILATION_CACHE_DIR or the user's cache folder.",
         )
 
@@ -80,7 +80,7 @@ class _NamesParser(flags.ArgumentParser[list[str] | None]):
 
 
 def run(main: Callable[[Sequence[str]], None], flag_values: flags.FlagValues) -> NoReturn:
-    """Parse the command line, run `main`, which gets what is left of it, and exit."""
+    """Parse the command line, run `main` with the other arguments, and exit."""
     with _own_messages_shown():
         _guard(main, _parse_flags(sys.argv, flag_values, inspect.getmodule(main).__doc__ or ""))
     sys.exit(0)
@@ -112,7 +112,7 @@ def _parse_flags(arguments: Sequence[str], flag_values: flags.FlagValues, descri
         print(f"{description.strip()}\n\n{flag_values.get_help(include_special_flags=False)}")  # noqa: T201
         sys.exit(0)
     # Config files are imported and their keys overridden while flags are parsed, or, where the file cannot be loaded,
-    # when the flag is first read. A mistake there shows up as any of these, according to where ml_collections meets it.
+    # when the flag is first read. A mistake there raises any of these, depending on where ml_collections meets it.
     try:
         rest = flag_values([_with_our_config(argument) for argument in arguments])
         for value in flag_values.flag_values_dict().values():
@@ -122,7 +122,7 @@ def _parse_flags(arguments: Sequence[str], flag_values: flags.FlagValues, descri
         key, *better = re.findall(r"[\w.]+(?=\\*['\"])", str(error.args[0]))
         _fail(f"unknown config key: {key}" + (f"; did you mean {better[0]}?" if better else ""))
     except (flags.Error, TypeError, ValueError, OSError, ImportError) as error:
-        # Errors inside a config file come with its traceback in the message: the last line says what is wrong.
+        # Errors inside a config file come with its traceback in the message: the last line is the reason.
         lines = str(error).strip().splitlines()
         _fail(lines[-1].strip().removeprefix("ValueError: ") if len(lines) > 2 else str(error))
     for name in flag_values:
@@ -131,7 +131,7 @@ def _parse_flags(arguments: Sequence[str], flag_values: flags.FlagValues, descri
 
 
 def _check_flag(flag: flags.Flag) -> None:
-    """Refuse values that no flag takes, nan, inf and empty text, and put the user's folder in for `~`."""
+    """Refuse nan, inf and empty text, which no flag takes, and expand `~`."""
     values = flag.value if isinstance(flag.value, list) else [flag.value]
     for value in values:
         if isinstance(value, float) and not math.isfinite(value):
@@ -144,7 +144,7 @@ def _check_flag(flag: flags.Flag) -> None:
 
 
 def _with_our_config(argument: str) -> str:
-    """Return an argument, the path of one of our configs put in where it names one and is called elsewhere."""
+    """Return an argument, with the full path where it names one of our configs from another folder."""
     match = OUR_CONFIG.fullmatch(argument)
     if match is None or Path(match["file"]).exists():
         return argument
@@ -153,7 +153,7 @@ def _with_our_config(argument: str) -> str:
 
 
 def _our_configs() -> Path:
-    """Return the folder of our configs, in a wheel inside the package, in a checkout beside it, importable by name."""
+    """Return the folder of our configs, in a wheel inside the package, in a checkout next to it, importable by name."""
     package = Path(__file__).parent
     folder = package / "configs" if (package / "configs").is_dir() else package.parent / "configs"
     spec = spec_from_file_location("configs", folder / "__init__.py", submodule_search_locations=[str(folder)])
@@ -170,14 +170,14 @@ def _guard(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> N
     except UserError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        logger.info("interrupted: what was written stands; run the same command to go on")
+        logger.info("interrupted: finished outputs are kept; run the same command to resume")
         sys.exit(INTERRUPTED)
 
 
 def keep_compiled(folder: str | None) -> None:
     """Keep compiled programs in a folder, so that the next start of the same program need not compile them.
 
-    `none` keeps nothing; None is JAX_COMPILATION_CACHE_DIR or, where that is not set, the user's cache folder.
+    `none` is no cache; None is JAX_COMPILATION_CACHE_DIR or, where that is not set, the user's cache folder.
     """
     import jax
     from platformdirs import user_cache_path

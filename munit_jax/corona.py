@@ -3,7 +3,7 @@
     python -m munit_jax.corona --magnetogram='FOLDER/*.fits' --background=gong.fits --output=OUT
     python -m munit_jax.corona --synoptic=gong.fits --output=OUT
 
-See docs/corona.md for what is computed, in which units, and how exact it is.
+See docs/corona.md for methods and units, docs/corona_accuracy.md for the accuracy.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Errors that the user can mend: what came, what was expected, what to do."""
+"""Errors that the user can correct: what came, what was expected, what to do."""
 
 
 class UserError(Exception):
-    """A mistake in what the program was given; the message is all that is shown."""
+    """A mistake in the program's input; only the message is shown."""
 
     exit_code = 2
 
@@ -16,8 +16,8 @@ class DataError(UserError):
 
 
 class WorkdirError(UserError):
-    """A run's folder that cannot take this run."""
+    """A run's folder that this run cannot use."""
 
 
 class TrainingError(UserError):
-    """Training that has gone astray and cannot go on."""
+    """Training that has diverged or collapsed and cannot continue."""

@@ -25,15 +25,15 @@ SPLIT = define.choice("split", "test", ("test", "validation", "train"), "The fra
 SAMPLES = define.integer("samples", 16, "Realisations of each frame.")
 LIMIT = define.integer("limit", 0, "Frames, evenly spaced; 0 for all.")
 SEED = define.integer("seed", 0, "Of the random styles and of the resampling.")
-CHECKPOINT = define.string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
+CHECKPOINT = define.string("checkpoint", "best", "best (by the validation score), latest, or a step.")
 COMPARE = define.string(
     "compare", None, "The folder of another run on the same dataset, whose best checkpoint is compared, on the disk."
 )
 SHOW = define.strings(
-    "show", [], "Time of a frame to draw, as 2012-11-03T12:00: the nearest of the evaluated ones; may be given again."
+    "show", [], "Time of a frame to draw, as 2012-11-03T12:00: the nearest of the evaluated ones; repeatable."
 )
 DATASET = define.string("dataset", None, "Another dataset than the run's own, as sdoml/NAME.")
-IMAGES = define.strings("images", [], "In place of a dataset: EUV images, as a pattern in quotes ...")
+IMAGES = define.strings("images", [], "Instead of a dataset: EUV images, as a pattern in quotes ...")
 TRUTH = define.strings("truth", [], "... and true magnetograms, from anywhere; pairs are found by time and place.")
 PAIR_HOURS = define.number("pair_hours", 6.0, "Between an image and its magnetogram.")
 PAIR_DEGREES = define.number("pair_degrees", 10.0, "Between the vantage points of an image and its magnetogram.")
@@ -62,7 +62,7 @@ def main(_: Sequence[str]) -> None:
     if not WORKDIR.value:
         raise UserError("no run: give --workdir=RUN, the folder of a training run")
     if EARTH.value and not CORONA.value:
-        raise UserError("--earth is for the wind of coronae: give --corona too")
+        raise UserError("--earth needs the wind of coronae: give --corona too")
     if EARTH.value:
         check_installed()
     # Importing jax takes seconds: --help and mistakes in flags should not wait for it.

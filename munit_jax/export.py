@@ -1,8 +1,8 @@
-"""Make a folder of weights, as they come with the package, of a trained run.
+"""Make a folder of weights, as those that come with the package, from a trained run.
 
     python -m munit_jax.export --workdir=RUN --card=MODEL_CARD.md --output=munit_jax/pretrained/NAME
 
-It has the networks that the run trained, in half precision, with config, brightness and model card.
+It has the run's networks in half precision, with config, brightness and model card.
 """
 
 import os
@@ -19,8 +19,10 @@ FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
 
 WORKDIR = define.string("workdir", None, "The folder of the training run.")
-CHECKPOINT = define.string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
-CARD = define.string("card", None, "The model card: what the weights are, of which data, how good, and for what not.")
+CHECKPOINT = define.string("checkpoint", "best", "best (by the validation score), latest, or a step.")
+CARD = define.string(
+    "card", None, "The model card: the weights, their data, their scores, and what not to use them for."
+)
 OUTPUT = define.string("output", None, "The folder to make.")
 
 
@@ -37,7 +39,7 @@ def export(workdir: Path, checkpoint: str, card: Path, output: Path) -> None:
     The config goes without the paths of the machine that trained.
 
     Raises:
-        UserError: a folder that is there, or no card.
+        UserError: an existing folder, or no card.
         WorkdirError: no such run or checkpoint, or a folder that cannot be written.
     """
     from munit_jax.files import write_json

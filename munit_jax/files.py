@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give the path of a partial file to write, which takes the place of `path` when all went well."""
+    """Give the path of a partial file to write, which replaces `path` on success."""
     partial = path.with_name(path.name + ".partial")
     yield partial
     os.replace(partial, path)

@@ -169,10 +169,10 @@ def discriminator_accuracy(real: Logits, fake: Logits, form: Adversarial) -> Sca
 def generator_adversarial(fake: Logits, form: Adversarial, non_saturating: bool = False) -> Scalar:
     """The generator's adversarial loss, summed over the discriminator's scales, given the logits of its images.
 
-    log:   E log(1 - G(fake)), the poster's minimax; with `non_saturating` -E log G(fake), which has the same fixed
-           point but does not lose its gradient where the discriminator wins (Goodfellow et al. 2014, section 3).
-    lsgan: E (G(fake) - 1)^2.
-    hinge: -E G(fake).
+    - log: E log(1 - G(fake)), the poster's minimax; with `non_saturating` -E log G(fake), which has the same fixed
+      point but does not lose its gradient where the discriminator wins (Goodfellow et al. 2014, section 3).
+    - lsgan: E (G(fake) - 1)^2.
+    - hinge: -E G(fake).
     """
     if _check_form(form) == "lsgan":
         return _sum_over_scales(lambda f: jnp.square(f - 1).mean(), fake)

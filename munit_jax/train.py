@@ -1,10 +1,10 @@
-"""Train networks to turn EUV images into magnetograms (MUNIT), or go on with a run that was stopped.
+"""Train networks to turn EUV images into magnetograms (MUNIT), or resume a stopped run.
 
     python -m munit_jax.train --config=configs/aia193.py:quickstart
     python -m munit_jax.train --config=configs/aia193_best.py --workdir=RUN --config.steps=5000
 
-The docstring of each file of configs/ says what it is for, what it costs and what comes of it; docs/train.md explains
-the keys, docs/long_runs.md how a run is stopped and taken up again.
+The docstring of each file of configs/ has its purpose, cost and result; docs/train.md explains
+the keys, docs/long_runs.md how a run is stopped and resumed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Config file, with its variant behind a colon: configs/aia193.py:quickstart.", flag_values=FLAGS
 )
 WORKDIR = define.string(
-    "workdir", None, "The run's folder; to go on with a run, give the same. Default: runs/ and the config's name."
+    "workdir", None, "The run's folder; give the same to resume a run. Default: runs/ and the config's name."
 )
 COMPILATION_CACHE = define.compilation_cache()
 DISTRIBUTED = define.switch(
@@ -78,7 +78,7 @@ def train(source: Mapping[str, Any], workdir: Path) -> dict[str, Any] | None:
     from munit_jax.training.loop import train_and_evaluate
 
     with hosts.ends_alone():
-        with hosts.first_alone("config"):  # it may have to make the synthetic Sun
+        with hosts.first_alone("config"):  # it may have to build the synthetic Sun
             config = parse(pretrained.with_folder(source), jax.device_count(), jax.devices()[0].platform)
         return train_and_evaluate(config, workdir)
 

@@ -3,7 +3,7 @@
     python -m munit_jax.translate --pretrained=aia193 --input='FOLDER/*.fits' --output=OUT
     python -m munit_jax.translate --workdir=RUN --input='FOLDER/*.fits' --output=OUT
 
-docs/translate.md tells what is done to the images of each instrument and what the outputs hold.
+docs/translate.md describes how images of each instrument are prepared, docs/fits_files.md the outputs.
 """
 
 import sys
@@ -26,19 +26,19 @@ FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
 
 WORKDIR = define.string("workdir", None, "The folder of the training run.")
-PRETRAINED = define.string("pretrained", None, "In its place: the name of weights that come with the package.")
-INPUT = define.strings("input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; may be given again.")
+PRETRAINED = define.string("pretrained", None, "Instead of --workdir: the name of weights that come with the package.")
+INPUT = define.strings("input", [], "Files, as a pattern in quotes ('a*.fits'), or a folder; repeatable.")
 OUTPUT = define.string("output", None, "The folder for the translations.")
 SAMPLES = define.integer("samples", 16, "Realisations of each input.")
 SEED = define.integer("seed", 0, "Of the random styles.")
 STYLE = define.string(
     "style", "random", "Where the styles come from: random, mean, or image:FILE for that of a real magnetogram."
 )
-CHECKPOINT = define.string("checkpoint", "best", "best (by the held-out score), latest, or a step.")
+CHECKPOINT = define.string("checkpoint", "best", "best (by the validation score), latest, or a step.")
 DIRECTION = define.choice(
-    "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "What is made of what."
+    "direction", "euv_to_magnetogram", ("euv_to_magnetogram", "magnetogram_to_euv"), "The direction of the translation."
 )
-SIZE = define.integer("size", None, "Pixels across the images that the networks are given. Default: as in training.")
+SIZE = define.integer("size", None, "Pixels across the networks' input. Default: as in training.")
 CALIBRATE_TO = define.strings(
     "calibrate_to",
     [],
@@ -55,9 +55,9 @@ LAST_SEEN = define.strings(
     "last_seen",
     [],
     "Earlier magnetograms from the Earth (HMI), as a pattern in quotes, for a run trained with them: of a rotation, a "
-    "week or less apart. Without them the past is not known.",
+    "week or less apart. Without them the past counts as unknown.",
 )
-RESUME = define.switch("resume", False, "Keep outputs that were made of the same inputs, checkpoint and settings.")
+RESUME = define.switch("resume", False, "Keep outputs made from the same inputs, checkpoint and settings.")
 FORCE = define.switch("force", False, "Translate images that are unlike those of the training, with a warning.")
 CONVOLUTION = define.convolution()
 COMPILATION_CACHE = define.compilation_cache()
@@ -67,7 +67,7 @@ PICTURES = ("map", "grid")
 
 
 class _Picture(flags.Flag):
-    """A flag that may stand alone (`--png`) or have a value (`--png=grid`)."""
+    """A flag that may occur alone (`--png`) or have a value (`--png=grid`)."""
 
     def __init__(self):
         parser = flags.EnumParser((*PICTURES, "true", "false"), case_sensitive=False)

@@ -72,7 +72,7 @@ def test_ctrl_c_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(train, "main", interrupt)
     result = call("train", tmp_path)
     assert (result.returncode, result.stderr.count("\n")) == (130, 1)
-    assert "run the same command to go on" in result.stderr
+    assert "run the same command to resume" in result.stderr
 
 
 def test_what_a_command_logs_goes_to_its_terminal_and_to_nothing_after_it(tmp_path, caplog):

@@ -36,6 +36,7 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "--manual_dir=SOHO": "tests/test_any_telescope.py",
     "--images=": "tests/test_any_telescope.py",
     "--dataset=sdoml/soho": "tests/report/test_evaluation.py",
+    "--corona_frames=20": "as the line of docs/evaluate.md, with a run of half an hour",
     "--earth": "tests/heliosphere/test_propagation.py, where HUXt is",
     "--manual_dir=...": "tests/tfds_sdoml/test_build_command.py and test_beam.py",
 }

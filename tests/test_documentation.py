@@ -17,11 +17,12 @@ from tests.training.test_loop import tiny_config, train_and_evaluate
 from tfds_sdoml.build import parser
 from tfds_sdoml.fetch.__main__ import parser as parser_of_fetch
 
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/gallery/*.md"), ROOT / "tfds_sdoml" / "README.md"]
-)
+MANUAL = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/gallery/*.md")])
+EXPERIMENTS = sorted(ROOT.glob("docs/experiments/*.md"))
+PAGES = [*sorted(ROOT.glob("*.md")), *MANUAL, ROOT / "tfds_sdoml" / "README.md"]  # their commands are typed
+LONGEST_PAGE = 200  # lines
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```([\w{}]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"python -m (munit_jax\.\w+|tfds_sdoml\.(?:build|fetch))(.*)|python (benchmarks/\w+\.py)(.*)")
 METHOD = (ROOT / "docs" / "method.md").read_text()
 
@@ -34,7 +35,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def commands() -> list[tuple[str, list[str]]]:
     """Return (module or file, arguments) of every command in a block of a page, comments behind it taken off."""
     found = []
-    for page in PAGES:
+    for page in [*PAGES, *EXPERIMENTS]:
         for block in blocks(page, ""):
             for line in block.replace("\\\n", " ").splitlines():
                 if match := COMMAND.search(line):
@@ -49,7 +50,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *EXPERIMENTS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     for target, anchor in LINK.findall(page.read_text()):
         if target.startswith("http"):
@@ -57,6 +58,19 @@ def test_links_lead_somewhere(page):
         there = page.parent / target if target else page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", [*PAGES, *EXPERIMENTS], ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_is_too_long(page):
+    assert len(page.read_text().splitlines()) <= LONGEST_PAGE
+
+
+def test_every_page_of_the_manual_is_in_its_contents():
+    listed = [line for block in blocks(ROOT / "docs" / "index.md", "{toctree}") for line in block.splitlines()]
+    assert {page.stem for page in MANUAL if page.parent.name == "docs"} == {
+        "index",
+        *(x for x in listed if x.isidentifier()),
+    }
 
 
 def test_there_are_commands_of_every_kind():

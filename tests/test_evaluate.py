@@ -20,7 +20,7 @@ from tests.commands import call
         ),
         (("--workdir=run", "--corona", "--background=*.fits"), "no file matches --background='*.fits'"),
         (("--workdir=run", "--images=*.fits"), "no file matches --images='*.fits'"),
-        (("--workdir=run", "--earth"), "--earth is for the wind of coronae: give --corona too"),
+        (("--workdir=run", "--earth"), "--earth needs the wind of coronae: give --corona too"),
         (("--workdir=run", "--show=noon"), "show='noon': give a time such as 2012-11-03T12:00"),
     ],
 )

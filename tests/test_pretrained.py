@@ -97,7 +97,7 @@ def test_what_they_were_not_trained_for_is_refused():
 
 
 def test_weights_beyond_half_precision_are_refused(tmp_path):
-    with pytest.raises(WorkdirError, match="weights that float16 cannot hold in euv/bias"):
+    with pytest.raises(WorkdirError, match="weights beyond the range of float16 in euv/bias"):
         packaged.write_generators(tmp_path, 7, {"euv": {"bias": np.array([1e5], np.float32)}})
     assert not list(tmp_path.iterdir())
 

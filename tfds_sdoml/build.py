@@ -4,8 +4,8 @@
     python -m tfds_sdoml.build sdoml/mine --channels=0171,0193 --field=bz --every=4h --manual_dir=FOLDER_OF_SDOML
     python -m tfds_sdoml.build sdoml/synthetic_64
 
-Frames are checked, joined by time and split without leaks; what is rejected stands in rejected.csv with the reason. A
-build that was stopped goes on when the command is given again. See tfds_sdoml/README.md.
+Frames are checked, joined by time and split without leaks; rejected frames are listed in rejected.csv with the
+reason. The same command resumes a stopped build. See docs/datasets.md.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def build(
 ) -> Builder:
     """Return the builder of a dataset, built first if it is not there yet; shows its progress.
 
-    A build that was stopped goes on where it was when it is asked for again.
+    The same call resumes a stopped build.
 
     Args:
         name: `sdoml/aia0193` or `aia0193`.
@@ -114,7 +114,7 @@ def build(
 
 
 def plan_lines(config: SdomlConfig, plan: Plan) -> list[str]:
-    """Return what a build would do: found, joined, left out, rejected so far, and the examples of each split."""
+    """Return the plan of a build: found, joined, left out, rejected so far, and the examples of each split."""
     size = example_bytes(config)
     return count_lines(summary(plan, plan.rejected)) + [
         f"{'to be written: ' + split:<44}{len(frames):>12,}{len(frames) * size / 1e9:>10.2f} GB before compression"
@@ -123,7 +123,7 @@ def plan_lines(config: SdomlConfig, plan: Plan) -> list[str]:
 
 
 def built_lines(builder: Builder) -> list[str]:
-    """Return what came of a build: found, joined, left out, rejected by reason, and each split's examples and bytes."""
+    """Return a build's result: found, joined, left out, rejected by reason, and each split's examples and bytes."""
     lines = [
         f"{'written: ' + name:<44}{info.num_examples:>12,}{info.num_bytes:>18,} bytes"
         for name, info in builder.info.splits.items()
@@ -133,7 +133,7 @@ def built_lines(builder: Builder) -> list[str]:
 
 
 def count_lines(counts: Mapping[str, Any]) -> list[str]:
-    """Return the lines of a `summary`, in which `clipped_pixels` may stand too."""
+    """Return the lines of a `summary`, which may have `clipped_pixels` too."""
     rows = [
         *((f"found {series}", count) for series, count in counts["found"].items()),
         ("joined", counts["joined"]),
@@ -185,7 +185,7 @@ def add_selection(data: Any) -> None:
     data.add_argument("--years", type=parse_numbers, help="such as 2011-2013")
     data.add_argument("--months", type=parse_numbers, help="such as 1-4,9")
     data.add_argument("--every", type=parse_duration, help="one frame in each such interval, such as 4h")
-    data.add_argument("--limit", type=int, help="so many frames, taken evenly from all")
+    data.add_argument("--limit", type=int, help="number of frames, taken evenly from all")
     data.add_argument("--tolerance", type=int, help="of the join by time, in seconds")
     data.add_argument("--split", choices=get_args(Split), help="poster: the shuffle of 2010-2012, which leaks")
     data.add_argument("--test_months", type=parse_numbers, help="calendar months, such as 11-12")
@@ -206,19 +206,19 @@ def parser() -> argparse.ArgumentParser:
         "name", help="sdoml/NAME; a new name needs --channels, --field or both; known: " + ", ".join(config_names())
     )
     result.add_argument(
-        "--data_dir", type=parse_path, help="where datasets are kept (default: TFDS's own, ~/tensorflow_datasets)"
+        "--data_dir", type=parse_path, help="folder of the datasets (default: TFDS's own, ~/tensorflow_datasets)"
     )
     result.add_argument(
         "--manual_dir",
         type=parse_path,
         help="folder of the source's files; zarr_v2: also a URL, or several stores with commas between",
     )
-    result.add_argument("--dry_run", action="store_true", help="tell what would be built, from the list of files")
+    result.add_argument("--dry_run", action="store_true", help="list what would be built, from the list of files")
     result.add_argument(
         "--beam_pipeline_options", help="build with Apache Beam, such as runner=DirectRunner,direct_num_workers=4"
     )
-    data = result.add_argument_group("what the dataset holds (default: as registered)")
-    data.add_argument("--source", choices=get_args(SourceName), help="what the files look like")
+    data = result.add_argument_group("contents of the dataset (default: as registered)")
+    data.add_argument("--source", choices=get_args(SourceName), help="kind of the files")
     data.add_argument("--size", type=int, help="pixels; smaller images are means over blocks (FITS: resampled)")
     data.add_argument("--dtype", choices=get_args(StoredType), help="how images are stored")
     data.add_argument("--vantage_tolerance", type=float, help="degrees between the observers of a join, for FITS files")
@@ -264,7 +264,7 @@ def exit_code(work: Callable[[], tuple[int, list[str]]], mistakes: tuple[type[Ex
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return USAGE_ERROR
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
+        sys.stderr.write("stopped; the same command resumes here\n")
         return INTERRUPTED
     sys.stdout.write("\n".join(lines) + "\n")
     return code

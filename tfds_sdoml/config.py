@@ -1,4 +1,4 @@
-"""What a dataset holds, and the datasets that have a name."""
+"""The contents of a dataset, and the registered datasets."""
 
 import math
 from collections.abc import Mapping
@@ -19,21 +19,21 @@ ScaleName = Literal["none", "hmi"]
 
 NATURAL_SIZE: dict[str, int] = {"npz_v1": 512, "zarr_v2": 512, "fits": 512, "hf256": 256}  # pixels
 FUSED_CHANNELS = ("0171", "0193", "0304")  # of the dataset of several channels that has a name
-SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun; what they look like: `synthetic_sun/emission.py`
+SYNTHETIC_CHANNELS = ("0171", "0193", "0304")  # of the synthetic Sun, see `synthetic_sun/emission.py`
 FULL_SIZE_CHANNELS = ("0171", "0193", "0304")  # that have datasets at the poster's 1024 pixels
 UNSTORED = [field.name for field in fields(tfds.core.BuilderConfig)]
 
 
 @dataclass(eq=False, kw_only=True)
 class SdomlConfig(tfds.core.BuilderConfig):
-    """What a dataset holds; everything that its data depend on but the files themselves.
+    """The contents of a dataset: everything that its data depend on except the files themselves.
 
     Raises:
         ValueError: a value that cannot be, or an example without any image.
     """
 
     name: str
-    source: str  # what the files look like, or `synthetic`
+    source: str  # kind of the files, or `synthetic`
     channels: tuple[str, ...] = ()  # of AIA, in the order of the array
     field: tuple[str, ...] = ()  # components, in the order of the array
     size: int  # pixels across the images; the source's own size divides by it
@@ -70,7 +70,7 @@ class SdomlConfig(tfds.core.BuilderConfig):
             if len(set(values)) != len(values):
                 raise ValueError(f"{what} {', '.join(values)}: each can be given once")
         if not self.series:
-            raise ValueError("no channel and no field component: an example would hold no image; give --channels")
+            raise ValueError("no channel and no field component: an example would have no image; give --channels")
         months = (*self.months, *self.test_months, *self.validation_months)
         if wrong := [month for month in months if not 1 <= month <= 12]:
             raise ValueError(f"months are numbers from 1 to 12, got {wrong}")
@@ -106,7 +106,7 @@ class SdomlConfig(tfds.core.BuilderConfig):
         """
         known = {field.name for field in fields(cls)} - set(UNSTORED)
         if odd := sorted(known ^ set(parameters)):
-            raise ValueError(f"sdoml/{name} has other parameters than this version knows ({', '.join(odd)})")
+            raise ValueError(f"sdoml/{name} has other parameters than this version supports ({', '.join(odd)})")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
         return cls(name=name, **values)
 

@@ -25,7 +25,7 @@ SCALARS = ("solar_radius", "b0", "l0", "distance")  # of the geometry
 
 
 def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
-    """Return what an example holds; see README.md."""
+    """Return the features of an example; see docs/datasets.md."""
 
     def array(shape: tuple[int, ...], dtype: str) -> tfds.features.Tensor:
         # Raw bytes are five times faster than the default.
@@ -46,11 +46,11 @@ def features(config: SdomlConfig) -> tfds.features.FeaturesDict:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What became of one frame."""
+    """The result of one frame."""
 
     levels: tuple[float, ...] | None  # of each series, to compare with its neighbours; None if the frame is rejected
     rejected: list[Rejection]  # an image each that is to blame
-    record: bytes | None = field(default=None, repr=False)  # as a shard holds it; None if rejected or not wanted
+    record: bytes | None = field(default=None, repr=False)  # as in a shard; None if rejected or not wanted
     digest: int = 0  # SHA-256 of the record
     counts: Int[np.ndarray, "series bin"] | int = field(default=0, repr=False)  # histogram of each series
     clipped: int = 0  # pixels beyond the range of the stored type
@@ -87,7 +87,7 @@ def read(config: SdomlConfig, source: Source, series: str, place: str) -> Float[
 
 
 def example_of(config: SdomlConfig, frame: Frame, images: list[np.ndarray]) -> tuple[dict[str, Any], int]:
-    """Return the example of a frame, and how many pixels are clipped to what its type can hold.
+    """Return the example of a frame, and how many pixels are clipped to the range of its type.
 
     The geometry is SDOML's, as seen by the observer.
     """

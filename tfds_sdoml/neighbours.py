@@ -44,7 +44,7 @@ def with_references(times: Int[np.ndarray, "frame"], own: Sequence[int]) -> Int[
 def check_neighbours(level: float, others: Sequence[float], field: bool) -> None:
     """Refuse a frame whose level is far from the median of its neighbours': saturated, eclipsed, wrongly scaled.
 
-    Fewer than two neighbours tell nothing.
+    Fewer than two neighbours give no verdict.
 
     Raises:
         FrameError: `unlike its neighbours`.

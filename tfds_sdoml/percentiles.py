@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from munit_jax.instruments.checks import sampling_of
 
-STEP = 2  # of the pixels that are looked at, one in 4 is counted
+STEP = 2  # every second row and column: one pixel in 4 is counted
 LOWEST, HIGHEST, PER_DECADE = 1e-3, 1e6, 100  # DN/s or gauss; bins are 2.3 % wide
 PERCENTILES = (1.0, 25.0, 50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 100.0)
 

@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """The frames of each split in the order of time, and what became of all the others."""
+    """The frames of each split in the order of time, and the fate of all others."""
 
     splits: dict[str, list[Frame]]  # only splits that have any
     found: dict[str, int]  # frames of each series in the source

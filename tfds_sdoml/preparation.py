@@ -33,7 +33,7 @@ REJECTED_FILE = "rejected.csv"
 
 
 def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_options: Any = None) -> None:
-    """Build a dataset that is not there yet; one that was stopped goes on with the shards that it had finished.
+    """Build a dataset that does not exist yet; a stopped build keeps its finished shards.
 
     The location is `open_source`'s; without Apache Beam's pipeline options this process builds alone.
     """
@@ -70,7 +70,7 @@ def prepare(builder: tfds.core.DatasetBuilder, location: str | None, beam_option
 
 
 def only_build(folder: Path) -> AbstractContextManager[Any]:
-    """Keep a second build out of a dataset's folder with a ValueError; a process that died holds nothing."""
+    """Keep a second build out of a dataset's folder with a ValueError; a process that died blocks nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return FileLock(folder / ".lock", timeout=0).acquire()
@@ -79,16 +79,16 @@ def only_build(folder: Path) -> AbstractContextManager[Any]:
 
 
 def partial_folder(folder: Path, config: SdomlConfig, plan: Plan, version: str) -> Path:
-    """Return where the shards of a plan wait: a name of its own for all that they depend on."""
-    told = json.dumps([version, config.parameters(), plan.splits], sort_keys=True)
-    return folder / f"partial-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    """Return the folder of a plan's shards, with a name for everything that they depend on."""
+    plan_text = json.dumps([version, config.parameters(), plan.splits], sort_keys=True)
+    return folder / f"partial-{hashlib.sha256(plan_text.encode()).hexdigest()[:16]}"
 
 
 def make_shards(config: SdomlConfig, jobs: Sequence[Job], beam_options: Any = None) -> list[Report]:
-    """Make all shards that are not there yet and return their reports, see `prepare`."""
+    """Make all missing shards and return their reports, see `prepare`."""
     reports = [finished_report(job) for job in jobs]
     if finished := sum(report is not None for report in reports):
-        logger.info("going on with an earlier build: %d of %d shards are there", finished, len(jobs))
+        logger.info("resuming an earlier build: %d of %d shards exist", finished, len(jobs))
     if beam_options is not None:
         return make_on_beam(jobs, beam_options)
     total = sum(len(job.written) for job in jobs)
@@ -138,13 +138,13 @@ def make_on_beam(jobs: Sequence[Job], options: Any) -> list[Report]:
 def describe(
     info: tfds.core.DatasetInfo, config: SdomlConfig, plan: Plan, reports: Sequence[Report], folder: Path
 ) -> None:
-    """Write the list of rejected frames into a folder, and the rest of what came of a build into TFDS's metadata.
+    """Write the list of rejected frames into a folder, and the other results of a build into TFDS's metadata.
 
     `statistics`: percentiles of each series over the disks of the train split (DN/s, or unsigned gauss).
     `fingerprint`: a checksum of all examples, by split. `build`: what was found, joined, left out and rejected.
 
     Raises:
-        ValueError: all examples of train were rejected; the list of them stays beside the dataset.
+        ValueError: all examples of train were rejected; the list of them stays next to the dataset.
     """
     rows = [*plan.rejected, *(row for report in reports for row in report.rejected)]
     rows.sort(key=lambda row: (row.series, row.time is not None, row.time or 0, row.place))

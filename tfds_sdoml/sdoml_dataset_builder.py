@@ -17,10 +17,10 @@ from tfds_sdoml.sources.opening import find_frames
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """EUV images and magnetograms; see README.md for the features and the conventions.
+    """EUV images and magnetograms; see docs/datasets.md for the features and the conventions.
 
-    `download_and_prepare` makes the dataset in one go, as for any TFDS dataset, with a split in memory.
-    `tfds_sdoml.build` makes the same examples shard by shard, for weeks of files, and goes on after it was stopped.
+    `download_and_prepare` makes the whole dataset, as for any TFDS dataset, with a split in memory.
+    `tfds_sdoml.build` makes the same examples shard by shard, for weeks of files, and resumes after it was stopped.
     """
 
     name = "sdoml"
@@ -45,24 +45,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """
         kwargs.setdefault("file_format", "array_record")  # the format that is read and written without TensorFlow
         super().__init__(**kwargs)
-        held, wanted = dict(self.info.metadata or {}).get("parameters"), self.builder_config.parameters()
-        if held != wanted:
-            different = sorted(key for key in wanted if (held or {}).get(key) != wanted[key])
+        built, wanted = dict(self.info.metadata or {}).get("parameters"), self.builder_config.parameters()
+        if built != wanted:
+            different = sorted(key for key in wanted if (built or {}).get(key) != wanted[key])
             raise ValueError(
                 f"{self.data_path} was built under other parameters ({', '.join(different)} differ): "
-                "delete that folder to build it anew, or give another data_dir or another name"
+                "delete that folder to build it again, or give another data_dir or another name"
             )
 
     @property
     def builder_config(self) -> SdomlConfig:
-        """What the dataset holds: `channels`, `field`, `size`, `source` and the rest."""
+        """The contents of the dataset: `channels`, `field`, `size`, `source` and the rest."""
         config = super().builder_config
         assert isinstance(config, SdomlConfig)
         return config
 
     @property
     def statistics(self) -> dict[str, dict[str, float]]:
-        """Percentiles of each series over the disks of the train split, `{"0193": {"99.9": DN/s}, "bz": ...}`."""
+        """Percentiles of each series over the disks of the train split: {"0193": {"99.9": DN/s}, "bz": ...}."""
         return dict(self.info.metadata or {}).get("statistics", {})
 
     @property

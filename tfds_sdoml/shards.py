@@ -55,7 +55,7 @@ class Job:
 
 @dataclass
 class Report:
-    """What is in a shard and what is not."""
+    """The contents of a shard, and what was left out."""
 
     split: str
     counts: Any = 0  # histogram of each series, summed over the examples (series, bin); 0 without examples
@@ -105,7 +105,7 @@ def make_jobs(config: SdomlConfig, source: Source, plan: Plan, folder: Path) -> 
 
 
 def finished_report(job: Job) -> Report | None:
-    """Return the report of a shard that is there already, else None."""
+    """Return the report of an existing shard, otherwise None."""
     if not job.report_file.is_file():
         return None
     report = Report.from_json(job.report_file.read_text())
@@ -115,7 +115,7 @@ def finished_report(job: Job) -> Report | None:
 def make_shard(
     job: Job, pool: Executor | None = None, advance: Callable[[int], object] = lambda frames: None
 ) -> Report:
-    """Read, check and write a shard, unless it is there; then write its report.
+    """Read, check and write a shard, unless it exists; then write its report.
 
     The pool reads several frames at a time; `advance` is called with the number of frames that are done.
 
@@ -234,10 +234,10 @@ def write_records(path: Path, records: Iterable[bytes]) -> int:
 
 @contextlib.contextmanager
 def failure_explained(path: Path) -> Iterator[None]:
-    """Raise OSError in place of RuntimeError, the record library's for any failure."""
+    """Raise OSError instead of RuntimeError, the record library's for any failure."""
     try:
         yield
     except RuntimeError as error:
         raise OSError(
-            f"cannot write {path}: {error}; what is finished is kept: mend it and give the same command again"
+            f"cannot write {path}: {error}; what is finished is kept: correct it and give the same command again"
         ) from error

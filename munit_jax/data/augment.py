@@ -19,7 +19,7 @@ FIELD_ALONE: Signs = {"magnetogram": -1}
 
 @dataclass(frozen=True)
 class Distortion:
-    """How far examples are changed at random: each number is the standard deviation of a normal distribution.
+    """Random changes of examples: each number is the standard deviation of a normal distribution.
 
     For datasets of few frames, which networks memorise. 0 leaves a property as it is.
 
@@ -46,7 +46,7 @@ class Distortion:
 
     @property
     def brightens(self) -> bool:
-        """Whether EUV images change beside their places."""
+        """Whether EUV images change other than by their geometry."""
         return any((self.gain, self.gamma, self.noise))
 
 
@@ -89,7 +89,7 @@ def flip_images(images: Example, signs: Signs = FIELD_ALONE) -> dict[str, np.nda
 
 
 def random_distortion(images: Example, by: Distortion, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Turn, resize and shift every image alike, and change the brightness of the EUV image, as far as `by` says."""
+    """Turn, resize and shift every image alike, and change the brightness of the EUV image, by the sizes in `by`."""
     changed = dict(images)
     if by.moves:
         place = _random_placement(len(next(iter(images.values()))), by, rng)
@@ -108,7 +108,7 @@ def _random_placement(size: int, by: Distortion, rng: np.random.Generator) -> Fl
 
 
 def _resampled(image: np.ndarray, place: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "h w c"]:
-    """Return an image at other places, by linear interpolation; beyond its edge it goes on as at the edge."""
+    """Return an image at other places, by linear interpolation; beyond its edge with the values of the edge."""
     channels = np.moveaxis(image.astype(np.float32), -1, 0)
     return np.stack([affine_transform(c, place, order=1, mode="nearest") for c in channels], axis=-1)
 

@@ -49,7 +49,7 @@ VALUES: Mapping[str, Callable[[DiskGeometry, float], Float[np.ndarray, "h w"] | 
 }
 # The factor of each plane under a reversal of the field (the next cycle, or the Sun mirrored at the equator). The three
 # of last_seen: the field last seen from the Earth, scaled as the magnetograms; its age in rotations; 1 where it was
-# seen, else 0.
+# seen, otherwise 0.
 SIGNS: Mapping[str, tuple[float, ...]] = {
     "hale_latitude": (-1.0,),
     "mu": (1.0,),

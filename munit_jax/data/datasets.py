@@ -24,7 +24,7 @@ Watch = Callable[[Iterable[int]], Iterable[int]]
 class Frames:
     """The frames of one split of one dataset, in physical units; `frames[i]` reads one.
 
-    A frame holds `euv` (h, w, channels) in DN/s and `magnetogram` (h, w, 1) in gauss, float32, those of the two in
+    A frame has `euv` (h, w, channels) in DN/s and `magnetogram` (h, w, 1) in gauss, float32, those of the two in
     `domains`; `time` in seconds since 1970; and the geometry: `solar_radius` and `centre` in pixels, `b0` and `l0` in
     degrees, `distance` in solar radii; see `geometry_of`.
 
@@ -157,7 +157,7 @@ def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[
 
 
 def describe_images(euv: str, magnetogram: str, data_dir: str | None) -> dict[str, Any]:
-    """Return what a run records of its datasets, as JSON holds it.
+    """Return what a run records of its datasets, as JSON.
 
     `size`: pixels across an EUV frame. `disk_percentiles`: of each series of the EUV dataset, `{"0193": {"50": DN/s}}`,
     over the disks of the train split; empty for a dataset without statistics. `fingerprints`: of the datasets by name.
@@ -176,11 +176,11 @@ def format_time(seconds: Any) -> str:
 
 
 def check_finite(image: np.ndarray, what: str) -> None:
-    """Raise DataError with the count and the place if an image holds NaN or infinite values."""
+    """Raise DataError with the count and the place if an image has NaN or infinite values."""
     bad = ~np.isfinite(image)
     if bad.any():
         row, column = np.argwhere(bad)[0][:2]
         raise DataError(
             f"{bad.sum()} of {bad.size} values are not finite in the {what} (first at row {row}, column {column}): "
-            "leave the frame out or mend it, and build the dataset again"
+            "leave the frame out or correct it, and build the dataset again"
         )

@@ -39,13 +39,15 @@ FIELD_ASINH_FRACTION = 1 / 30  # the quiet network has some tens of gauss
 
 @dataclass(frozen=True)
 class Normalization:
-    """How a domain's images are scaled; a checkpoint keeps it, so that translations come out in physical units.
+    """How a domain's images are scaled; a checkpoint keeps it, so that translations are in physical units.
 
-    kind: linear, x / limit; asinh, asinh(x / scale) / asinh(limit / scale), linear below `scale` and logarithmic
-        above; log, log(1 + x / scale) / log(1 + limit / scale), for values >= 0.
-    signed: True for fields in gauss, where 0 stays 0 and +-limit become +-1; False for intensities in DN/s, where
-        0..limit become -1..1.
-    scale, limit: one number for each channel, in the images' physical unit. Values beyond the limit are clipped.
+    Attributes:
+        kind: linear, x / limit; asinh, asinh(x / scale) / asinh(limit / scale), linear below `scale` and logarithmic
+            above; log, log(1 + x / scale) / log(1 + limit / scale), for values >= 0.
+        signed: True for fields in gauss, where 0 stays 0 and +-limit become +-1; False for intensities in DN/s, where
+            0..limit become -1..1.
+        scale: one number for each channel, in the images' physical unit.
+        limit: the same; values beyond it are clipped.
 
     Raises:
         ConfigError: unknown kind, a log of signed values, or numbers that are not positive or not one a channel.

@@ -43,7 +43,7 @@ class DataSettings:
 
     euv: str  # a dataset's name, such as sdoml/aia0193_hmi
     magnetogram: str  # the same for a dataset that has both
-    paired: bool  # examples are simultaneous; otherwise each domain is shuffled for itself
+    paired: bool  # examples are simultaneous; otherwise each domain is shuffled separately
     channels: tuple[str, ...]  # EUV channels to use, in this order, as the dataset names them (0193)
     crop: int  # side of the random square in pixels, 0 for the whole image
     flip: Flip
@@ -90,7 +90,7 @@ def training_batches(
     The same seed gives the same order, crops and flips, whatever the devices, threads and hosts.
 
     A host gets every `hosts`-th example of the global batch, from `host` on, and reads no others: b is
-    batch_size / hosts. A run that goes on after n steps begins with batch n, its `first`.
+    batch_size / hosts. A run resumed after n steps starts with batch n, its `first`.
 
     Raises:
         DataError, ConfigError: datasets that are not there, do not fit the settings or have no pairs.

@@ -9,7 +9,7 @@ from scipy.signal import find_peaks
 
 from munit_jax.sun.constants import DAY
 
-RISE = 80.0  # km/s: how far a peak stands out on both sides
+RISE = 80.0  # km/s: how far a peak rises above both sides
 FAST = 400.0  # km/s: a peak that is slower is no stream
 SAME = 2 * DAY  # seconds between the arrivals of a stream in two realisations, at most
 LOW, HIGH = 0.05, 0.95  # quantiles of an arrival

@@ -35,10 +35,10 @@ def series_of(header: Header) -> str | None:
 def calibrate(seen: Observation, how: Preparation) -> Prepared:
     """Divide by the exposure, register, correct the loss of sensitivity, and clip at 0 as SDOML does.
 
-    The loss is that of the table; without one, that of the disk's brightness to a reference. Where there is neither
+    The loss is that of the table; without one, that of the disk's brightness to a reference. Without either
     nothing is done, and there is no card; SDOML's images are corrected.
 
-    Pixels hold DN per pixel of 0.6 arcsec at every level, as in SDOML v2: the synoptic images are means over 4 x 4
+    Pixels are in DN per pixel of 0.6 arcsec at every level, as in SDOML v2: the synoptic images are means over 4 x 4
     (https://jsoc1.stanford.edu/data/aia/synoptic/README.html), and registration takes means. Below 0 is the noise of
     the camera's dark level; clipped last, so that it has averaged out.
     """
@@ -52,7 +52,7 @@ def calibrate(seen: Observation, how: Preparation) -> Prepared:
 def _sensitivity(
     seen: Observation, how: Preparation, image: Float[np.ndarray, "size size"]
 ) -> tuple[float, tuple[Card, ...]]:
-    """Return the factor that makes up for the loss of sensitivity, and the cards that say how it was found."""
+    """Return the factor that corrects the loss of sensitivity, and the cards that describe it."""
     if text(seen.header, "ORIGIN") == SDOML:
         return 1.0, ()
     if how.degradation_table is not None:

@@ -45,7 +45,7 @@ def reference_of_training(disk_percentiles: Mapping[str, Mapping[str, float]]) -
 
 
 def nearest_reference(series: str, time: int, references: Sequence[Reference]) -> Reference:
-    """Return the reference of a series (FrameError for none): the nearest in time, else without time, else built in."""
+    """Return a series' reference (FrameError for none): the nearest in time, one without time, or the built-in one."""
     dated = [r for r in references if r.series == series and r.time is not None]
     if dated:
         return min(dated, key=lambda r: abs((r.time or 0) - time))

@@ -17,7 +17,7 @@ STRONGEST = 6000.0  # gauss: sunspots have up to 6 kG (Livingston et al. 2006, S
 PICTURE_WHITE = 250.0  # of 255
 SATURATED_SHARE = 0.01  # of the disk; a flare saturates less
 
-BLOCKS_PER_RADIUS = 25  # blocks are looked for that are 1/25 of the solar radius across ...
+BLOCKS_PER_RADIUS = 25  # lost blocks are searched at 1/25 of the solar radius across ...
 SMALLEST_BLOCK = 4  # ... but not smaller: 3 x 3 pixels may be equal by chance
 BLOCKS_WITHIN = 0.9  # solar radii: the sky may be 0
 
@@ -38,7 +38,7 @@ class Camera:
     """Which values the pixels of an EUV imager can have, in `unit`: DN, or that of a radiance.
 
     `saturated` is from where a pixel counts as overexposed. By default those of 14 bits: DSATVAL of SECCHI's headers,
-    noise less the dark level (of real images down to -30), and four pixels that were summed on board.
+    noise minus the dark level (of real images down to -30), and four pixels that were summed on board.
     """
 
     unit: str = "DN"
@@ -78,9 +78,9 @@ def check_saturation(image: Float[np.ndarray, "y x"], disk: SolarDisk, camera: C
 
 
 def check_blocks(image: Float[np.ndarray, "y x"], disk: SolarDisk) -> None:
-    """Refuse an image of which square blocks on the disk hold one value, as lost telemetry is filled in.
+    """Refuse an image with square blocks of one value on the disk, as lost telemetry is filled in.
 
-    Noise makes neighbours differ, so that no block of a whole image is constant.
+    Noise makes neighbours differ, so no block of a complete image is constant.
     """
     side = max(SMALLEST_BLOCK, round(disk.radius / BLOCKS_PER_RADIUS))
     height, width = (n // side for n in image.shape)

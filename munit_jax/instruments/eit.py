@@ -67,7 +67,7 @@ def _time(header: fits.Header) -> float:
 
 
 def calibrate(seen: Observation, how: Preparation) -> Prepared:
-    """Bring to AIA's brightness, at level 0 less the pedestal, above which every pixel is that was received."""
+    """Bring to AIA's brightness, at level 0 minus the pedestal, which every received pixel exceeds."""
     if is_level_1(seen.header):
         return like_aia(seen, how)
     pedestal = darkest(seen.image)

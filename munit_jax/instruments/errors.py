@@ -23,7 +23,7 @@ Reason = Literal[
 
 
 class FrameError(Exception):
-    """A frame that cannot be used; work goes on without it, and it is listed with the reason."""
+    """A frame that cannot be used; it is skipped, and listed with the reason."""
 
     def __init__(self, reason: Reason, detail: str):
         super().__init__(reason, detail)  # both, so that the error can be pickled on its way out of a process
@@ -35,5 +35,5 @@ class FrameError(Exception):
 
 
 def reason_of(error: Exception) -> str:
-    """Return what an error says in a line, without the path, which stands elsewhere."""
+    """Return the message of an error in one line, without the path."""
     return getattr(error, "strerror", None) or str(error).strip().partition("\n")[0] or type(error).__name__

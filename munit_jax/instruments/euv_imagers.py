@@ -1,4 +1,4 @@
-"""What the EUV imagers other than AIA share: the channel that is like AIA's, and one factor to its brightness."""
+"""Common code of the EUV imagers other than AIA: the channel that is like AIA's, and one factor to its brightness."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ def channel_like(header: Header, name: str, channels: Mapping[int, str]) -> str:
 
 
 def darkest(image: Float[np.ndarray, "y x"]) -> float:
-    """Return the level of the darkest pixels; pixels of exactly 0 are lost blocks and do not count beside others."""
+    """Return the level of the darkest pixels, without those of exactly 0 (lost blocks) if there are others."""
     taken = image[np.isfinite(image) & (image != 0)]
     return float(np.percentile(taken if len(taken) else image, DARKEST))
 

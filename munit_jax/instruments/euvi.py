@@ -11,7 +11,7 @@ from munit_jax.instruments.interface import Observation, Preparation, Prepared, 
 # The same lines of iron and helium as AIA's (195 and 193: Fe XII). 284 (Fe XV) has no channel of AIA like it.
 CHANNELS = {171: "0171", 195: "0193", 304: "0304"}
 
-# The darkest pixels of an image: within this share of BIASMEAN it is level 0, below it of 0 the bias is off. Those of
+# The darkest pixels of an image: within this share of BIASMEAN it is level 0, near 0 the bias is subtracted. Those of
 # real level-0 images are 0.5 and 0.3 % under BIASMEAN.
 BIAS_TOLERANCE = 0.1
 

@@ -69,9 +69,9 @@ def time_of(header: Header) -> int:
 
 
 def moment(header: Header) -> float:
-    """Return the time of an observation as UTC seconds since 1970: the middle of the exposure, else its start.
+    """Return the time of an observation as UTC seconds since 1970: the middle of the exposure, or its start.
 
-    The scale is what follows the time (HMI's T_OBS ends in _TAI; Z is UTC), else TIMESYS, else UTC. A date may have its
+    The scale follows the time (HMI's T_OBS ends in _TAI; Z is UTC), or is TIMESYS, or UTC. A date may have its
     time of day in a card of its own; JSOC's seconds may be 60. ValueError where none of TIME_KEYS has a time,
     or two of them are more than a day apart.
     """

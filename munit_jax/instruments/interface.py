@@ -1,4 +1,4 @@
-"""What an instrument offers: to recognise its images by their header, and to bring them to the networks' scale."""
+"""The interface of an instrument: recognise its images by their header, and bring them to the networks' scale."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Telescope:
         harmless: the bits of QUALITY that do not matter.
         doubtful: those that a warning reports.
         camera: which values its pixels can have; of an imager in EUV.
-        marker: the keyword with the value of pixels that are missing, beside BLANK and NaN.
+        marker: the keyword with the value of missing pixels, in addition to BLANK and NaN.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image as the networks take it (DN/s or gauss), cards on its calibration, and what to beware of."""
+    """An image as the networks take it (DN/s or gauss), cards on its calibration, and warnings."""
 
     image: Float[np.ndarray, "size size"]
     treatment: tuple[Card, ...] = ()

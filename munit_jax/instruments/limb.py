@@ -105,7 +105,7 @@ def _moved(
     offset: Float[np.ndarray, "2"],
     some: Bool[np.ndarray, " radius"] | None = None,
 ) -> Float[np.ndarray, "some angle"]:
-    """Return the slopes, at some radii only, as they would be about a centre that is off by so many solar radii."""
+    """Return the slopes, at some radii only, as they would be about a centre that is off by that many solar radii."""
     steps = np.rint(offset @ DIRECTIONS / STEP).astype(int)
     at = np.arange(len(RADII)) if some is None else np.flatnonzero(some)
     rows = np.clip(at[:, None] + steps, 0, len(RADII) - 1)
@@ -115,7 +115,7 @@ def _moved(
 def _fit(
     shifts: Float[np.ndarray, " angle"], directions: Float[np.ndarray, "2 angle"] = DIRECTIONS
 ) -> Float[np.ndarray, "2"]:
-    """Return the offset of the centre that shifts along the radius tell of, those far from it counting less."""
+    """Return the offset of the centre that shifts along the radius indicate, with less weight for those far from it."""
     weights = np.ones(len(shifts))
     offset = np.zeros(2)
     for _ in range(5):

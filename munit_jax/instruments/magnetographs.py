@@ -1,4 +1,4 @@
-"""What the magnetographs share: the field in gauss, on HMI's scale where it is asked for."""
+"""Common code of the magnetographs: the field in gauss, on HMI's scale on request."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def scale_factor(header: Header, scale_to: Scale) -> tuple[float, tuple[str, ...
     if who in TO_HMI:
         return TO_HMI[who], ()
     return 1.0, (
-        f"no factor from {text(header, 'TELESCOP') or 'its instrument'} to HMI is known: its field is left as it is",
+        f"no factor from {text(header, 'TELESCOP') or 'its instrument'} to HMI is known: its field is left unchanged",
     )
 
 

@@ -65,7 +65,7 @@ def is_compressed(path: Path) -> bool:
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Return what a file holds, compressed or not: by its first bytes, or by its name where they say nothing."""
+    """Return the kind of a file, compressed or not: by its first bytes, or by its name where they do not show it."""
     try:
         with open_file(path) as file:
             start = file.read(512)
@@ -92,12 +92,12 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """
 
     def stop(error: OSError):
-        raise error  # it would otherwise be passed over in silence
+        raise error  # otherwise it would be skipped without a message
 
     walked: dict[str, str] = {}
     for place, below, names in os.walk(folder, onerror=stop, followlinks=True):
         if (first := walked.setdefault(os.path.realpath(place), place)) != place:
-            logger.warning("passed over %s: it is the folder %s, which is read already", place, first)
+            logger.warning("skipped %s: it is the folder %s, which is read already", place, first)
             below.clear()
             continue
         below.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))  # links last
@@ -105,7 +105,7 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def image_header(file: BufferedIOBase, axes: tuple[int, ...] = (2,)) -> fits.Header:
-    """Return the header of the first image of so many axes, compressed ones included; the file is then at its data.
+    """Return the header of the first image with that many axes, compressed or not; the file is then at its data.
 
     Axes of length 1 after the second do not count. Raises what astropy makes of damaged files.
     """
@@ -147,7 +147,7 @@ def check_whole(file: BufferedIOBase, header: fits.Header) -> None:
 
 
 def memory_there() -> float:
-    """Return the bytes of memory that the machine has, infinity where it does not say."""
+    """Return the bytes of memory of the machine, infinity where unknown."""
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) if hasattr(os, "sysconf") else math.inf
 
 

@@ -122,7 +122,7 @@ def _check_turn(header: Header, cards: Header) -> None:
 def _check_cdelt(header: Header, axis: int) -> None:
     """Refuse a header in which CD and CDELT give an axis steps that differ by more than 1 %.
 
-    CDELT of 1 says nothing: the standard asks for it beside CD.
+    CDELT of 1 has no meaning: the standard requires it together with CD.
     """
     step = number(header, f"CDELT{axis}")
     by_cd = np.hypot(number(header, f"CD1_{axis}") or 0.0, number(header, f"CD2_{axis}") or 0.0)
@@ -140,7 +140,7 @@ def solar_radius(header: Header, wcs: WCS | None = None) -> float:
 
     RSUN_OBS, RSUN_ARC and RSUN say it, DSUN_OBS (metres) implies it; FrameError where they disagree. R_SUN comes last:
     it is in pixels of the level-1 image, also in images that were binned since, so that its scale is IMSCL_MP where
-    there is one, else that of `wcs` (by default `celestial`).
+    there is one, otherwise that of `wcs` (by default `celestial`).
     """
     distance, metres = number(header, "DSUN_OBS"), number(header, "RSUN_REF") or JSOC_SOLAR_RADIUS
     if abs(metres / JSOC_SOLAR_RADIUS - 1) > SAME:

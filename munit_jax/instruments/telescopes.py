@@ -1,4 +1,4 @@
-"""Every instrument that is read: a file in, an image as the networks take it out."""
+"""Every instrument: from a file to an image as the networks take it."""
 
 import re
 from dataclasses import replace

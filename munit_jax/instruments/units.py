@@ -35,7 +35,7 @@ DETECTED = (*COUNTS, "ph", "electron")  # which a gain brings to its counts
 def unit_of(name: str) -> u.UnitBase | None:
     """Return a unit by its name in a header, with a factor where it has one (`10 G`); None for what is no unit.
 
-    Upper and lower case are told apart first as astropy does, then not at all, as GAUSS and ARCSEC are in use.
+    Case matters at first, as in astropy, and is then ignored, since GAUSS and ARCSEC are in use.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", u.UnitsWarning)  # more than one slash

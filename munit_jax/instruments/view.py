@@ -39,7 +39,7 @@ COMMENTS = {
 def view_cards(header: fits.Header) -> fits.Header:
     """Return the cards of the grid, the time and the observer of an image, the same as in its own header.
 
-    What readers of images of any instrument look for is added where the instrument has a way of its own to say it:
+    Common cards are added where the instrument has its own keywords for them:
     DATE-AVG (SDO: T_OBS), RSUN_OBS (EUVI: RSUN), HGLN_OBS and HGLT_OBS (AIA: HAEX_OBS).
 
     Raises:

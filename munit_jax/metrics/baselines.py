@@ -21,7 +21,7 @@ from munit_jax.sun.rotation import rotated
 
 # No field; the mean of the training magnetograms; the magnetogram of a day before; of another date; |B| as a monotone
 # function of the EUV intensity, without sign; the same with the signs of Hale's law.
-BASELINES = ("zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
+BASELINES = ("zero", "mean", "day_before", "shuffled", "euv_proxy", "hale")
 
 DAY_TOLERANCE = 6 * 3600  # seconds: how much more or less than a day the frame before may be off
 INTENSITY_BINS = 256  # of the normalised intensity, -1 to 1
@@ -120,8 +120,8 @@ def day_before(times: Int[np.ndarray, " frame"]) -> list[int | None]:
     return [int(i) if abs(times[i] - time) <= DAY_TOLERANCE else None for i, time in zip(found, wanted, strict=True)]
 
 
-def persistence(before: dict[str, np.ndarray], frame: dict[str, np.ndarray]) -> Field:
-    """Return the magnetogram of an earlier frame, turned to the time of a later one."""
+def earlier_field(before: dict[str, np.ndarray], frame: dict[str, np.ndarray]) -> Field:
+    """Return the magnetogram of an earlier frame, rotated to the time of a later one."""
     days = float(frame["time"] - before["time"]) / DAY
     return rotated(before["magnetogram"][..., 0], geometry_of(before), geometry_of(frame), days)[0]
 

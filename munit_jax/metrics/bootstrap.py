@@ -41,7 +41,7 @@ def intervals(sums: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[
 
 
 def paired_intervals(sums: Sums, others: Sums, blocks: Int[np.ndarray, " frame"], seed: int) -> dict[str, Interval]:
-    """Return the interval of the difference of every score, the first less the second, on the same draws of dates."""
+    """Return the interval of the difference of every score, the first minus the second, on the same draws of dates."""
     first, second = (scores(resampled(x, blocks, seed)) for x in (sums, others))
     with np.errstate(invalid="ignore"):  # two perfect PSNR are both infinite
         return _between({name: first[name] - second[name] for name in first}, blocks)

@@ -35,10 +35,10 @@ class Score:
 
 SCORES: dict[str, Score] = {
     "open_flux_ratio": Score("", 1, "unsigned flux through the source surface over the true one"),
-    "open_flux_error": Score("", 0, "modulus of its relative error"),
+    "open_flux_error": Score("", 0, "absolute value of its relative error"),
     "surface_correlation": Score("", 1, "correlation of B_r at the source surface"),
     "surface_error": Score("", 0, "relative error of B_r at the source surface (L2)"),
-    "opposite_polarity": Score("", 0, "part of the source surface with the wrong sign"),
+    "opposite_polarity": Score("", 0, "share of the source surface with the wrong sign"),
     "neutral_line_distance": Score("deg", 0, "mean distance of the neutral lines, both ways"),
     "neutral_line_hausdorff95": Score("deg", 0, "95 % of their points are nearer than this"),
     "open_area_ratio": Score("", 1, "open area over the true one"),
@@ -51,7 +51,7 @@ SCORES: dict[str, Score] = {
     **{f"power_ratio_l{a}_{b}": Score("", 1, f"power of the boundary, degrees {a} to {b}") for a, b in DEGREE_BANDS},
     **{f"coherence_l{a}_{b}": Score("", 1, f"correlation of boundaries, degrees {a} to {b}") for a, b in DEGREE_BANDS},
     "footpoint_shift": Score("deg", 0, "median distance of the footpoints of lines from the source surface"),
-    "footpoints_far": Score("", 0, "part of the lines whose footpoints are more than 10 degrees off"),
+    "footpoints_far": Score("", 0, "share of the lines whose footpoints are more than 10 degrees off"),
     "expansion_error": Score("", 0, "median of |d ln f| of the expansion factor"),
     "wind_rmse": Score("km/s", 0, "root mean square error of the wind's speed"),
     "wind_bias": Score("km/s", 0, "its mean error"),

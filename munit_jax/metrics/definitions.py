@@ -37,11 +37,13 @@ METRICS: dict[str, Metric] = {
     "abs_correlation_binned": Metric("", 1, "disk", "the same of |B|"),
     "unsigned_field_ratio": Metric("", 1, "strata", "mean |B| over the true mean |B|"),
     "unsigned_flux_error": Metric(
-        "", 0, "disk", "relative error of a frame's total unsigned flux, mean of its modulus"
+        "", 0, "disk", "relative error of a frame's total unsigned flux, mean absolute value"
     ),
     "unsigned_flux_bias": Metric("", 0, "disk", "the same with its sign"),
     "unsigned_flux_correlation": Metric("", 1, "disk", "correlation over the frames of the total unsigned flux"),
-    "net_flux_error": Metric("", 0, "disk", "error of the net flux over the true total unsigned flux, mean modulus"),
+    "net_flux_error": Metric(
+        "", 0, "disk", "error of the net flux over the true total unsigned flux, mean absolute value"
+    ),
     "net_flux_correlation": Metric("", 1, "disk", "correlation over the frames of the net flux"),
     "ppe10": Metric("", 1, "strata", "share of the pixels within 10 % of the true field"),
     **{

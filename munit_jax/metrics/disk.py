@@ -29,11 +29,11 @@ def pixel_sums(
 ) -> dict[str, Float[Array, "n s ..."]]:
     """Sum over the pixels of each stratum what the scores need, for each of n magnetograms of one frame.
 
-    Pixels outside a mask do not count, whatever they hold. Scores are functions of sums, added up in double precision,
+    Pixels outside a mask do not count, whatever their values. Scores are functions of sums, added in double precision,
     so that they do not depend on batches and devices, and those of any subset of frames follow from the same sums.
 
     The generated line-of-sight field is NaN for a baseline that has none; `unsigned` is its |B|, which a baseline may
-    know better than by taking the modulus.
+    estimate better than by the modulus.
     """
     weights = masks.reshape(len(masks), -1).astype(jnp.float32)
     anywhere = masks.any(axis=0)

@@ -214,7 +214,7 @@ def verdict(result: Mapping[str, Any]) -> list[str]:
     if polarity["right"] is not None:
         own = ""
         if math.isfinite(polarity["own_style"]):
-            own = f"; with the style of the true magnetogram, which nobody has, {100 * polarity['own_style']:.0f} %"
+            own = f"; with the (unavailable) style of the true magnetogram {100 * polarity['own_style']:.0f} %"
         sentences.append(
             f"Signs (|B| >= {polarity['above_gauss']:.0f} G): {100 * polarity['right']:.0f} % right, 50 % by "
             f"chance{own}. {100 * polarity['majority']:.0f} % of the realisations agree on the sign of a pixel."

@@ -89,7 +89,7 @@ def _patches(
     """Return every pixel's neighbourhood in b and t: its excess over the mean of its neighbours, that mean, and theirs.
 
     The last neighbour follows from the others. The partial correlation is that of the pixels themselves, but smooth
-    fields do not drown in the round-off of single precision.
+    fields are not lost in the round-off of single precision.
     """
     h, w = (side - NEIGHBOURHOOD + 1 for side in disk.shape)
     places = [(i, j) for i in range(NEIGHBOURHOOD) for j in range(NEIGHBOURHOOD)]

@@ -15,9 +15,9 @@ WIND_SCORES: Mapping[str, Score] = {
     "speed_bias": Score("km/s", 0, "its mean error"),
     "speed_correlation": Score("", 1, "its correlation over the series"),
     "speed_crps": Score("km/s", 0, "CRPS of all realisations together; of a single one the mean absolute error"),
-    "streams_found": Score("", 1, "part of the true streams with one that arrives within two days"),
-    "streams_false": Score("", 0, "part of the streams without a true one within two days"),
-    "arrival_error": Score("h", 0, "mean modulus of the error of the arrival of those found"),
+    "streams_found": Score("", 1, "share of the true streams with one that arrives within two days"),
+    "streams_false": Score("", 0, "share of the streams without a true one within two days"),
+    "arrival_error": Score("h", 0, "mean absolute error of the arrival of those found"),
 }
 
 

@@ -70,7 +70,7 @@ def largest_singular_value(matrix: Float[Array, "n m"]) -> Float[Array, ""]:
     """Return u^T W v with the singular vectors u and v of a matrix W after a fixed number of power iterations.
 
     Its gradient is u v^T, with u and v constant (Miyato et al. 2018, eq. 10). The paper does one iteration a step, from
-    the vectors of the last step; here each call starts anew, without state. Squaring W^T W repeatedly takes all
+    the vectors of the last step; here each call starts without state. Squaring W^T W repeatedly takes all
     iterations in a few products of matrices.
     """
     # The weights of a bfloat16 network are float32, and are multiplied in float32 on every device.

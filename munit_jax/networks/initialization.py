@@ -16,7 +16,7 @@ DISCRIMINATOR_DEVIATION = 0.02
 def draw_parameters(shapes: Any, side: Side, seed: int, dtype: str = "float32") -> Any:
     """Return a tree of arrays of `dtype`, drawn in float32, for a tree of shapes (leaves with `.shape`).
 
-    By numpy: JAX's draws take longer to compile than anything else before the first step.
+    By numpy: JAX's draws take longer to compile than all other code before the first step.
     Kernels of generators are Kaiming normal, N(0, 2 / fan in) for ReLU; those of discriminators N(0, 0.02^2). Layer
     norm's gamma is U(0, 1); biases and beta are 0. Each parameter has a random stream of its own, see
     `parameter_stream`: a layer more or less does not change the others.

@@ -201,7 +201,7 @@ def conditioning(
 
 
 def draw_style(architecture: Architecture, key: PRNGKeyArray, count: int, spread: float = 1.0) -> StyleCode:
-    """Draw `count` style codes from the prior q = N(0, I), or from a wider one, N(0, `spread`^2 I)."""
+    """Draw `count` style codes from the prior q = N(0, I), or from a wider one, N(0, spread^2 I)."""
     return spread * jax.random.normal(key, (count, architecture.style_size))
 
 

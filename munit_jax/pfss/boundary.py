@@ -34,8 +34,8 @@ class DiskSampling:
     Attributes:
         size: width and height of the image.
         first: pixel to the south-east of each point, in the flattened image.
-        across, along: how far the point is on to the next pixel in x and y, 0 to 1.
-        gain: what turns the field there into the point's part of the cell's radial field; 0 where it is not used.
+        across, along: fraction of the way to the next pixel in x and y, 0 to 1.
+        gain: factor from the field there to the point's share of the cell's radial field; 0 where it is not used.
         weight: 0 where the cell is not seen well enough, 1 where it counts fully.
     """
 
@@ -130,7 +130,7 @@ def radial_views(
 
 @jax.jit
 def zonal_background(patch: Float[Array, "lat lon"], weight: Float[Array, "lat lon"]) -> Float[Array, "lat lon"]:
-    """Return the mean of a patch along each parallel, where nothing else is known of the rest.
+    """Return the mean of a patch along each parallel, for cells without other information.
 
     Parallels of which less than a tenth is seen, such as those at the poles, have the mean of the nearest one that is.
     """
@@ -150,7 +150,7 @@ def insert(
 ) -> Float[Array, "lat lon"]:
     """Return a background map of B_r with a patch in it, feathered by its weight.
 
-    `flux_matched` takes a constant off the patch, so that the net flux of the map stays as it was.
+    `flux_matched` subtracts a constant from the patch, so that the net flux of the map is unchanged.
     """
     replaced = weight * (patch - background)
     if insertion == "flux_matched":
@@ -163,7 +163,7 @@ def insert(
 def without_monopole(
     transform: Transform, field: Float[Array, "lat lon"]
 ) -> tuple[Float[Array, "lat lon"], Float[Array, ""]]:
-    """Return the field less its mean over the sphere, and that mean in gauss: a net flux that the Sun cannot have."""
+    """Return the field minus its mean over the sphere, and that mean in gauss: a net flux that the Sun cannot have."""
     mean = mean_over_sphere(transform, field)
     return field - mean, mean
 
@@ -178,7 +178,7 @@ def boundary_maps(
 ) -> tuple[Float[Array, "n lat lon"], Float[Array, "n"]]:
     """Return boundary maps, the patches of `radial_views` in a background (one for all or each) without monopole.
 
-    The monopoles that were taken off come second, in gauss; see `insert` and `without_monopole`.
+    The subtracted monopoles come second, in gauss; see `insert` and `without_monopole`.
     """
 
     def boundary(

@@ -46,7 +46,7 @@ def read_magnetogram(path: Path, scale_to: Scale = "none") -> DiskMagnetogram:
     `magnetographs.scale_factor` for the scale.
 
     Raises:
-        DataError: a file that cannot be read, is not in gauss or does not tell where the Sun or the observer is.
+        DataError: a file that cannot be read, is not in gauss or lacks the position of the Sun or of the observer.
     """
     try:
         header, image = read_image(path)

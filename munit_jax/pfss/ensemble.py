@@ -33,10 +33,10 @@ class Boundaries:
 
     Attributes:
         field: gauss.
-        monopole: mean of the field that was taken off, gauss.
+        monopole: mean of the field, which is subtracted, gauss.
         insertion: how magnetograms were put in; None for a synoptic map.
         disk_weight: how much the cells are the magnetograms', 0 to 1.
-        scale: of the magnetograms and the map, in words.
+        scale: of the magnetograms and the map, as text.
 
     Raises:
         DataError: a boundary that is 0 everywhere, which has no corona.

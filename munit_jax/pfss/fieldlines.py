@@ -15,7 +15,7 @@ from munit_jax.pfss.interpolation import FieldGrid, field_at
 STEP = 0.25  # of the height
 LEAST_HEIGHT = 0.02  # solar radii: steps do not shrink below that of this height
 MOST_STEPS = 400  # a line is done in 2 to 90
-ROUNDS = (4, 6, 8, 12, 20, MOST_STEPS - 50)  # steps, after each of which the lines that go on come together
+ROUNDS = (4, 6, 8, 12, 20, MOST_STEPS - 50)  # steps, after each of which the unfinished lines are gathered
 LANDINGS = 3  # secant steps by which a line is brought to its end
 CHUNK = 1080  # lines at a time: their points stay in the cache
 
@@ -29,7 +29,7 @@ class Ends(NamedTuple):
 
 
 class _Lines(NamedTuple):
-    """Lines on their way: the last points between the spheres; if they go on, or left through the inner sphere."""
+    """Unfinished lines: the last points between the spheres; whether they continue or left through the inner one."""
 
     seed: Int[Array, "*n"]
     points: Float[Array, "*n 3"]
@@ -54,7 +54,7 @@ def trace(field: FieldGrid, seeds: Float[Array, "n 3"], along: Float[Array, "n"]
     rounds = jnp.asarray(ROUNDS)
 
     def follow(number: Int[Array, ""], lines: _Lines) -> _Lines:
-        # Those that go on come together, so that a chunk does not run on for a few long lines.
+        # Gather the unfinished ones, so that a chunk does not run for a few long lines.
         order = jnp.argsort(~lines.inside, stable=True)
         chunks = jax.tree.map(lambda x: x[order].reshape(-1, chunk, *x.shape[1:]), lines)
         chunks = jax.lax.map(lambda lines: _advance(field, lines, rounds[number]), chunks)
@@ -145,7 +145,7 @@ def course(
 def neutral_line(grid: Grid, field: Float[np.ndarray, "lat lon"]) -> list[Float[np.ndarray, "point 2"]]:
     """Return the lines where a map changes its sign, as (latitude, longitude) in degrees.
 
-    Lines that cross longitude 360 go on to 360 + half a cell and begin again half a cell behind 0.
+    Lines that cross longitude 360 continue to 360 + half a cell and restart half a cell before 0.
     """
     closed = np.concatenate([field, field[:, :1]], axis=1)
     longitudes = np.append(grid.longitudes, grid.longitudes[0] + 360)

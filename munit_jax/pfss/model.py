@@ -42,7 +42,7 @@ HIGHEST_SURFACE = 100.0  # solar radii; the field is radial from 2 or 3 on
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a model of the corona is made with; radii in solar radii."""
+    """The settings of a coronal model; radii in solar radii."""
 
     rss: float = SOURCE_SURFACE  # of the source surface
     seed_radius: float = 1.0  # where the lines of the open-field map begin, 1 to rss
@@ -66,7 +66,7 @@ class Corona(NamedTuple):
         open_flux: unsigned flux through it in maxwell.
         polarity: of the field lines through each cell at the seeds' radius: 1 or -1 where open, 0 where closed.
         open_area_fraction: of the sphere at the seeds' radius, see `open_share`.
-        self_check: unsigned flux through the open area over the open flux, less 1: they should be equal.
+        self_check: unsigned flux through the open area over the open flux, minus 1: they should be equal.
         foot_latitude, foot_longitude: footpoints on the surface of the lines through each cell of the source surface;
             NaN where a line was not followed to the surface.
         expansion: factor of those lines.
@@ -125,7 +125,7 @@ def open_share(
 ) -> tuple[Float[Array, "lat lon"], Float[Array, "lat lon"]]:
     """Return the open part of each cell, and of its mean |B_r| what is open; see `open_field`.
 
-    Near active regions open field is finer than a cell, and one cell may hold 1 % of the Sun's open flux: the cells
+    Near active regions open field is finer than a cell, and one cell may have 1 % of the Sun's open flux: the cells
     with the most flux have several lines, the others the one of `is_open`. For the open part, cells at edges of open
     field have several too. The flux does without those: finer lines only where there is an open one next to it would
     find the open cells that are partly closed, but not the closed ones that are partly open, and so lose flux.

@@ -1,4 +1,4 @@
-"""Synoptic maps of the radial field as observatories and models leave them: FITS, HDF5 of POT3D, text of WSO."""
+"""Synoptic maps of the radial field as observatories and models provide them: FITS, HDF5 of POT3D, text of WSO."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -75,7 +75,7 @@ def read_synoptic(path: Path, scale_to: Scale = "none") -> SynopticMap:
         with open_file(path) as file, fits.open(file, memmap=False) as units:
             maps = [unit for unit in cast(Any, units) if unit.is_image and len(unit.shape) >= 2]
             if len(maps) > 1:
-                logger.warning("%s: the first map is read, %d more are passed over", path, len(maps) - 1)
+                logger.warning("%s: the first map is read, %d more are ignored", path, len(maps) - 1)
             if maps:
                 return synoptic_map(maps[0].header, maps[0].data, path.name, scale_to)
         raise ValueError("no image of two axes in it")
@@ -97,7 +97,7 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map", scale_to: 
     ensemble = text(header, "MODEL").upper() == "ADAPT" or text(header, "CTYPE3").upper() == "REALIZATION"
     if len(axes) == 3 and not ensemble:
         raise DataError(
-            f"{name}: {axes[0]} layers, and nothing says that they are realisations (MODEL = 'ADAPT', or CTYPE3 = "
+            f"{name}: {axes[0]} layers, and no card marks them as realisations (MODEL = 'ADAPT', or CTYPE3 = "
             "'REALIZATION'): give a file of one layer"
         )
     if len(axes) not in (2, 3):
@@ -132,7 +132,7 @@ def synoptic_map(header: Header, data: np.ndarray, name: str = "map", scale_to: 
     make = cea_cells if _equal_area(header, rows, name) else car_cells
     _check_middle(header, rows, name)
     if empty := int(np.count_nonzero(~field.any(axis=2))) + int(np.count_nonzero(~field.any(axis=1))):
-        logger.warning("%s: %d rows and columns hold nothing but 0: are their values missing?", name, empty)
+        logger.warning("%s: %d rows and columns are all 0: are their values missing?", name, empty)
     return replace(_whole(field * factor, make(rows, columns, left), name, _date(header)), factor=factor)
 
 
@@ -168,7 +168,7 @@ def _left_edge(header: Header, columns: int, name: str) -> tuple[float, bool]:
     if number(header, "LNGTYPE"):
         if edge is None:
             raise DataError(
-                f"{name}: LNGTYPE = {header['LNGTYPE']}: its longitudes are not Carrington's, and no CRLNGEDG says "
+                f"{name}: LNGTYPE = {header['LNGTYPE']}: its longitudes are not Carrington's, and no CRLNGEDG gives "
                 "where they begin"
             )
         return edge % 360, False
@@ -250,5 +250,5 @@ def _date(header: Header) -> str:
 def _required(header: Header, key: str, name: str) -> float:
     value = number(header, key)
     if value is None:
-        raise DataError(f"{name}: the header has no {key} that is a number: how the map lies cannot be known")
+        raise DataError(f"{name}: the header has no {key} that is a number: the place of the map is unknown")
     return value

@@ -59,7 +59,7 @@ def expansion_factor(
 def boundary_distance(grid: Grid, is_open: Bool[Array, "lat lon"]) -> Float[Array, "lat lon"]:
     """Return how far each open cell is from closed field in degrees; 0 where closed, the farthest where nothing is.
 
-    It is the angle to the middle of the nearest closed cell less half a cell, which is where the boundary is on
+    It is the angle to the middle of the nearest closed cell minus half a cell, which is where the boundary is on
     average. Exact for the cells: along each row the nearest closed column, then the nearest over the rows.
     """
     dtype = jnp.result_type(float)

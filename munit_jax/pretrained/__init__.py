@@ -1,4 +1,4 @@
-"""Weights that come with the package, a folder each, which `python -m munit_jax.export` makes of a run."""
+"""Weights that come with the package, a folder each; `python -m munit_jax.export` makes them from a run."""
 
 from collections.abc import Mapping
 from pathlib import Path

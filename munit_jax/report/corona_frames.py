@@ -22,7 +22,7 @@ from munit_jax.report.kept import Kept
 from munit_jax.report.settings import CoronaSettings
 from munit_jax.sun.disk import DiskGeometry, on_disk
 
-# Beside the realisations: the true magnetogram itself, the error of the insertion alone; no field on the disk;
+# In addition to the realisations: the true magnetogram itself, the error of the insertion alone; no field on the disk;
 # the true magnetogram of another date; the true one with its sign changed; and the mean of all realisations.
 SINGLES = ("truth", "zero", "another_day", "flipped", "model_mean")
 COLUMNS = ("model", *SINGLES)
@@ -56,7 +56,7 @@ def frame_boundaries(
 ) -> dict[str, Float[np.ndarray, "n ..."]]:
     """Return the boundaries of a frame (gauss) by insertion, of SINGLES and then of the realisations.
 
-    `monopole` is what was taken off those that were put in as they are, in gauss. The background is B_r of the whole
+    `monopole` is what was subtracted from those inserted as they are, in gauss. The background is B_r of the whole
     Sun, `another` the true magnetogram of another date, None for an empty one.
     """
     geometry, true = geometry_of(frame), frame["magnetogram"][..., 0]

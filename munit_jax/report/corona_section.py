@@ -120,8 +120,8 @@ def _far_side_section(inputs: CoronaInputs, sun: SyntheticSun, time: int, far: M
     note = (
         "The synthetic Sun seen from the Earth and from 120 degrees on both sides of it at one time: what the EUV "
         "images of all three become, put together to the whole Sun, against the true sphere. Medians over "
-        f"{far['dates']} dates. Beside it: the front from a true magnetogram; all three true, the bound of the "
-        "method; what is done without a far side, the magnetograms of the last 27 days from the Earth; and the mean of "
+        f"{far['dates']} dates. Compared with: the front from a true magnetogram; all three true, the bound of the "
+        "method; the magnetograms of the last 27 days from the Earth, without a far side; and the mean of "
         "that and of the front true with the mean of the rest. Then the front alone, and nothing beyond it; and three "
         "true views, the far ones with their signs changed."
     )

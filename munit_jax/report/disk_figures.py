@@ -21,7 +21,7 @@ COLORS = {
     "model_mean": "#e59866",
     "zero": "#7f8c8d",
     "mean": "#2980b9",
-    "persistence": "#27ae60",
+    "day_before": "#27ae60",
     "shuffled": "#8e44ad",
     "euv_proxy": "#d4ac0d",
     "hale": "#a04000",
@@ -76,7 +76,7 @@ def time_figure(frame_sums: FrameSums) -> Figure:
     dates = frame_sums.times.astype("datetime64[s]")
     gaps = np.flatnonzero(np.diff(frame_sums.times) > GAP) + 1
     activity = frame_sums.true_unsigned_flux
-    columns = ("model", "zero", "persistence", "euv_proxy")
+    columns = ("model", "zero", "day_before", "euv_proxy")
     values = {column: per_frame(frame_sums, column) for column in columns}
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     grid = figure.subplots(3, 2, sharey="row", width_ratios=(2, 1))
@@ -125,7 +125,7 @@ def structure_figure(frame_sums: FrameSums, metrics: Mapping[str, Any]) -> Figur
     power, coherence, distribution = figure.subplots(1, 3)
     names = [band.replace("_to_", "-").replace("_px", " px").replace("over_", "> ") for band in BANDS]
     for axes, name, label in ((power, "power_ratio", "power / true power"), (coherence, "coherence", "coherence")):
-        for column in ("model", "model_mean", "persistence", "shuffled"):
+        for column in ("model", "model_mean", "day_before", "shuffled"):
             values = np.array([metrics[name][band][column] for band in BANDS], float)  # NaN for None
             axes.plot(names, values, "o-", ms=3, c=COLORS[column], label=plain(column))
         axes.axhline(1, c="k", lw=0.5)
@@ -152,7 +152,7 @@ def ensemble_figure(ensemble: Mapping[str, Any]) -> Figure:
     spread, error = (np.array(ensemble["reliability"][name]) for name in ("spread", "error"))
     share = np.array(ensemble["reliability"]["share_of_pixels"])
     ends = np.array([min(spread.min(), error.min()), max(spread.max(), error.max())]).clip(1e-2)
-    reliability.plot(ends, ends, "k", lw=0.6, label="as they should be")
+    reliability.plot(ends, ends, "k", lw=0.6, label="ideal")
     reliability.plot(spread, error, "-", c=COLORS["model"], lw=0.8)
     reliability.scatter(spread, error, s=10 + 200 * share, c=COLORS["model"], label="pixels by their spread")
     reliability.set(

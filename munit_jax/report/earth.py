@@ -19,7 +19,7 @@ from munit_jax.report.disk_figures import COLORS
 from munit_jax.report.results import number_text
 
 OF_STREAMS = ("streams_found", "streams_false", "arrival_error")
-SHOWN = {"rotation": "#8c6bb1", "zero_far_side": "#999999", "front_true_mean": "#d08c2a"}  # beside model and true
+SHOWN = {"rotation": "#8c6bb1", "zero_far_side": "#999999", "front_true_mean": "#d08c2a"}  # drawn with model and true
 
 
 def wind_at_earth(

@@ -145,7 +145,7 @@ def _about(run: TrainedRun, held_out: HeldOutFrames, settings: Settings) -> dict
 
 
 def _computed_from(run: TrainedRun, held_out: HeldOutFrames) -> dict[str, str]:
-    """Return what the sums depend on beside what the report names: the frames themselves, and how convolutions run."""
+    """Return what the sums depend on besides what the report names: the frames themselves, and how convolutions run."""
     return {"frames_sha256": held_out.dates.sha256, "convolution": run.architecture.convolution}
 
 

@@ -35,7 +35,7 @@ COLUMNS = (
     *("rotation", "with_rotation", "front_only", "zero_far_side", "far_flipped"),
 )
 
-# Those that conclusions name, in words.
+# The names of columns in conclusions.
 CALLED = {
     "model": "three generated views",
     "model_mean": "the mean of their realisations",

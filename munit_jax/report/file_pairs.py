@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
-    """What became of an image or a magnetogram: `hours` and `degrees` apart in a pair, otherwise the reason."""
+    """The result of an image or a magnetogram: `hours` and `degrees` apart in a pair, otherwise the reason."""
 
     image: str
     magnetogram: str
@@ -54,7 +54,7 @@ class FilePairs:
     """Frames of files, as `munit_jax.data.datasets.Frames` has those of a dataset; `frames[i]` is one.
 
     Images and magnetograms are paired one to one, the nearest in time, within the hours and degrees of the settings.
-    The magnetogram is turned to the time of the image and to where that was taken from, by differential rotation and
+    The magnetogram is rotated to the time and the vantage point of the image, by differential rotation and
     with its field taken as radial; `seen` of a frame is where that is possible. All are kept in memory.
 
     Raises:
@@ -103,7 +103,7 @@ class FilePairs:
         return self.frames[index]
 
     def write_table(self, folder: Path) -> None:
-        """Write the pairs, and the files that are in none with the reason, into a folder."""
+        """Write the pairs, and the unpaired files with the reason, into a folder."""
         with (folder / TABLE).open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerows([Row._fields, *self.rows])
@@ -139,7 +139,7 @@ class FilePairs:
         hours = (image.time - truth.time) / HOUR
         turned, seen = rotated(field[..., 0], then, geometry, hours * HOUR / DAY)
         logger.info(
-            "%s and %s: %.2f hours and %.2f degrees apart, the magnetogram is turned by both", *names, hours, degrees
+            "%s and %s: %.2f hours and %.2f degrees apart, the magnetogram is rotated by both", *names, hours, degrees
         )
         values = {name: np.float32(getattr(geometry, name)) for name in GEOMETRY if name != "centre"}
         values |= {"centre": np.array(geometry.centre, np.float32), "time": np.int64(image.time)}

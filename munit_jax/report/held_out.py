@@ -21,8 +21,8 @@ from munit_jax.metrics.baselines import (
     another_date,
     day_before,
     digest,
+    earlier_field,
     learn_climate,
-    persistence,
     without_others,
 )
 from munit_jax.metrics.strata import strata_by_place
@@ -85,9 +85,9 @@ class HeldOutFrames:
         before, other = self._before[i], self._other[i]
         fields = without_others(self.climate, self.euv, frame)
         missing = np.full_like(true, np.nan)
-        persistent = missing if before is None else persistence(self.frames[before], frame)
+        rotated = missing if before is None else earlier_field(self.frames[before], frame)
         shuffled = missing if other is None else self.frames[other]["magnetogram"][..., 0]
-        fields |= {"persistence": (persistent, np.abs(persistent)), "shuffled": (shuffled, np.abs(shuffled))}
+        fields |= {"day_before": (rotated, np.abs(rotated)), "shuffled": (shuffled, np.abs(shuffled))}
         # The EUV proxy, which has no sign, has |B| at least.
         known = {name: not all(np.isnan(field).all() for field in fields[name]) for name in BASELINES}
         geometry, context = geometry_of(frame), self.context(frame)
@@ -160,7 +160,7 @@ def open_held_out(run: TrainedRun, settings: Settings, like: HeldOutFrames | Non
     dates = read_dates(magnetograms, partial(bar, desc="dates"))
     if like is not None and (frames.size, dates.sha256) != (like.frames.size, like.dates.sha256):
         raise DataError(
-            f"{frames.name} of {run.name} holds other frames than that of the other run: compare runs on one dataset"
+            f"{frames.name} of {run.name} has other frames than that of the other run: compare runs on one dataset"
         )
     euv, past = run.translator.euv, archive_of(scored)
     climate = learn_climate(train, euv, partial(bar, desc="training frames, for the baselines"))

@@ -1,4 +1,4 @@
-"""Results kept on disk while an evaluation runs, so that a stopped one goes on."""
+"""Results kept on disk while an evaluation runs, so that a stopped one resumes."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ class Kept:
         return replace(self, identity={**self.identity, **more})
 
     def results(self, count: int, measure: Callable[[int], Tree], name: str) -> list[Tree]:
-        """Return `measure(k)` for every k below `count`, with a progress bar; what is there is not measured again."""
+        """Return `measure(k)` for every k below `count`, with a progress bar; stored results are not measured again."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
         folder, read = self.folder / digest, []
         for k in tqdm(range(count), desc=name, dynamic_ncols=True):

@@ -20,12 +20,12 @@ BY_STRATUM = ("rmse", "mae", "correlation", "abs_correlation", "unsigned_field_r
 STRATA_SHOWN = ("disk", "inner_disk", "active_regions", "quiet_sun")
 
 LIMITS = (
-    "Polarity: EUV emission does not depend on the sign of the field. Signs of a realisation are a guess, whatever the "
-    "correlation of |B|; a strong field of the wrong sign is twice as wrong as none.",
-    "Persistence and the shuffled date are real magnetograms, which the far side has not; the EUV proxy is what the "
-    "EUV image says of |B| without any network.",
-    "An empty magnetogram has a high SSIM and PSNR, and a low RMSE: most of the disk is quiet. Look at the difference "
-    "to the zero column, not at the figure.",
+    "Polarity: EUV emission does not depend on the sign of the field. Signs of a realisation are no measurement, "
+    "whatever the correlation of |B|; a strong field of the wrong sign is twice as wrong as none.",
+    "The day before and the shuffled date are real magnetograms, which the far side does not have; the EUV proxy is "
+    "|B| from the EUV image without any network.",
+    "An empty magnetogram has a high SSIM and PSNR, and a low RMSE: most of the disk is quiet. Judge the difference "
+    "to the zero column, not the figure.",
     "active_regions and quiet_sun are chosen by the true field of the pixel itself: fields there look too weak and too "
     "strong respectively, even in a calibrated ensemble.",
     "Intervals are for other dates of the same kind of data, resampled in blocks of half a rotation, not for "
@@ -78,11 +78,11 @@ def report(
 
 
 def _frames(run: Mapping[str, Any]) -> str:
-    """Say what was evaluated."""
+    """Return a sentence on what was evaluated."""
     if pairs := run.get("pairs"):
         return (
             f"pairs out of {run['dataset']}, at most {pairs['most_hours']:g} hours and {pairs['most_degrees']:g} "
-            "degrees apart, the magnetogram turned to the time and place of the image"
+            "degrees apart, the magnetogram rotated to the time and vantage point of the image"
         )
     return f"frames of the {run['split']} split of {run['dataset']}"
 
@@ -92,7 +92,7 @@ def _picture(title: str, figure: Figure, caption: str) -> Section:
 
 
 def _leakage(run: Mapping[str, Any]) -> str:
-    """Say how far the frames are from those of the training."""
+    """Return a sentence on how far the frames are from those of the training."""
     days = run["days_to_training"]
     warning = "" if days >= SYNODIC_DAYS else ", less than a rotation: the scores are flattered"
     return (
@@ -117,8 +117,8 @@ def _scores(metrics: Mapping[str, Any]) -> str:
                 cells += [number_text(row["difference"]), _between(row["difference_interval"])]
             rows.append([*cells, Cell(metric.meaning, "text")])
     note = (
-        "model: single realisations, each counted for itself. model mean: the mean of the realisations. model own "
-        "style: with the style of the true magnetogram, which nobody has: a bound. spread: standard deviation of the "
+        "model: single realisations, pooled. model mean: the mean of the realisations. model own "
+        "style: with the (unavailable) style of the true magnetogram, a bound. spread: standard deviation of the "
         "score among the realisations. interval: 95 % for other dates. Bold: the best of the model and of what can be "
         "known without a magnetogram (zero, mean, shuffled, EUV proxy); red: the model is behind. Dashes: not defined."
     )
@@ -137,7 +137,7 @@ def _styles(row: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def _strata(metrics: Mapping[str, Any]) -> str:
-    columns = ("model", *RIVALS, "persistence")
+    columns = ("model", *RIVALS, "day_before")
     rows = [
         [f"{_title(name)}, {plain(part)}", *(number_text(metrics[name][part][column]) for column in columns)]
         for name in BY_STRATUM
@@ -152,7 +152,7 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
     rows = [
         ("CRPS (G)", ensemble["crps"], "continuous ranked probability score of all realisations together"),
         ("fair CRPS (G)", ensemble["fair_crps"], "as of infinitely many realisations"),
-        ("spread (G)", ensemble["spread"], "of the realisations, with what is lost by their number made good"),
+        ("spread (G)", ensemble["spread"], "of the realisations, corrected for their finite number"),
         ("error of the mean (G)", ensemble["error_of_mean"], "should equal the spread"),
         ("spread / error", ensemble["spread_over_error"], "1 for a calibrated ensemble; below, it is overconfident"),
         *(
@@ -163,7 +163,7 @@ def _ensemble(metrics: Mapping[str, Any]) -> str:
         ("pair correlation of |B|", diversity["abs_pair_correlation"], ""),
         ("right signs", polarity["right"], "0.5 by chance; |B| of at least 50 G"),
         ("right signs, own style", polarity["own_style"], "with the style of the true magnetogram"),
-        ("right signs, best realisation", polarity["best_of_realisations"], "chosen by looking at the truth"),
+        ("right signs, best realisation", polarity["best_of_realisations"], "chosen by the truth"),
         ("right signs, either sign", polarity["either_sign"], "each realisation as a whole turned to its better sign"),
         ("agreement of the signs", polarity["majority"], "share of the realisations that have the majority's sign"),
     ]

@@ -22,7 +22,7 @@ OVER_FRAMES = ("unsigned_flux_correlation", "net_flux_correlation")  # not defin
 
 # Of the table that a command ends with.
 SHOWN = ("rmse", "mae", "crps", "correlation", "abs_correlation", "unsigned_flux_error", "polarity_50", "ssim")
-SHOWN_COLUMNS = ("model", "zero", "mean", "persistence", "shuffled", "euv_proxy", "hale")
+SHOWN_COLUMNS = ("model", "zero", "mean", "day_before", "shuffled", "euv_proxy", "hale")
 
 RIVALS = ("zero", "mean", "shuffled", "euv_proxy", "hale")  # the baselines that `findings` compares the model with
 
@@ -40,11 +40,11 @@ HEADLINES = {
 def metrics_json(
     sums: FrameSums, about: Mapping[str, Any], seed: int, compared: FrameSums | None = None
 ) -> dict[str, Any]:
-    """Return what metrics.json holds: {metric: {part: {column: value}}}, `ensemble` and `run`.
+    """Return the content of metrics.json: {metric: {part: {column: value}}}, `ensemble` and `run`.
 
     The model has `spread` too, the standard deviation of the score among the realisations, each pooled over the frames,
     and `interval`, 95 % by resampling blocks of time. A second run on the same frames adds `compared`, `difference`
-    (the model less the other) and `difference_interval`. What is not defined is None.
+    (the model minus the other) and `difference_interval`. What is not defined is None.
     """
     blocks = blocks_of(sums.times)
     model = sums.of("model")
@@ -70,7 +70,7 @@ def metrics_json(
     result["run"] = {
         **about,
         "frames": len(sums.times),
-        "frames_with_persistence": int(sums.available[:, COLUMNS.index("persistence") - 1].sum()),
+        "frames_with_day_before": int(sums.available[:, COLUMNS.index("day_before") - 1].sum()),
         "blocks_of_time": int(blocks.max()) + 1,
     }
     return without_nan(result)
@@ -104,7 +104,7 @@ def per_frame(sums: FrameSums, column: str) -> dict[str, np.ndarray]:
 
 
 def frames_csv(sums: FrameSums) -> str:
-    """Return what frames.csv holds: a line a frame: time, true unsigned flux and scores; empty where not defined."""
+    """Return frames.csv, a line a frame: time, true unsigned flux and scores; empty where not defined."""
     table: dict[str, Sequence[Any]] = {
         "time": [format_time(time) for time in sums.times],
         "true_unsigned_flux_mx": [f"{value:.6g}" for value in sums.true_unsigned_flux],
@@ -135,7 +135,7 @@ def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str
         low, high = differences[best][name][0]
         unit = f" {metric.unit}" if metric.unit else ""
         certain = low > 0 or high < 0
-        doubt = "; too few dates to be sure." if np.isnan(low) else "; other dates might turn that round."
+        doubt = "; too few dates to be sure." if np.isnan(low) else "; with other dates the order may change."
         sentences.append(
             f"{called[0].upper()}{called[1:]}: {row['model']:.3g}{unit}, {'better' if better else 'worse'} than the "
             f"best baseline, {best.replace('_', ' ')}, with "
@@ -145,7 +145,7 @@ def findings(sums: FrameSums, metrics: Mapping[str, Any], seed: int) -> list[str
 
 
 def without_nan(value: Any) -> Any:
-    """Return a tree as JSON can hold it: arrays as lists, what is not finite as None."""
+    """Return a tree for JSON: arrays as lists, non-finite values as None."""
     if isinstance(value, Mapping):
         return {name: without_nan(item) for name, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):

@@ -62,7 +62,7 @@ class Settings:
     corona: CoronaSettings | None = None
     background: tuple[str, ...] = ()  # see `backgrounds.open_background`
     dataset: str | None = None  # that is evaluated, None for the run's own
-    pairs: PairSettings | None = None  # files that are evaluated in place of a dataset
+    pairs: PairSettings | None = None  # files that are evaluated instead of a dataset
     scale_to: Scale = "none"  # of true magnetograms of files and of the background
 
     def __post_init__(self):

@@ -1,4 +1,4 @@
-"""The magnetic cycle: which polarity leads (Hale's law), and how far a cycle is gone."""
+"""The magnetic cycle: which polarity leads (Hale's law), and the phase of a cycle."""
 
 from datetime import UTC, datetime
 

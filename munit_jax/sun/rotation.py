@@ -1,4 +1,4 @@
-"""The Sun's differential rotation, and magnetograms turned along with it."""
+"""The Sun's differential rotation, and magnetograms rotated by it."""
 
 import numpy as np
 from jaxtyping import Bool, Float

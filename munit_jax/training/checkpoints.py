@@ -24,14 +24,14 @@ from munit_jax.training.state import TrainState
 logger = logging.getLogger(__name__)
 
 KEEP = 3  # the latest checkpoints
-DAMAGED = "damaged"  # where checkpoints that cannot be read are put
+DAMAGED = "damaged"  # of unreadable checkpoints
 OTHER_NUMBERS = "its numbers are not those that were saved"
 
 args: Any = ocp.args  # orbax's dataclasses have no types for a static checker
 
 
 class Checkpoints:
-    """The checkpoints in a run's folder; a context manager, since saving goes on in the background.
+    """The checkpoints in a run's folder; a context manager, since saving runs in the background.
 
     `checkpoints/` keeps the latest whole states (`TrainState`, config, checksum), from which a run resumes; `best/` the
     generators (their moving average) with the best validation score, for inference. With several processes every
@@ -39,19 +39,21 @@ class Checkpoints:
     """
 
     def __init__(self, workdir: Path, config: Mapping[str, Any]):
-        """Open the folders; what a save that was killed has left behind is removed."""
+        """Open the folders; the remains of a killed save are removed."""
         self._workdir, self._config = workdir, dict(config)
         self._latest = _manager(workdir / "checkpoints", KEEP, ("state", "config", "checksum"))
         self._best = _manager(workdir / "best", 1, ("generators", "config", "checksum", "score"))
 
     def latest_step(self) -> int | None:
-        """Return the step of the newest checkpoint, one that is being written included; None if there is none."""
+        """Return the step of the newest checkpoint, including one that is being written; None if there is none."""
         return self._latest.latest_step()
 
     def standing(self) -> str:
-        """Return in words what a run that ends now can go on from."""
-        steps = _steps(self._workdir / "checkpoints")  # what is whole on the disk: a save may be under way, or failed
-        return f"the checkpoint of step {steps[-1]} stands" if steps else "no checkpoint was written yet"
+        """Return in words the checkpoint from which a run that ends now can resume."""
+        steps = _steps(
+            self._workdir / "checkpoints"
+        )  # what is complete on the disk: a save may be under way, or failed
+        return f"the checkpoint of step {steps[-1]} is kept" if steps else "no checkpoint was written yet"
 
     def save(self, step: int, state: TrainState) -> None:
         """Save in the background; a second save waits for the first. WorkdirError: no room, or that one failed."""
@@ -67,7 +69,7 @@ class Checkpoints:
 
     def check(self) -> None:
         """Raise WorkdirError if a save in the background has failed; never waits."""
-        if not self._latest.is_saving_in_progress():  # a failed one is told by waiting for its end alone
+        if not self._latest.is_saving_in_progress():  # only waiting for its end reports a failed one
             self.wait()
 
     def restore(self, state: TrainState) -> TrainState | None:
@@ -86,10 +88,10 @@ class Checkpoints:
             self._put_aside(failures, step)
             return restored
         if failures:
-            told = "; ".join(f"step {step}: {reason}" for step, reason in failures.items())
+            reasons = "; ".join(f"step {step}: {reason}" for step, reason in failures.items())
             raise WorkdirError(
-                f"no checkpoint in {self._workdir / 'checkpoints'} can be read ({told}): "
-                "put a good copy there, or begin anew in another --workdir"
+                f"no checkpoint in {self._workdir / 'checkpoints'} can be read ({reasons}): "
+                "put a good copy there, or start again in another --workdir"
             )
         return None
 
@@ -126,11 +128,11 @@ class Checkpoints:
             try:
                 manager.close()
             except Exception:
-                if error is None:  # else that error is the one to tell of
+                if error is None:  # otherwise report that error
                     raise
 
     def _read(self, step: int, abstract: TrainState) -> TrainState | str:
-        """Return a saved state, or the reason why it cannot be read; all processes the one or all the other."""
+        """Return a saved state, or the reason why it cannot be read; the same in all processes."""
         items = args.Composite(state=args.StandardRestore(abstract), checksum=args.JsonRestore())
         restored, reason = None, ""
         try:
@@ -151,7 +153,7 @@ class Checkpoints:
         folder = self._workdir / DAMAGED
         for step, reason in failures.items():
             logger.warning(
-                "checkpoint %d cannot be read (%s): put into %s, going back to step %d", step, reason, folder, good
+                "checkpoint %d cannot be read (%s): moved into %s, falling back to step %d", step, reason, folder, good
             )
             if hosts.writes():
                 folder.mkdir(exist_ok=True)
@@ -178,7 +180,7 @@ class Checkpoints:
     def _cannot_write(self, reason: str) -> WorkdirError:
         return WorkdirError(
             f"cannot write a checkpoint into {self._workdir}: {reason}; {self.standing()}: "
-            "make room or mend the disk, and run the same command to go on"
+            "make room or repair the disk, and run the same command to resume"
         )
 
 
@@ -270,7 +272,7 @@ def sha256(tree: Any) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return in a line what went wrong: what the system said, if it is in there."""
+    """Return the error in one line: the system's message, if there is one."""
     text = str(error)
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO):
         if os.strerror(number) in text:

@@ -10,12 +10,12 @@ logger = logging.getLogger(__name__)
 MEMORY = 0.99  # of the running mean of a discriminator's accuracy: some hundred steps
 STEPS_BEFORE_JUDGING = 300
 WON = 0.99  # accuracy
-# Generated fields whose realisations differ by less than this share of their strength are one and the same.
+# Realisations that differ by less than this share of their strength count as equal.
 COLLAPSED_SPREAD = 0.01
 
 
 class Health:
-    """Watches a run's scalars and warns: once when something is wrong, again only after it was right."""
+    """Checks a run's scalars and warns once of a problem, and again only after it has gone."""
 
     def __init__(self):
         self._steps = 0
@@ -35,8 +35,9 @@ class Health:
             self._tell(
                 f"discriminator collapse ({domain})",
                 self._steps >= STEPS_BEFORE_JUDGING and mean > WON,
-                f"at step {step} it tells {100 * mean:.1f} % of the patches rightly, and the generator learns nothing "
-                "from it: lower optimizer.discriminator_learning_rate, or set model.discriminator_spectral_norm=True",
+                f"at step {step} it classifies {100 * mean:.1f} % of the patches correctly, so the generator "
+                "learns nothing: lower optimizer.discriminator_learning_rate, or set "
+                "model.discriminator_spectral_norm=True",
             )
             self._tell(
                 f"discriminator collapse ({domain}), constant",
@@ -46,7 +47,7 @@ class Health:
             )
 
     def watch_scores(self, step: int, scores: Mapping[str, float]) -> None:
-        """Look at held-out scores, for styles that make no difference; a field that is not finite has none."""
+        """Check held-out scores for styles that make no difference; a non-finite field has none."""
         if "spread" not in scores:
             return
         spread, rms = scores["spread"], scores["rms"]

@@ -11,7 +11,7 @@ from jax.experimental import multihost_utils
 
 from munit_jax.errors import TrainingError
 
-# A process that sends no sign of life for so long is dead, and the others end.
+# A process without a heartbeat for this time is dead, and the others end.
 HEARTBEAT_SECONDS = 30
 # How long one that ends waits for the others to end as well: they may be scoring.
 SHUTDOWN_SECONDS = 300
@@ -27,7 +27,7 @@ def writes() -> bool:
 
 @contextmanager
 def first_alone(what: str) -> Iterator[None]:
-    """Let the first process do this before the others, who then find it done, or find the same mistake."""
+    """Let the first process do this before the others, which then find it done, or find the same mistake."""
     if not writes():
         wait(what)
     try:
@@ -43,21 +43,21 @@ def agree(value: float) -> float:
 
 
 def wait(what: str) -> None:
-    """Wait until all processes have come here."""
+    """Wait for all processes."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(what)
 
 
 def all_say(yes: bool) -> bool:
-    """Return whether it is so in every process."""
+    """Return whether the condition is true in every process."""
     return yes if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.int32(yes)).all())
 
 
 @contextmanager
 def ends_alone() -> Iterator[None]:
-    """Let an error end this process at once, with TrainingError where it is another process that is gone.
+    """Let an error end this process at once, with TrainingError where another process has died.
 
-    JAX would wait for the others at the end, and they for this one: so they see that it is gone, and end too.
+    JAX would wait for the others at the end, and they for this one: so they detect that it has ended, and end too.
     """
     try:
         yield
@@ -69,13 +69,13 @@ def ends_alone() -> Iterator[None]:
         if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in message for sign in SIGNS_OF_DEATH):
             raise TrainingError(
                 f"another process of the run has died or cannot be reached ({message}): see its own messages; what "
-                "was saved stands: start all processes again with the same command to go on"
+                "was saved is kept: start all processes again with the same command to resume"
             ) from error
         raise
 
 
 def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
-    """Join the other processes of the run; to be called before anything else of JAX.
+    """Join the other processes of the run; to be called before any other use of JAX.
 
     Args and errors are those of `jax.distributed.initialize`: host:port of the first process, how many there are, and
     which of them this is, from 0. What is None is asked of SLURM, Open MPI or Kubernetes; under the first two a process

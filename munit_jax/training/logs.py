@@ -24,7 +24,7 @@ class JsonLines:
     """Appends to a file of lines of JSON, a line a step."""
 
     def __init__(self, path: Path, first_step: int):
-        """Go on behind `first_step` steps: what an interrupted run wrote of later ones is taken back."""
+        """Continue after `first_step` steps: what an interrupted run wrote of later ones is removed."""
         self.last, end = _last_up_to(path, first_step)  # the newest line, with its step
         self.file = (path if writes() else Path(os.devnull)).open("a")
         if writes():
@@ -57,7 +57,7 @@ class ScalarWriter:
     """
 
     def __init__(self, workdir: Path, first_step: int):
-        """Go on behind `first_step` steps; the processes of a run that leave writing to the first do not write."""
+        """Continue after `first_step` steps; only the first process of a run writes."""
         self.metrics = JsonLines(workdir / "metrics.jsonl", first_step)
         self.scores = JsonLines(workdir / "scores.jsonl", first_step)
         self._tensorboard = None

@@ -45,9 +45,9 @@ BYTES_LOGGED = 3000  # a step, in metrics.jsonl and for TensorBoard
 
 
 def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
-    """Train as the config says, or go on where the run in `workdir` stopped; return the summary that is left there.
+    """Train as the config says, or resume the run in `workdir`; return the summary that is written there.
 
-    None if the process was asked to stop before the end; the same call then goes on. With several processes, joined
+    None if the process was asked to stop before the end; the same call then resumes. With several processes, joined
     before (see `munit_jax.training.hosts`), all of them make the same call.
 
     Leaves checkpoints/, best/, tensorboard/, metrics.jsonl, scores.jsonl, samples/, config.json, images.json,
@@ -56,14 +56,14 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
     Raises:
         ConfigError, DataError, WorkdirError: before any work is done; for a frame with NaN when it is first read, for
             a disk that fills up when that happens.
-        TrainingError: the numbers went wrong for good.
+        TrainingError: too many steps in a row were not finite.
     """
     devices, recipe = jax.devices(), config.recipe
     local = len(jax.local_devices())
     if local * jax.process_count() != len(devices):
         raise ConfigError(f"every process needs the same number of devices, this has {local} of {len(devices)}")
     stop = StopRequest()
-    with hosts.first_alone("data"):  # it may have to make the synthetic Sun
+    with hosts.first_alone("data"):  # it may have to build the synthetic Sun
         monitor = Monitor(config, stop.until_asked)
     if not config.data.crop:
         check_image_size(recipe.architecture, monitor.size, f"image size of {config.data.euv}")
@@ -93,7 +93,7 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
                 except Stopped:
                     checkpoints.wait()
                     saved = checkpoints.latest_step() or 0
-                    logger.info("stopped at step %d of %d: run the same command to go on", saved, config.run.steps)
+                    logger.info("stopped at step %d of %d: run the same command to resume", saved, config.run.steps)
                     return None
 
 
@@ -108,7 +108,7 @@ def _log_start(state: TrainState, workdir: Path, objective: Objective) -> None:
     logger.info("%d devices in %d processes: %s", jax.device_count(), jax.process_count(), names)
     first = int(state.step)
     if first:
-        logger.info("going on from step %d of the run in %s", first, workdir)
+        logger.info("resuming from step %d of the run in %s", first, workdir)
     for difference in add_session(workdir / "sessions.jsonl", session(first)):
         logger.warning("not as when this run was last started: %s; the last digits may differ", difference)
 

@@ -1,4 +1,4 @@
-"""Held-out frames of a run: scores and pictures while it trains; test scores and baselines at its end."""
+"""Held-out frames of a run: scores and pictures during the training; test scores and baselines at the end."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ class Monitor:
     """The held-out frames of a run.
 
     The validation split is scored while the run trains and chooses the best checkpoint; the test split is read once,
-    at the end. Where a dataset has no validation split, training frames are drawn and watched for collapse, and no
+    at the end. Where a dataset has no validation split, training frames are drawn and checked for collapse, and no
     checkpoint is the best.
     """
 
@@ -142,7 +142,7 @@ def scored_mask(frame: Frame) -> Bool[np.ndarray, "h w"]:
 def score_generator(realise: Realise, frames: Frames, limit: int, watch: Watch = iter) -> dict[str, Scores]:
     """Score `realisations` and `their_mean` on evenly spaced frames, `limit` at most, 0 for all.
 
-    Every realisation of every frame counts for itself. Of the mean, |B| is the mean |B|: it scores higher but is no
+    Every realisation of every frame counts separately. Of the mean, |B| is the mean |B|: it scores higher but is no
     realisation. Frames without a true magnetogram have `WITHOUT_TRUTH` of the realisations only.
     """
     total, of_mean, has_truth = None, None, True

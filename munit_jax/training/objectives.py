@@ -94,7 +94,7 @@ class Objective:
         return self.encodes_style or bool(self.style_weight)
 
     def used_of(self, generators: Params) -> Params:
-        """Return the networks of the generators that a translation may use: those that the objective trains for it."""
+        """Return the generators' networks that a translation may use: those that the objective trains."""
         used: dict[str, list[str]] = {x: [] for x in DOMAINS}
         for x in self.into:
             used[OTHER[x]].append("content")

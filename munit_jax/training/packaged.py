@@ -21,7 +21,7 @@ def write_generators(folder: Path, step: int, generators: Params) -> None:
     with np.errstate(over="ignore"):  # refused below
         halves = {name: np.asarray(x).astype(np.float16) for name, x in flatten_dict(generators, sep="/").items()}
     if beyond := [name for name, half in halves.items() if not np.isfinite(half).all()]:
-        raise WorkdirError(f"weights that float16 cannot hold in {', '.join(beyond)}: take another --checkpoint")
+        raise WorkdirError(f"weights beyond the range of float16 in {', '.join(beyond)}: take another --checkpoint")
     arrays: dict[str, Any] = {STEP: np.array(step), **halves}
     with whole(folder / WEIGHTS) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 def make_parallel_step(recipe: Recipe, seed: int, devices: Sequence[Device]) -> jax.stages.Wrapped:
     """Return the training step over the devices: (state, batch as `split_batch` gives it) -> (state, metrics).
 
-    The state handed in is donated: its memory is reused for the state handed back.
+    The input state is donated: its memory is reused for the output state.
     """
     step = make_train_step(recipe, jax.random.key(seed), AXIS)
     return jax.pmap(
@@ -55,7 +55,7 @@ def replicate(state: TrainState, devices: Sequence[Device]) -> TrainState:
 
 
 def local_copy(tree: Any) -> Any:
-    """Return a replicated tree as this host's first device holds it, for work in which others have no part."""
+    """Return a replicated tree from this host's first device, for work of this host alone."""
     return jax.tree.map(lambda x: x.addressable_data(0), tree)
 
 

@@ -59,7 +59,7 @@ def revision(folder: Path) -> str | None:
 
 
 def add_session(path: Path, now: Mapping[str, Any]) -> list[str]:
-    """Add a line to a run's sessions; return in what that numbers depend on it differs from the last one, in words."""
+    """Add a line to a run's sessions; return what differs from the last one and affects the numbers, as text."""
     earlier = [line for line in path.read_text().splitlines() if _is_json(line)] if path.exists() else []
     write_text(path, "\n".join([*earlier, json.dumps(now)]) + "\n")
     if not earlier:

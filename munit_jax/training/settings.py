@@ -37,7 +37,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All settings of a run; `source` is the config as config.json holds it, every normalisation written out."""
+    """All settings of a run; `source` is the config as in config.json, with every normalisation written out."""
 
     run: RunSettings
     data: DataSettings

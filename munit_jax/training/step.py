@@ -38,7 +38,7 @@ class Batch(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that fixes a training step beside its inputs."""
+    """Everything that defines a training step except its inputs."""
 
     architecture: Architecture
     objective: Objective

@@ -9,18 +9,18 @@ from types import FrameType
 import jax
 from jax.experimental import multihost_utils
 
-SAME_REQUEST = 1.0  # seconds: launchers pass a signal on that the process has received itself
+SAME_REQUEST = 1.0  # seconds: launchers repeat a signal that the process has received itself
 
 
-class Stopped(Exception):  # noqa: N818 (no error: it was asked for)
-    """The process was asked to stop, and left what it was doing."""
+class Stopped(Exception):  # noqa: N818 (no error: requested)
+    """The process was asked to stop, and interrupted its work."""
 
 
 class StopRequest:
-    """A context manager that knows whether the process was asked to stop; another Ctrl-C interrupts at once.
+    """A context manager that records whether the process was asked to stop; another Ctrl-C interrupts at once.
 
     Several hosts must stop at the same step, whichever of them was asked. JAX's protocol for it,
-    `jax.experimental.multihost_utils.reached_preemption_sync_point`, listens to SIGTERM: Ctrl-C is handed to it.
+    `jax.experimental.multihost_utils.reached_preemption_sync_point`, listens to SIGTERM: Ctrl-C is forwarded to it.
     """
 
     signal_name: str | None = None
@@ -30,15 +30,15 @@ class StopRequest:
         self._alone = jax.process_count() == 1
 
     def begin(self, first: int) -> None:
-        """Begin behind `first` steps; for several hosts together.
+        """Start after `first` steps; every host calls it.
 
         Raises:
             Stopped: one of them was asked to stop before.
         """
         if self._alone:
             self.check()
-        # The hosts stop at the step behind the largest that any has told so far, and none was told before: 1 shows a
-        # request of earlier, `first` makes those that follow come to a step that is still ahead.
+        # The hosts stop at the step after the largest that any has reported, and none was reported before: 1 shows a
+        # request from before, `first` makes later ones come to a step that is still ahead.
         elif self.asked(1) or (first > 1 and self.asked(first)):
             raise Stopped
 

@@ -20,7 +20,7 @@ from munit_jax.training.packaged import WEIGHTS, read_generators
 
 LOCK, HOLDER = ".lock", ".holder"
 
-# Keys that may change when a run goes on: they steer the run, or how it computes what it computes.
+# Keys that may change when a run resumes: they control the run, or how it computes.
 STEERING = (
     "steps",
     "checkpoint_every",
@@ -43,7 +43,7 @@ def claimed(workdir: Path, config: Mapping[str, Any], writes: bool = True) -> It
     One of several processes `writes`, and takes the lock for all.
 
     Raises:
-        WorkdirError: it cannot be written, another process trains in it, or it holds a run with another config.
+        WorkdirError: it cannot be written, another process trains in it, or it has a run with another config.
     """
     with ExitStack() as stack:
         try:
@@ -70,18 +70,18 @@ def check_config(workdir: Path, config: Mapping[str, Any]) -> None:
     path = workdir / "config.json"
     if path.exists() and (keys := differing_keys(_read(path), config)):
         raise WorkdirError(
-            f"{workdir} holds a run with another config, differing in {', '.join(keys)}: "
-            "use the same config to go on with it, or another --workdir"
+            f"{workdir} has a run with another config, differing in {', '.join(keys)}: "
+            "use the same config to resume it, or another --workdir"
         )
 
 
 def check_datasets(workdir: Path, images: Mapping[str, Any]) -> None:
-    """Raise WorkdirError if a run that goes on reads other datasets than it began with, by `describe_images` now."""
+    """Raise WorkdirError if a resumed run reads other datasets than it started with, by `describe_images` now."""
     then = _read(workdir / "images.json", "fingerprints")
     if changed := [name for name, value in images["fingerprints"].items() if then.get(name) != value]:
         raise WorkdirError(
             f"{', '.join(changed)} is not the dataset that the run in {workdir} began with: it was built again; put "
-            "that one back (--config.data.data_dir), or begin anew in another --workdir"
+            "that one back (--config.data.data_dir), or start again in another --workdir"
         )
 
 
@@ -147,13 +147,13 @@ def check_space(workdir: Path, needed: int) -> None:
 
 @contextmanager
 def full_disk_explained(workdir: Path) -> Iterator[None]:
-    """Raise WorkdirError in place of the system's error if the disk fills up while a run writes into its folder."""
+    """Raise WorkdirError instead of the system's error if the disk fills up while a run writes into its folder."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise WorkdirError(
-            f"cannot write into {workdir}: {error.strerror}; what was saved stands: make room, and run the same "
-            "command to go on from it"
+            f"cannot write into {workdir}: {error.strerror}; what was saved is kept: make room, and run the same "
+            "command to resume"
         ) from error

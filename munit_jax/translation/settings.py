@@ -1,4 +1,4 @@
-"""The settings of a translation, and the files that they name beside the inputs."""
+"""The settings of a translation, and the files that they name in addition to the inputs."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ class Settings:
 def preparation(
     run: TrainedRun, references: Sequence[Reference] = (), table: Path | None = None, scale_to: Scale = "none"
 ) -> Preparation:
-    """Return how images are prepared for a run: calibrated by the references, else by its training images."""
+    """Return how images are prepared for a run: calibrated by the references, otherwise by its training images."""
     return Preparation(run.geometry, [*references, *reference_of_training(run.disk_percentiles)], table, scale_to)
 
 

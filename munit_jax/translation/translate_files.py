@@ -1,4 +1,4 @@
-"""Translate many files: the next is read while one is computed, and a table lists what became of each."""
+"""Translate many files: the next is read while one is computed, and a table lists the result of each."""
 
 import csv
 import logging
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 class Row(NamedTuple):
     """The result of an input: `written`, `kept` (an output of an earlier run) or `refused`.
 
-    `reason` and `detail` say why it was refused, or what to beware of (`warning`).
+    `reason` and `detail` say why it was refused, or have the warning (`warning`).
     """
 
     input: str

@@ -154,7 +154,7 @@ class Translation:
             raise FrameError(
                 "unlike the training",
                 f"{what}: are its unit, its exposure and the loss of sensitivity (--degradation_table) right? --force "
-                "translates it all the same",
+                "translates it nevertheless",
             )
         return replace(prepared, warnings=(*prepared.warnings, what))
 
@@ -170,7 +170,7 @@ class Translation:
 
     def translate(self, sources: Sequence[Source]) -> Float[np.ndarray, "b n size size c"]:
         """Return the realisations (DN/s or gauss) of at most `batch` sources; DataError where they are not finite."""
-        padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # another shape would be compiled anew
+        padded = [*sources, *[sources[-1]] * (self.batch - len(sources))]  # another shape would be compiled again
         contexts = [source.context for source in padded if source.context is not None]
         images = np.stack([source.image for source in padded])
         planes = np.stack(contexts) if contexts else None

@@ -123,7 +123,7 @@ def test_the_scale_of_hmi():
     assert scale_factor(fits.Header({"TELESCOP": "SDO/HMI"}), "hmi") == (1.0, ())
     assert scale_factor(fits.Header({"ORIGIN": "munit_jax", "TELESCOP": "SOHO"}), "hmi") == (1.0, ())
     factor, (warning,) = scale_factor(fits.Header(PHI), "hmi")
-    assert (factor, warning) == (1.0, "no factor from SOLO/PHI/FDT to HMI is known: its field is left as it is")
+    assert (factor, warning) == (1.0, "no factor from SOLO/PHI/FDT to HMI is known: its field is left unchanged")
     assert scale_factor(fits.Header({"MODEL": "ADAPT", "ORIGIN": "NSO GONG"}), "hmi")[1]
     assert set(TO_HMI) == {"HMI", "MDI", "GONG", "SOLIS", "MWO", "WSO"}
 

@@ -10,9 +10,9 @@ from munit_jax.metrics.baselines import (
     another_date,
     day_before,
     digest,
+    earlier_field,
     learn_climate,
     painted,
-    persistence,
     without_others,
 )
 from munit_jax.sun.constants import DAY
@@ -117,7 +117,7 @@ def test_the_day_before_may_be_six_hours_off():
     assert day_before(times[::-1]) == [None, None, 3, 4, None], "whatever their order"
 
 
-def test_persistence_is_the_field_turned_along(train):
+def test_the_day_before_is_the_field_rotated(train):
     before, now = (
         frame(train[0]["magnetogram"][..., 0], train[0]["euv"]),
         frame(np.zeros((SIZE, SIZE)), train[0]["euv"], 1),
@@ -125,7 +125,7 @@ def test_persistence_is_the_field_turned_along(train):
     then = sdoml_geometry(SIZE, 0.0, 100.0)
     later = sdoml_geometry(SIZE, 0.0, float(now["l0"]))
     expected = rotated(before["magnetogram"][..., 0], then, later, 1.0)[0]
-    np.testing.assert_allclose(persistence(before, now), expected, atol=1e-3)
+    np.testing.assert_allclose(earlier_field(before, now), expected, atol=1e-3)
 
 
 def test_another_date_is_never_its_own_and_follows_the_frame_not_its_place():

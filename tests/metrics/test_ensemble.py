@@ -95,7 +95,7 @@ def test_expected_coverage_is_the_level_where_there_are_enough_realisations():
 def test_the_style_of_the_true_magnetogram_is_spoken_of_where_a_run_can_tell_it():
     x, t = draw(3, N, 40, 50), draw(4, 40, 50)
     (known,) = [line for line in scores_of(x, t, own=0.75)["verdict"] if line.startswith("Signs")]
-    assert "50 % by chance; with the style of the true magnetogram, which nobody has, 75 %. " in known
+    assert "50 % by chance; with the (unavailable) style of the true magnetogram 75 %. " in known
     (unknown,) = [line for line in scores_of(x, t, own=float("nan"))["verdict"] if line.startswith("Signs")]
     assert "style" not in unknown
     assert "nan" not in unknown

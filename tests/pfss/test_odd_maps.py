@@ -93,11 +93,11 @@ def test_rows_and_columns_of_nothing_but_0_are_warned_of(caplog):
     field[:3] = 0
     field[:, 5] = 0
     synoptic_map(header(), field)
-    assert "map: 4 rows and columns hold nothing but 0: are their values missing?" in caplog.messages
+    assert "map: 4 rows and columns are all 0: are their values missing?" in caplog.messages
 
 
 def test_the_first_of_several_maps_is_read_and_the_log_says_so(tmp_path, caplog):
     units = fits.PrimaryHDU(FIELD, header()), fits.ImageHDU(-FIELD, header())
     fits.HDUList(list(units)).writeto(tmp_path / "a.fits")
     np.testing.assert_array_equal(read_synoptic(tmp_path / "a.fits").field[0], FIELD)
-    assert f"{tmp_path / 'a.fits'}: the first map is read, 1 more are passed over" in caplog.messages
+    assert f"{tmp_path / 'a.fits'}: the first map is read, 1 more are ignored" in caplog.messages

@@ -166,7 +166,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 def test_an_adapt_map_out_of_carrington_s_frame_without_its_edge_is_refused():
     header = fits.Header(ADAPT | {"LNGTYPE": 1})
-    with pytest.raises(DataError, match=r"LNGTYPE = 1: its longitudes are not Carrington's, and no CRLNGEDG says"):
+    with pytest.raises(DataError, match=r"LNGTYPE = 1: its longitudes are not Carrington's, and no CRLNGEDG gives"):
         synoptic_map(header, np.ones((18, 36)) * [[1, -1] * 18])
 
 

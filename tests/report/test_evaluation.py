@@ -60,8 +60,8 @@ def test_metrics_json_has_every_metric_with_its_baselines(evaluated):
         assert set(metrics[name]) == set(PARTS[metric.over]), name
         assert all(set(row) == columns for row in metrics[name].values()), name
     assert metrics["run"]["frames"] == 5
-    assert metrics["run"]["frames_with_persistence"] == 0, "this Sun is seen every ten days"
-    assert metrics["rmse"]["disk"]["persistence"] is None
+    assert metrics["run"]["frames_with_day_before"] == 0, "this Sun is seen every ten days"
+    assert metrics["rmse"]["disk"]["day_before"] is None
     assert metrics["rmse"]["disk"]["model"] > 0
     assert metrics["run"]["split"] == "test"
     assert metrics["run"]["channels"] == ["0171"]
@@ -109,7 +109,7 @@ def test_frames_csv_has_a_line_a_frame(evaluated):
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     assert all(float(row["true_unsigned_flux_mx"]) > 1e20 for row in rows)
     assert all(float(row["model_rmse"]) > 0 for row in rows)
-    assert all(row["persistence_rmse"] == "" for row in rows)
+    assert all(row["day_before_rmse"] == "" for row in rows)
     assert all(row["zero_polarity_50"] in ("0", "") for row in rows)
 
 

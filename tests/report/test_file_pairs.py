@@ -63,7 +63,7 @@ def test_the_magnetogram_is_turned_to_the_place_and_the_time_of_the_image(tmp_pa
     x, y, visible = heliographic_to_pixel(geometry, np.array([PLACE[1]]), np.array([drifted]))
     assert visible.all()
     assert centre_of(frame["magnetogram"][..., 0]) == pytest.approx((x[0], y[0]), abs=0.25)
-    assert "48.00 hours and 7.99 degrees apart, the magnetogram is turned by both" in caplog.text
+    assert "48.00 hours and 7.99 degrees apart, the magnetogram is rotated by both" in caplog.text
     assert (pairs.about["most_hours"], pairs.about["most_degrees"]) == (48.0, pytest.approx(8.0, abs=0.02))
     assert set(pairs.about["files"]) == {"e.fits", "m.fits"}
     # Of the image's disk, what the magnetograph did not see counts as not seen.

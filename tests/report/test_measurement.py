@@ -118,15 +118,15 @@ def test_the_order_of_the_frames_does_not_matter(evaluate):
     assert_same(figures(one), figures(other))
 
 
-def test_other_dates_for_the_images_change_persistence_and_nothing_else(evaluate):
+def test_other_dates_for_the_images_change_the_day_before_and_nothing_else(evaluate):
     """The image is that of another day, so the magnetogram of the day before is another; all else stays.
 
     Intervals are by time, and so they move too.
     """
     one = figures(evaluate(made_frames()))
     other = figures(evaluate(made_frames([2, 0, 4, 1, 5, 3])))
-    assert_same(one, other, leave=("persistence", "interval", "run"))
-    assert one["rmse"]["disk"]["persistence"] != pytest.approx(other["rmse"]["disk"]["persistence"], rel=1e-3)
+    assert_same(one, other, leave=("day_before", "interval", "run"))
+    assert one["rmse"]["disk"]["day_before"] != pytest.approx(other["rmse"]["disk"]["day_before"], rel=1e-3)
 
 
 def test_each_frame_is_measured_with_its_own_context(tmp_path, monkeypatch):
@@ -189,10 +189,10 @@ def test_a_run_that_cannot_tell_the_style_of_an_image_has_no_field_of_that_style
 
 def test_the_first_frame_has_no_day_before(evaluate):
     frame_sums = evaluate(made_frames())
-    persistence = SINGLES.index("persistence")
-    assert frame_sums.available[:, persistence].tolist() == [False, *[True] * (COUNT - 1)]
-    assert figures(frame_sums)["run"]["frames_with_persistence"] == COUNT - 1
-    pixels = frame_sums.of("persistence")["moments"][:, 0, 0, 0, 0]
+    day_before = SINGLES.index("day_before")
+    assert frame_sums.available[:, day_before].tolist() == [False, *[True] * (COUNT - 1)]
+    assert figures(frame_sums)["run"]["frames_with_day_before"] == COUNT - 1
+    pixels = frame_sums.of("day_before")["moments"][:, 0, 0, 0, 0]
     assert pixels[0] == 0
     assert (pixels[1:] > 0).all()
 

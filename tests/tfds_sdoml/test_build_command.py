@@ -189,7 +189,7 @@ def test_a_killed_build_goes_on_and_ends_as_if_it_had_run_through(tmp_path, many
     process = small_shards(killed, many_files)
     _, errors = process.communicate()
     assert process.returncode == 0
-    assert f"going on with an earlier build: {finished} of" in errors
+    assert f"resuming an earlier build: {finished} of" in errors
     assert contents(killed) == contents(through)
     assert [path.name for path in (killed / "sdoml/aia0193").iterdir() if path.name != ".lock"] == ["1.3.0"]
 
@@ -249,7 +249,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_finished(tmp_path, many_files
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: cannot write")
     assert "train-00003" in last
-    assert "what is finished is kept: mend it and give the same command again" in last
+    assert "what is finished is kept: correct it and give the same command again" in last
     assert "Traceback" not in done.stderr
     (partial,) = (tmp_path / "sdoml/aia0193").glob("partial-*")
     assert sorted(path.name for path in partial.iterdir()) == [

@@ -44,7 +44,7 @@ def test_parameters_round_trip_through_json():
     for one in registered_configs():
         stored = json.loads(json.dumps(one.parameters()))
         assert SdomlConfig.from_parameters(one.name, stored).parameters() == one.parameters()
-    with pytest.raises(ValueError, match=r"other parameters than this version knows \(colour\)"):
+    with pytest.raises(ValueError, match=r"other parameters than this version supports \(colour\)"):
         SdomlConfig.from_parameters("x", config().parameters() | {"colour": 1})
     with pytest.raises(ValueError, match=r"\(size\)"):
         SdomlConfig.from_parameters("x", {k: v for k, v in config().parameters().items() if k != "size"})

@@ -212,7 +212,7 @@ def test_limb_is_brighter_than_the_disk(frames):
             assert limb > 1.4 * np.median(frame.euv[radius < 0.8, channel])
 
 
-def test_persistence_of_what_is_seen():
+def test_what_is_seen_changes_slowly():
     def seen(day):
         frame = observe(0, START + day * DAY, 64, ("0193",))
         return np.log(frame.euv[on_disk(frame.geometry, 0.9), 0])  # the limb is alike on any day
@@ -223,7 +223,7 @@ def test_persistence_of_what_is_seen():
     assert next_day > later + 0.05
 
 
-def test_persistence_of_the_field(frames):
+def test_the_field_changes_slowly(frames):
     """In a day the Sun turns by 13 degrees, more than a region is wide: it persists in Carrington coordinates."""
 
     def alike(a, b):

@@ -162,8 +162,8 @@ def test_a_fallback_is_reported_and_the_damaged_one_kept(saved, states, tmp_path
     with Checkpoints(workdir, {}) as checkpoints:
         assert checkpoints.restore(states[10]).step == 20
     assert (
-        f"checkpoint 30 cannot be read (its numbers are not those that were saved): put into {workdir / 'damaged'}, "
-        "going back to step 20"
+        f"checkpoint 30 cannot be read (its numbers are not those that were saved): moved into {workdir / 'damaged'}, "
+        "falling back to step 20"
     ) in caplog.text
     assert sorted(os.listdir(workdir / "damaged")) == ["step_30", "step_30.1"]
 
@@ -175,7 +175,7 @@ def test_when_none_can_be_read_nothing_is_touched(saved, states, tmp_path):
         remove(workdir / "checkpoints" / f"step_{step}" / "checksum" / "metadata")
     with (
         Checkpoints(workdir, {}) as checkpoints,
-        pytest.raises(WorkdirError, match=r"no checkpoint in .* can be read \(step 30: .* step 20: .*begin anew"),
+        pytest.raises(WorkdirError, match=r"no checkpoint in .* can be read \(step 30: .* step 20: .*start again"),
     ):
         checkpoints.restore(states[10])
     assert sorted(os.listdir(workdir / "checkpoints")) == ["step_20", "step_30"]
@@ -188,7 +188,7 @@ def test_no_room_for_a_save_is_reported_before_it_begins(saved, states, tmp_path
         monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1000))
         with pytest.raises(
             WorkdirError,
-            match=r"it takes \d MB and 0 MB are free; the checkpoint of step 30 stands: make room or mend",
+            match=r"it takes \d MB and 0 MB are free; the checkpoint of step 30 is kept: make room or repair",
         ):
             checkpoints.save(40, states[40])
 

@@ -82,13 +82,13 @@ def test_killed_twenty_times_a_run_ends_as_if_it_had_not_been(start, undisturbed
             saved, run = 0, run + 1
             continue
         kills, killed_in_saves = kills + 1, killed_in_saves + in_a_save
-        if saved and "going on from step " in command.said():
-            assert int(command.said().split("going on from step ")[1].split()[0]) == saved
+        if saved and "resuming from step " in command.said():
+            assert int(command.said().split("resuming from step ")[1].split()[0]) == saved
         saved = max(saved_steps(command.workdir), default=0)
     assert killed_in_saves >= KILLS // 4, "too few kills fell into a save to prove anything"
     last = start(f"killed-{run}")
     assert_same_end(last, undisturbed)
-    assert f"going on from step {saved} of the run" in last.said()
+    assert f"resuming from step {saved} of the run" in last.said()
 
 
 def test_ctrl_c_and_sigterm_end_a_step_save_and_say_how_to_go_on(start, undisturbed):
@@ -99,7 +99,7 @@ def test_ctrl_c_and_sigterm_end_a_step_save_and_say_how_to_go_on(start, undistur
         command.until(lambda command=command, moment=moment: command.steps_logged() >= moment)
         command.send(number)
         assert command.end(within=30) == 0, command.said()
-        assert f"of {STEPS}: run the same command to go on" in command.said()
+        assert f"of {STEPS}: run the same command to resume" in command.said()
         assert not (command.workdir / "summary.json").exists()
         last = int(command.said().split("stopped at step ")[1].split()[0])
         assert last >= moment
@@ -116,7 +116,7 @@ def test_a_second_run_in_a_folder_is_refused_and_a_dead_one_is_not_in_the_way(st
     assert "Traceback" not in second.said()
     first.kill()
     third = start("doubled", ENDLESS)
-    third.until_said("going on from step ")
+    third.until_said("resuming from step ")
     third.kill()
 
 
@@ -126,9 +126,9 @@ def test_a_disk_that_fills_up_leaves_the_last_good_checkpoint(start):
     assert command.end() == 0
     command = start("full", "--config.eval_every=1000", file_limit=20_000)
     assert command.end() == 2, command.said()
-    command.until_said("run the same command to go on")
+    command.until_said("run the same command to resume")
     assert "error: cannot write a checkpoint into" in command.said()
-    assert "File too large; the checkpoint of step 4 stands: make room or mend the disk" in command.said()
+    assert "File too large; the checkpoint of step 4 is kept: make room or repair the disk" in command.said()
     assert saved_steps(command.workdir) == [4]
     command = start("full", "--config.steps=8", "--config.eval_every=1000")
     assert command.end() == 0, command.said()

@@ -15,7 +15,9 @@ def test_a_discriminator_that_has_won_is_reported_once(caplog):
         health.watch_step(step, accuracies(0.6, 1.0))
     (record,) = caplog.records
     # The mean starts at 1/2, so 1 - 0.99^n / 2 > 0.99 after 390 steps.
-    assert record.message.startswith("discriminator collapse (magnetogram): at step 390 it tells 99.0 % of the patches")
+    assert record.message.startswith(
+        "discriminator collapse (magnetogram): at step 390 it classifies 99.0 % of the patches"
+    )
     assert "lower optimizer.discriminator_learning_rate" in record.message
     for step in range(1001, 1101):
         health.watch_step(step, accuracies(0.6, 0.7))

@@ -113,7 +113,7 @@ def test_one_host_asked_to_stop_stops_both_at_the_same_step(start):
     (alone,) = start("stopped", 1, 1, *to_the_end)
     (never,) = start("never", 1, 1, *to_the_end)
     assert [alone.end(), never.end()] == [0, 0], alone.said() + never.said()
-    assert f"going on from step {steps[0]} " in alone.said()
+    assert f"resuming from step {steps[0]} " in alone.said()
     assert "devices 2 then, 1 now" in alone.said()
     assert_close(parameters(alone, end), parameters(never, end))
 

@@ -146,7 +146,7 @@ def test_a_run_that_was_asked_to_stop_while_it_was_made_ready_takes_no_step(smal
     monkeypatch.setattr(loop, "check_space", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with caplog.at_level("INFO"):
         assert train_and_evaluate(tiny_config(), tmp_path) is None
-    assert "stopped at step 0 of 4: run the same command to go on" in caplog.messages
+    assert "stopped at step 0 of 4: run the same command to resume" in caplog.messages
     assert lines(tmp_path) == []
     assert os.listdir(tmp_path / "checkpoints") == []
 
@@ -271,7 +271,7 @@ def test_a_run_that_no_longer_gets_ahead_stops_with_the_reason(small_sun, tmp_pa
         r"4 steps in a row were not finite, the last of them 5 \(generator_gradient_norm, .*; examples of 201\d-",
         message,
     )
-    left = "no checkpoint was written yet" if checkpoint_every == 50 else "the checkpoint of step [34] stands"
+    left = "no checkpoint was written yet" if checkpoint_every == 50 else "the checkpoint of step [34] is kept"
     assert re.search(rf"{left}: lower optimizer.learning_rate, or set optimizer.clip_norm, in another", message)
     assert [line["skipped_in_a_row"] for line in lines(tmp_path)] == [0, 1, 2, 3, 4]
     assert lines(tmp_path)[1]["generator_gradient_norm"] is None, "JSON has no NaN"

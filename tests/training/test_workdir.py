@@ -60,7 +60,7 @@ def test_room_is_asked_for_before_the_work(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_reported_and_other_errors_are_not_hidden(tmp_path):
     with (
-        pytest.raises(WorkdirError, match="No space left on device; what was saved stands"),
+        pytest.raises(WorkdirError, match="No space left on device; what was saved is kept"),
         full_disk_explained(tmp_path),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -174,7 +174,7 @@ def test_12_brightness_unlike_the_training_is_refused_or_warned_of(identity, tra
     assert row.status == "refused"
     assert row.reason in ("unlike the training", "constant", "off-disk level")
     if row.reason == "unlike the training":
-        assert "--force translates it all the same" in row.detail
+        assert "--force translates it nevertheless" in row.detail
         (row,) = translate_files(Translation(trained_like, Settings(samples=1, force=True)), [path], tmp_path / "out")
         assert (row.status, row.reason) == ("written", "warning")
         assert "times those of the run's images" in row.detail

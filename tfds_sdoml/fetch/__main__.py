@@ -1,9 +1,9 @@
-"""Fetch real data into a folder; it says beforehand how many frames and bytes, and goes on where it was stopped.
+"""Fetch real data into a folder; it prints the number of frames and bytes first, and resumes where it was stopped.
 
     python -m tfds_sdoml.fetch hf256 --output=hf256 --dry_run
     python -m tfds_sdoml.fetch sdoml_v2 --years=2011-2013 --every=24h --channels=193 --field=bz --output=FOLDER
 
-Every file is written whole or not at all, and is listed in fetched.jsonl with its checksum; what could not be had is in
+Every file is written whole or not at all, and is listed in fetched.jsonl with its checksum; failures are in
 failed.csv with the reason, and the exit code is then 1. See docs/real_data.md.
 """
 
@@ -38,7 +38,7 @@ SYNOPTIC = {
     "hmi_synoptic": "the HMI map of a date's Carrington rotation",
     "adapt": "the ADAPT maps nearest to a date",
 }
-NOT_HAD = 1  # exit code where some pieces could not be had
+NOT_HAD = 1  # exit code where some pieces failed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,8 +51,8 @@ def parser() -> argparse.ArgumentParser:
     def route(name: str, find: Callable[[argparse.Namespace], Route], about: str) -> argparse.ArgumentParser:
         one = routes.add_parser(name, help=about, description=about, argument_default=argparse.SUPPRESS)
         one.set_defaults(find=find)
-        one.add_argument("--output", type=parse_path, required=True, help="folder of the files, made if need be")
-        one.add_argument("--dry_run", action="store_true", default=False, help="print frames, bytes and time alone")
+        one.add_argument("--output", type=parse_path, required=True, help="folder of the files, created if missing")
+        one.add_argument("--dry_run", action="store_true", default=False, help="only print frames, bytes and time")
         one.add_argument("--parallel", type=parse_count, default=8, help="pieces at a time (default: 8)")
         one.add_argument("--tries", type=parse_count, default=7, help="of each piece (default: 7)")
         one.add_argument("--first_wait", type=float, default=1.0, help=argparse.SUPPRESS)  # seconds, then doubled
@@ -116,7 +116,7 @@ def find_v2(options: argparse.Namespace) -> Route:
     known = {field.name for field in fields(SdomlConfig)}
     changes: dict[str, Any] = {name: value for name, value in vars(options).items() if name in known}
     if not changes.get("channels") and not changes.get("field"):
-        raise ValueError("nothing is asked for: give --channels, --field or both")
+        raise ValueError("nothing is requested: give --channels, --field or both")
     config = make_config("fetched", {"source": "zarr_v2", **changes})
     return sdoml_v2(config, options.stores, patience_of(options))
 

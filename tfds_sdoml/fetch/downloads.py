@@ -1,4 +1,4 @@
-"""Fetch many pieces into a folder: a plan with its bytes and time, bounded parallelism, going on where it stopped."""
+"""Fetch many pieces into a folder: a plan with its bytes and time, bounded parallelism, resuming where it stopped."""
 
 import csv
 import logging
@@ -53,12 +53,12 @@ def as_it_is(piece: Piece, content: bytes) -> Mapping[str, bytes]:
 
 @dataclass(frozen=True)
 class Route:
-    """Pieces, and how they are had.
+    """Pieces, and how they are fetched.
 
     Args:
-        frames: examples that the files make, for the user to know.
+        frames: number of examples in the files, for the user.
         pieces: in the order of time.
-        read: returns the bytes of a piece, whole; RefusedError if it cannot be had. Called from several threads.
+        read: returns the bytes of a piece, whole; RefusedError if it is not available. Called from several threads.
         unpack: returns the files of a piece by their names.
     """
 
@@ -70,7 +70,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is still to be read: pieces, bytes and seconds, and what the rate is taken from."""
+    """What is still to be read: pieces, bytes and seconds, and the source of the rate."""
 
     pieces: int
     size: int
@@ -85,7 +85,7 @@ class Estimate:
 
 @dataclass
 class Outcome:
-    """What became of a route's pieces: reasons by source of those that were not had, and of those not there."""
+    """The result of a route's pieces: reasons by source of those that failed, and of those that do not exist."""
 
     failed: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
@@ -100,12 +100,12 @@ def duration(seconds: float) -> str:
 
 
 def evenly[T](items: Sequence[T], count: int) -> list[T]:
-    """Return so many of some items at equal distances, all where there are fewer."""
+    """Return `count` items at equal distances, all where there are fewer."""
     return [items[k * len(items) // count] for k in range(count)] if count < len(items) else list(items)
 
 
 def estimate(pieces: Sequence[Piece], sizes: Mapping[str, int], seconds: float) -> Estimate:
-    """Return what pieces will take, by the sizes of those that were read (by source) in so many seconds.
+    """Return what pieces will take, by the sizes of those that were read (by source) and the seconds that this took.
 
     Sizes that the server does not list are taken to be the mean of those of the same kind that were read.
     """
@@ -128,8 +128,8 @@ def estimate(pieces: Sequence[Piece], sizes: Mapping[str, int], seconds: float) 
 def fetch(route: Route, folder: Path, parallel: int = 8, dry_run: bool = False) -> tuple[Outcome, list[str]]:
     """Fetch what is not in the folder yet; return what became of it, and lines to print.
 
-    The folder has `fetched.jsonl` then, a line for each file with its checksum, and `failed.csv` if some could not be
-    had. Stopped, it goes on with what is missing; a piece that has changed on the server since is fetched again.
+    The folder has `fetched.jsonl` then, a line for each file with its checksum, and `failed.csv` if some
+    failed. A stopped fetch resumes with the missing pieces; a piece that has changed on the server is fetched again.
 
     Args:
         route: what, and how.
@@ -139,7 +139,7 @@ def fetch(route: Route, folder: Path, parallel: int = 8, dry_run: bool = False) 
 
     Raises:
         ValueError: another fetch is at work in the folder.
-        OSError: the folder cannot be written; RefusedError: none of the first pieces could be had.
+        OSError: the folder cannot be written; RefusedError: none of the first pieces was available.
     """
     if dry_run:
         return _fetch(route, Journal(folder), parallel, True)
@@ -186,11 +186,7 @@ def _fetch(route: Route, journal: Journal, parallel: int, dry_run: bool) -> tupl
         f"fetched {sum(sizes.values()) / 1e6:,.1f} MB in {duration(time.perf_counter() - begin)}; {journal.folder} has "
         f"{len(journal.files):,} files, {sum(line.bytes for line in journal.files.values()) / 1e6:,.1f} MB",
         *([f"not on the server: {len(outcome.missing):,}, see {FAILED}"] if outcome.missing else []),
-        *(
-            [f"not had: {len(outcome.failed):,}, see {FAILED}; the same command tries them again"]
-            if outcome.failed
-            else []
-        ),
+        *([f"not had: {len(outcome.failed):,}, see {FAILED}; the same command retries them"] if outcome.failed else []),
     ]
 
 
@@ -203,7 +199,7 @@ def is_there(piece: Piece, journal: Journal) -> bool:
 def transfer(
     one: Callable[[Piece], int], pieces: Sequence[Piece], parallel: int, outcome: Outcome, sizes: dict[str, int]
 ) -> None:
-    """Do `one` for each piece in threads; add their sizes to `sizes`, and what was not had to `outcome`.
+    """Do `one` for each piece in threads; add their sizes to `sizes`, and failures to `outcome`.
 
     An error of the disk ends it: those under way are finished, the others left.
     """
@@ -229,7 +225,7 @@ def transfer(
 
 
 def write_failures(path: Path, outcome: Outcome) -> None:
-    """Write what was not had, by source, with the reason; no file if all was."""
+    """Write the failures by source, with the reason; no file without failures."""
     path.unlink(missing_ok=True)
     if rows := sorted((outcome.failed | outcome.missing).items()):
         with path.open("w", newline="") as file:

@@ -72,7 +72,7 @@ def hf256(
 
 
 def pin(folder: Path, route: Route) -> None:
-    """Write the commit of a route into its folder, so that the same command goes on with it.
+    """Write the commit of a route into its folder, so that the same command continues with it.
 
     Raises:
         ValueError: the folder was begun with another one.
@@ -86,7 +86,7 @@ def pin(folder: Path, route: Route) -> None:
 
 
 def asked[T](patience: Patience, question: Callable[[], T]) -> T:
-    """Return what the Hub answers, asked again while it is busy; RefusedError for a set or revision it lacks."""
+    """Return what the Hub answers, retried while it is busy; RefusedError for a missing set or revision."""
     from huggingface_hub.errors import HfHubHTTPError
 
     def once() -> T:
@@ -102,7 +102,7 @@ def asked[T](patience: Patience, question: Callable[[], T]) -> T:
 
 
 def thinned(files: list[Any], years: tuple[int, ...], cadence: int) -> list[Any]:
-    """Return the files of some years (all if empty), the first in each interval of so many seconds (all if 0)."""
+    """Return the files of some years (all if empty), the first in each interval of `cadence` seconds (all if 0)."""
     times = np.array([time_in(file.path) for file in files], np.int64)
     inside = [k for k in range(len(files)) if not years or datetime.fromtimestamp(times[k], UTC).year in years]
     return [files[inside[k]] for k in every(times[inside], cadence)] if inside else []

@@ -1,4 +1,4 @@
-"""What has been fetched into a folder: a line for each file, and files that are written whole or not at all."""
+"""The record of a fetch: a line for each file, and files that are written whole or not at all."""
 
 import errno
 import hashlib
@@ -49,7 +49,7 @@ class Journal:
             partial.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise OSError(
-                    f"no space left for {path}: make room, and give the same command again, which goes on from here"
+                    f"no space left for {path}: make room, and give the same command again, which resumes here"
                 ) from error
             raise
         os.replace(partial, path)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 SERVER = "http://jsoc.stanford.edu"
 SERIES, SEGMENT, CADENCE = "hmi.M_720s", "magnetogram", 720
 EXPORTS = "exports.json"  # in the folder: requests that JSOC has made files for, kept there for some days
-PAUSE = 10.0  # seconds between two looks at whether an export is ready
+PAUSE = 10.0  # seconds between two checks whether an export is ready
 SIZE = "*size*"  # what JSOC calls the bytes of a record
 
 
@@ -42,8 +42,8 @@ def jsoc(
         cadence: seconds.
         channels: of AIA.
         field: `bz`, the line-of-sight field, or nothing.
-        email: that JSOC knows, for exports.
-        folder: where exports are noted down, to go on with.
+        email: registered at JSOC, for exports.
+        folder: where exports are recorded, to resume with.
         web: the client of the files.
         dry_run: no export is asked for.
         address: of JSOC; None for the public one.
@@ -73,7 +73,7 @@ def jsoc(
     if not field:
         return Route(len(times), pieces, read)
     if email is None and not dry_run:
-        raise ValueError("HMI's magnetograms are exported to users whom JSOC knows: register there, and give --email")
+        raise ValueError("HMI's magnetograms are exported to registered users: register at JSOC, and give --email")
     export = Export(server, email, folder, web, pause)
     queries = [query_of(first, last, cadence) for first, last in years(times)]
     for query in queries:
@@ -158,7 +158,7 @@ class Export:
             request = self.client.export_from_id(kept[query])
             if not request.has_failed(skip_update=True):
                 return request
-            logger.info("JSOC has export %s no more: it is asked for again", kept[query])
+            logger.info("JSOC no longer has export %s: it is requested again", kept[query])
         name = f"{SERIES}.{{T_REC:A}}.{{segment}}"
         request = self.client.export(query, method="url", protocol="fits", filenamefmt=name, email=self.email)
         if request.has_failed(skip_update=True):
@@ -180,7 +180,7 @@ class Export:
                 return question()
             except (drms.DrmsExportError, drms.DrmsQueryError) as error:
                 raise RefusedError(f"JSOC: {error}") from error
-            except (OSError, ValueError) as error:  # of the connection, or a page in place of JSON
+            except (OSError, ValueError) as error:  # of the connection, or a page instead of JSON
                 raise PassingError(f"JSOC: {error}") from error
 
         return self.web.patience.persist(once)

@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
-    """A piece that cannot be had: the server refuses it, or sends something else."""
+    """A piece that is not available: the server refuses it, or sends something else."""
 
 
 class MissingError(RefusedError):

@@ -15,7 +15,7 @@ TIMEOUT = (20.0, 120.0)  # seconds to connect, and without a byte
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 GONE = (404, 410)
 LONGEST_WAIT = 600.0  # seconds, of what a server asks for
-SHOWN = 80  # characters of a page that came in place of a file
+SHOWN = 80  # characters of a page that came instead of a file
 
 FITS, GZIP, NPZ = b"SIMPLE", b"\x1f\x8b", b"PK"
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class Frame(NamedTuple):
-    """What a header says: the series, the time and the observer, or the reason why the file is of no use."""
+    """What a header says: the series, the time and the observer, or the reason why the file is refused."""
 
     series: str | None
     time: int | None

@@ -1,4 +1,4 @@
-"""What the sources share whose files lie in a folder."""
+"""What sources with files in a folder share."""
 
 import logging
 import re
@@ -20,10 +20,10 @@ NAMED = 5  # files that the log names of those that are passed over
 
 
 def pass_over(folder: Path | str, holds: str, places: Sequence[str]) -> None:
-    """Log the files in a folder that are none of those that a source `holds`."""
+    """Log the files in a folder that a source does not read (`holds`)."""
     if places:
         some = ", ".join(places[:NAMED]) + (", ..." if len(places) > NAMED else "")
-        logger.info("passed over in %s: %d files that are none of %s: %s", folder, len(places), holds, some)
+        logger.info("skipped in %s: %d files that are none of %s: %s", folder, len(places), holds, some)
 
 
 def with_limb_checked(image: Float[np.ndarray, "size size"], series: str, place: str) -> Float[np.ndarray, "size size"]:
@@ -51,7 +51,7 @@ class Folder:
         self.folder = folder
 
     def __getstate__(self) -> dict[str, Any]:
-        # The lists of files stay behind: whoever reads is told the places.
+        # The lists of files are dropped: readers get the places.
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def pass_over(self, places: Sequence[str]) -> None:

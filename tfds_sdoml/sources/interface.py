@@ -58,6 +58,6 @@ class Source(Protocol):
         """Return one image, float32, new and writeable, in DN/s per pixel or gauss.
 
         Raises:
-            FrameError: this image cannot be had; others may.
+            FrameError: this image cannot be read; others may.
         """
         ...

@@ -20,7 +20,7 @@ from tfds_sdoml.sources.zarr_v2 import ZarrV2
 
 logger = logging.getLogger(__name__)
 
-LOOKED_AT = 10_000  # files, to guess what a folder holds
+LOOKED_AT = 10_000  # files, to guess the contents of a folder
 
 
 def open_source(config: SdomlConfig, location: str | None) -> Source:
@@ -28,7 +28,7 @@ def open_source(config: SdomlConfig, location: str | None) -> Source:
 
     Raises:
         FileNotFoundError, PermissionError: no location, or none that can be read.
-        ValueError: a location that does not hold such a source.
+        ValueError: a location without such a source.
     """
     if config.source == "synthetic":
         times = range(config.start, config.start + config.frames * config.cadence, config.cadence)

@@ -14,7 +14,7 @@ from tfds_sdoml.sources.zarr_stores import ArrayPlace, file_system
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2  # of the files and of what is made of the attributes: another one makes them anew
+VERSION = 2  # of the files and of what is derived from the attributes: another one derives them again
 KEYWORDS = ("T_OBS", "DATE-OBS", "QUALITY")  # of the many attributes, those that are used here
 
 
@@ -55,7 +55,7 @@ def kept_index(folder: Path | None, array: ArrayPlace) -> list[Entry]:
         unfinished.write_text(json.dumps({"key": key, "frames": index}))
         unfinished.rename(path)
     except OSError as error:
-        logger.info("the times of %s are not kept for the next build: %s", place, error)
+        logger.info("the times of %s are not cached for the next build: %s", place, error)
     return index
 
 

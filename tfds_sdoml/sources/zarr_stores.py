@@ -24,7 +24,7 @@ class ArrayPlace(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The place as `Source.listing` tells it, without the number of the frame."""
+        """The place as in `Source.listing`, without the number of the frame."""
         return f"{PurePosixPath(self.store).name}/{self.path}"
 
     @property
@@ -58,7 +58,7 @@ def file_system(url: str) -> tuple[Any, str]:
     """
     try:
         import fsspec
-        import zarr  # noqa: F401 (needed soon: better told now)
+        import zarr  # noqa: F401 (needed soon: fail early)
 
         return fsspec.core.url_to_fs(url, **options_of(url))
     except ImportError as error:
@@ -66,7 +66,7 @@ def file_system(url: str) -> tuple[Any, str]:
 
 
 def options_of(url: str) -> dict[str, Any]:
-    """Return what fsspec needs to know for a URL: the bucket of SDOML v2 is public."""
+    """Return the options of fsspec for a URL: the bucket of SDOML v2 is public."""
     return {"anon": True} if url.startswith("s3://") else {}
 
 

@@ -58,7 +58,7 @@ class ZarrV2:
         for array in self._arrays_of(series):
             for number, time, reason, detail in kept_index(self.index_folder, array):
                 place = f"{array.text}/{number}"
-                # A store without years holds them all.
+                # A store without years has them all.
                 if time is not None and self.years and datetime.fromtimestamp(time, UTC).year not in self.years:
                     continue
                 if reason is not None:
@@ -129,7 +129,7 @@ class Chunk:
         self._lock, self._values = Lock(), None
 
     def values(self) -> Float[np.ndarray, "frame size size"]:
-        """Return its frames, float32; what decoding raises is raised and not kept."""
+        """Return its frames, float32; errors of decoding are raised and not cached."""
         with self._lock:
             if self._values is None:
                 length = self._array.chunks[0]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from tfds_sdoml.synthetic_sun.field import TRUTH_ROWS, block_mean, smooth_on_sphere
 
-QUIET_FIELD = 8.0  # gauss: unsigned field at which the brightnesses below hold
+QUIET_FIELD = 8.0  # gauss: unsigned field at which the brightnesses below apply
 SATURATION_FIELD = 450.0  # gauss: sunspots are no brighter than plage
 FIELD_FLOOR = 1.2  # gauss: heating that is left between the elements of the network
 CORONA_WIDTH = 1.7  # degrees: smoothing of |B| for the corona, whose loops spread the heating
@@ -52,7 +52,7 @@ class Emission:
 
     low: Float[np.ndarray, "channel lat lon"]  # transition region and moss, thin; on the map of the field
     corona: Float[np.ndarray, "channel row column"]  # extended and optically thin; on a map of 180 x 360
-    rays: Float[np.ndarray, "1 row column"]  # contrast of what stands radially above each place, about 1
+    rays: Float[np.ndarray, "1 row column"]  # contrast of the structures radially above each place, about 1
 
 
 def sigmoid(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

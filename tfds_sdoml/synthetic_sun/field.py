@@ -61,7 +61,7 @@ def gaussians(
 def gaussian_sum(
     fragments: Fragments, flux: Float[np.ndarray, "region fragment"], rows: int
 ) -> Float[np.ndarray, "lat lon"]:
-    """Return the sum of the fragments in gauss, each normalised on the map to hold exactly the given flux (maxwell).
+    """Return the sum of the fragments in gauss, each normalised on the map to exactly the given flux (maxwell).
 
     A fragment is a product of a Gaussian in latitude and one in longitude x cos(latitude of its centre), so that the
     sum over all fragments is one product of two matrices.

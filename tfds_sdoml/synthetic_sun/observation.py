@@ -1,4 +1,4 @@
-"""EUV images and magnetograms of the synthetic Sun at any time, seen from the Earth or beside it."""
+"""EUV images and magnetograms of the synthetic Sun at any time, seen from the Earth or from another longitude."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ FIBRILS_FROM = 256  # pixels: in smaller images the threads are not resolved
 PSF_WIDTH = 0.45  # pixels, standard deviation; the mean over AIA pixels is added by the sampling
 LOW_THICKNESS = 0.12  # keeps 1 / mu finite at the limb: the low layer is not infinitely thin
 LAYERS = (0.0, 0.03, 0.09, 0.2, 0.5)  # solar radii above the surface: edges of the corona's layers, seen on the disk
-RAY_STEP, RAY_REACH = 0.1, 1.0  # solar radii along a ray beside the disk: between samples, and to the last one
+RAY_STEP, RAY_REACH = 0.1, 1.0  # solar radii along a ray off the disk: between samples, and to the last one
 RAY_HEIGHT = 0.12  # solar radii: where rays have their full contrast
 CORONA_EDGE = 1.55  # solar radii from the centre of the disk; beyond it less than 1 % of the limb's light is left
 
@@ -131,7 +131,7 @@ def in_front(heights: Float[np.ndarray, "channel 1"], rho2: Float[np.ndarray, "r
 
 
 def off_limb(heights: Float[np.ndarray, "channel 1"], rho2: Float[np.ndarray, "ray"], step: float) -> Samples:
-    """Yield places along the rays beside the disk, the emissivity there, and the step to the next."""
+    """Yield places along the rays off the disk, the emissivity there, and the step to the next."""
     for towards in np.arange(-RAY_REACH, RAY_REACH + step / 2, step):
         emissivity = np.exp((1 - np.sqrt(rho2 + np.float32(towards**2))) / heights) / heights
         yield np.full_like(rho2, towards), emissivity, np.float32(step)
@@ -165,7 +165,7 @@ def corona(light: Emission, geometry: DiskGeometry, channels: tuple[str, ...]) -
     disk, off = rho < 1, (rho >= 1) & (rho < CORONA_EDGE)
     images[:, disk] = corona_along(light.corona, geometry, in_front(heights, rho2[disk]), west[disk], north[disk])
     west, north, rho, rho2 = west[off], north[off], rho[off], rho2[off]
-    # The field leads matter up, so that the corona off the limb stands in rays above what is below it.
+    # The field leads matter up, so that the corona off the limb has rays above its footpoints.
     rays = sample_map(light.rays, *observer_to_heliographic(geometry, np.zeros_like(west), west / rho, north / rho))
     contrast = rays ** np.minimum((rho - 1) / RAY_HEIGHT, 1)
     samples = off_limb(heights, rho2, RAY_STEP if geometry.size > 128 else 2.5 * RAY_STEP)

@@ -33,9 +33,9 @@ SPOT_FIELD = 2200.0  # gauss in the middle of a spot when resolved
 PLAGE_WIDTH = 1.4  # degrees, standard deviation of a fragment at the median flux when it emerges
 RISE_TIME = 1.3 * DAY  # seconds
 DECAY_TIME = 40 * DAY  # seconds: subduction and cancellation below the resolution
-SPOT_DISSOLUTION = 2.5 * DAY  # seconds, from when a spot no longer holds
+SPOT_DISSOLUTION = 2.5 * DAY  # seconds, after which a spot dissolves
 SPOT_REMNANT = 0.02  # smaller parts of a spot are no spot
-FAINTEST_FLUX = 3.5e20  # Mx left of one polarity: below it a region has drowned in the network
+FAINTEST_FLUX = 3.5e20  # Mx left of one polarity: below it a region is lost in the network
 DIFFUSIVITY = 250.0  # km^2 / s, of supergranulation (Wang, Nash & Sheeley 1989)
 
 MERIDIONAL_SPEED = 0.011  # km / s, poleward, at latitude 45 (Hathaway & Rightmire 2010)
@@ -93,12 +93,12 @@ def emerging_regions(seed: int, block: int) -> Regions:
     hemisphere = generator.choice([-1.0, 1.0], count)
     latitude = hemisphere * np.abs(generator.normal(belt_latitude((block + 0.5) * BLOCK), BELT_WIDTH, count))
     longitude = generator.uniform(0, 360, count)
-    for i in range(1, count):  # nests: some regions emerge beside the one before them in the same hemisphere
+    for i in range(1, count):  # nests: some regions emerge near the previous one in the same hemisphere
         if generator.random() < NEST_FRACTION:
             older = generator.integers(i)
             latitude[i] = np.clip(latitude[older] + generator.normal(0, 2.5), -40, 40)
             longitude[i] = longitude[older] + generator.normal(0, 6)
-    # A large region cannot be told from the equator's other side: keep each in its own hemisphere.
+    # A large region could reach across the equator: keep each in its own hemisphere.
     hemisphere = np.where(latitude < 0, -1.0, 1.0)
     latitude = hemisphere * np.maximum(np.abs(latitude), 3.0)
     flux = np.minimum(MEDIAN_FLUX * np.exp(generator.normal(0, FLUX_SCATTER, count)), MAXIMUM_FLUX)

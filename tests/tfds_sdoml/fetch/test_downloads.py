@@ -99,7 +99,7 @@ def test_what_cannot_be_had_is_named(tmp_path):
     rows = (tmp_path / "failed.csv").read_text().splitlines()
     assert rows == ["source,reason", "s/3,s/3: answered 403", "s/5,s/5: not there"]
     assert lines[1] == "not on the server: 1, see failed.csv"
-    assert lines[2].startswith("not had: 1, see failed.csv; the same command tries them again")
+    assert lines[2].startswith("not had: 1, see failed.csv; the same command retries them")
     again = Source(20)
     fetch(again.route, tmp_path)
     assert sorted(again.read_so_far) == ["s/3", "s/5"]

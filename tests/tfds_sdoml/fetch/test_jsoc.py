@@ -99,7 +99,7 @@ def test_what_jsoc_does_not_take(server, tmp_path, capsys):
     for flags, words in (
         ((), "give --channels, --field=bz"),
         (("--field=bx",), "give --channels, --field=bz"),
-        (("--field=bz",), "register there, and give --email"),
+        (("--field=bz",), "register at JSOC, and give --email"),
         (("--field=bz", "--email=me"), "Email address is not registered"),
         (("--field=bz", "--every=5min"), "every 300 s"),
         (("--channels=94",), "none of the first 4 could be had"),

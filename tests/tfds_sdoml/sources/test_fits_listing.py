@@ -74,7 +74,7 @@ def test_links_in_a_circle_and_twice_are_walked_once(tmp_path, caplog, source):
     (place,) = source(tmp_path).listing("0171").places
     assert place.startswith("real/below/")
     for link, target in ((folder / "circle", tmp_path / "real"), (tmp_path / "a_link", folder)):
-        assert f"passed over {link}: it is the folder {target}, which is read already" in caplog.messages
+        assert f"skipped {link}: it is the folder {target}, which is read already" in caplog.messages
     (line,) = [message for message in caplog.messages if "none of" in message]
     assert "broken, itself" in line
 
@@ -176,7 +176,7 @@ def test_other_images_are_listed_with_the_reason(tmp_path, caplog):
     assert rejected["euvi.fits"][-2:] == ("unreadable", "the header has no DSUN_OBS: the observer cannot be known")
     del rejected["euvi.fits"]
     assert {(row.series, row.reason) for row in rejected.values()} == {("?", "instrument")}
-    assert f"passed over in {tmp_path}: 1 files that are none of the FITS files: .notes" in caplog.messages
+    assert f"skipped in {tmp_path}: 1 files that are none of the FITS files: .notes" in caplog.messages
     with pytest.raises(ValueError, match=r"no usable FITS file of bz in .* there are: 2 of 0171, 4 of another kind"):
         source.listing("bz")
 

@@ -87,4 +87,4 @@ def test_without_a_place_for_the_index_the_build_goes_on(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     with caplog.at_level("INFO"):
         assert listed(url, tmp_path / "file/index") == listed(url, None)
-    assert "are not kept for the next build: " in caplog.text
+    assert "are not cached for the next build: " in caplog.text
