@@ -179,7 +179,7 @@ def test_source_surface_error_of_nothing_is_1_and_of_the_wrong_sign_2():
     assert losses.source_surface_error(0 * true, true, weights) == pytest.approx(1)
     assert losses.source_surface_error(-true, true, weights) == pytest.approx(2)
     assert losses.source_surface_error(-1000 * true, true, weights) == pytest.approx(1, abs=0.01), (
-        "never drowns the rest"
+        "never dominates the rest"
     )
 
 

@@ -70,7 +70,7 @@ def test_the_table(tmp_path, run):
     assert int(written.split()[-2].replace(",", "")) == sum(file.stat().st_size for file in files)
     assert lines[-1].startswith("rejected frames: ")
     assert Path(lines[-1].removeprefix("rejected frames: ")).read_text().count("\n") == 2
-    # Once more: nothing is made, the same is told.
+    # Once more: nothing is made, the same is printed.
     assert run("sdoml/aia0193_hmi")[1][-3:] == lines[-3:]
 
 

@@ -111,7 +111,7 @@ def test_tensorboard_holds_the_same_scalars(uninterrupted):
 @pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize("moment", ["_report", pytest.param("_evaluate", marks=pytest.mark.slow)])
 def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(uninterrupted, small_sun, tmp_path, monkeypatch, moment):
-    """Asked while step 2 is computed, which is then saved, or at the begin of its evaluation, which is made up for."""
+    """Asked while step 2 is computed, which is then saved, or at the start of its evaluation, which is made up for."""
     usual = getattr(loop.Training, moment)
 
     def ask_to_stop(self, *arguments):

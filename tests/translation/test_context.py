@@ -1,4 +1,4 @@
-"""What the networks are told of a file: where and when its own observer saw the Sun."""
+"""What a file conditions the networks on: where and when its own observer saw the Sun."""
 
 from typing import Any
 

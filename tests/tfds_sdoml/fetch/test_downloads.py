@@ -15,9 +15,9 @@ from tfds_sdoml.fetch.patience import MissingError, RefusedError
 class Source:
     """Pieces 0, 1, ... of 1000 bytes; `wrong` raise an error."""
 
-    def __init__(self, count, wrong=None, told=True, version=""):
+    def __init__(self, count, wrong=None, announced=True, version=""):
         self.wrong, self.read_so_far, self.version = wrong or {}, [], version
-        size = 1000 if told else None
+        size = 1000 if announced else None
         pieces = [Piece(f"s/{k}", (f"{k % 3}/{k}.npz",), size, version) for k in range(count)]
         self.route = Route(count, pieces, self.read)
 
@@ -123,8 +123,8 @@ def test_gaps_that_are_left_are_no_error(tmp_path):
 
 
 def test_a_dry_run_writes_nothing_and_tells_the_bytes(tmp_path):
-    for told in (True, False):
-        source = Source(40, told=told)
+    for announced in (True, False):
+        source = Source(40, announced=announced)
         _, lines = fetch(source.route, tmp_path / "none", parallel=4, dry_run=True)
         assert len(source.read_so_far) == 4
         assert lines[0] == "40 frames in 40 pieces, 0 of which are there already"

@@ -71,13 +71,13 @@ def test_a_dry_run_exports_nothing_and_tells_the_bytes(server, tmp_path, capsys)
     server.services.append(service)
     flags = ("--channels=193", "--field=bz", "--email=me@example.org")
     assert fetch(server, tmp_path / "a", *flags, "--dry_run") == 0
-    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("to be read"))
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("to be read"))
     assert service.exports == {}
     assert not (tmp_path / "a").exists()
     server.sent.clear()
     assert fetch(server, tmp_path / "a", *flags) == 0
-    assert told.startswith("to be read: 8 pieces, ")
-    assert sum(server.sent.values()) / 1e6 == pytest.approx(float(told.split()[5]), rel=0.02)
+    assert line.startswith("to be read: 8 pieces, ")
+    assert sum(server.sent.values()) / 1e6 == pytest.approx(float(line.split()[5]), rel=0.02)
     assert len(list(tmp_path.glob("a/hmi/*.fits"))) == 4
 
 
