@@ -96,8 +96,8 @@ def _warn_of_gaps(disks: Sequence[DiskMagnetogram], background: SynopticMap | No
     for disk in disks:
         if (days := abs(disk.time - time) / DAY) > LONGEST_GAP:
             logger.warning(
-                "%s and the background %s are %.0f days apart, and regions and polar fields change: give a map of about "
-                "the same rotation",
+                "%s and the background %s are %.0f days apart, and regions and polar fields change: give a map of "
+                "about the same rotation",
                 *(disk.name, background.name, days),
             )
 
