@@ -130,7 +130,8 @@ def _translation(references: Sequence[Path]) -> "Translation":
             raise DataError(f"degradation_table: {error}") from None
     elif settings.source == "euv":
         command_line.logger.info(
-            "AIA's loss of sensitivity in FITS files is corrected by the disk's brightness: see --degradation_table"
+            "FITS files of AIA are scaled to the brightness of the training images; for aiapy's correction of the loss "
+            "of sensitivity give --degradation_table"
         )
     if PRETRAINED.value:
         run = load_pretrained(PRETRAINED.value, size=SIZE.value, convolution=CONVOLUTION.value)

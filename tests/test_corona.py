@@ -106,7 +106,7 @@ def test_the_earth_needs_huxt_which_is_said_before_any_work(tmp_path, monkeypatc
     write_synoptic(tmp_path / "gong.fits")
     result = call("corona", tmp_path, "--synoptic=gong.fits", "--output=out", "--earth", *SMALL)
     assert result.returncode == 2
-    assert result.stderr.startswith("error: the way to the Earth needs HUXt")
+    assert result.stderr.startswith("error: the wind at the Earth needs HUXt")
     assert not (tmp_path / "out").exists()
 
 

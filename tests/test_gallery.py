@@ -38,7 +38,7 @@ def page(request, tmp_path, monkeypatch, capsys):
 
 
 def _shown(path: Path) -> set[str]:
-    """Return the lines that a page shows as printed; without HUXt those before the way to the Earth."""
+    """Return the lines that a page shows as printed; without HUXt those before the wind at the Earth."""
     lines = [line for block in blocks(path, "text") for line in block.splitlines()]
     if find_spec("huxt") is None:
         last = path.read_text().partition(EARTH)[0]

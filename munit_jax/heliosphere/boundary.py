@@ -83,5 +83,5 @@ def seconds_of(date: str) -> int:
         return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp())
     except ValueError:
         raise DataError(
-            f"the date of the map is '{date}': the way to the Earth needs one, so give a file with DATE-OBS"
+            f"the date of the map is '{date}': the wind at the Earth needs one, so give a file with DATE-OBS"
         ) from None

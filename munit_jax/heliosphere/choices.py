@@ -14,6 +14,6 @@ def check_installed() -> None:
     """Raise UserError where HUXt cannot be imported, with what to do; HUXt is not imported for it."""
     if sys.version_info < HUXT_PYTHON:
         here, wanted = (".".join(map(str, version)) for version in (sys.version_info[:3], HUXT_PYTHON))
-        raise UserError(f"the way to the Earth needs HUXt, which needs Python {wanted} or newer: this is {here}")
+        raise UserError(f"the wind at the Earth needs HUXt, which needs Python {wanted} or newer: this is {here}")
     if find_spec("huxt") is None:
-        raise UserError("the way to the Earth needs HUXt: install munit_jax[heliosphere]")
+        raise UserError("the wind at the Earth needs HUXt: install munit_jax[heliosphere]")

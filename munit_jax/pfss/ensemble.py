@@ -21,8 +21,10 @@ from munit_jax.pfss.harmonics import Grid, Transform, analysis
 from munit_jax.pfss.model import SELF_CHECK_LIMIT, Corona, ModelSettings, model_corona, wind_at_sheet_end
 from munit_jax.pfss.remesh import grid_cells, remesh
 from munit_jax.pfss.synoptic_maps import SynopticMap, read_synoptic
+from munit_jax.sun.constants import DAY
 
 AS_MEASURED = "as measured"
+LONGEST_GAP = 60  # days, about two rotations: the age at which most of a background has changed
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +83,23 @@ def open_boundaries(
     for disk in disks:
         if disk.flags:
             logger.warning("%s: QUALITY = %#010x, which reports damage", disk.name, disk.flags)
+    _warn_of_gaps(disks, synoptic)
     latest = datetime.fromtimestamp(max(disk.time for disk in disks), UTC)
     made = [replace(disk_boundaries(disks, synoptic, transform, how), scale=scale) for how in insertions]
     return made, f"{latest:%Y-%m-%dT%H:%M:%S}"
+
+
+def _warn_of_gaps(disks: Sequence[DiskMagnetogram], background: SynopticMap | None) -> None:
+    if background is None or not background.date:
+        return
+    time = datetime.fromisoformat(background.date).replace(tzinfo=UTC).timestamp()
+    for disk in disks:
+        if (days := abs(disk.time - time) / DAY) > LONGEST_GAP:
+            logger.warning(
+                "%s and the background %s are %.0f days apart, and regions and polar fields change: give a map of "
+                "about the same rotation",
+                *(disk.name, background.name, days),
+            )
 
 
 def on_grid(synoptic: SynopticMap, grid: Grid) -> Float[np.ndarray, "n lat lon"]:

@@ -80,7 +80,7 @@ def save_figures(
     picture("boundary", maps["boundary"].mean(axis=0), "radial field (G)", cmap="gray", norm=strength)
     picture("source_surface", surface, f"radial field at {rss:g} solar radii (G)", lines=True, **signed)
     picture("open_field", polarity.mean(axis=0), open_field, lines=True, **colors)
-    speed, label = maps["speed"].mean(axis=0), f"wind speed at {rss:g} solar radii (km/s)"
+    speed, label = maps["speed"].mean(axis=0), f"WSA speed as at 1 AU, on {rss:g} solar radii (km/s)"
     picture("wind_speed", speed, label, lines=True, cmap="viridis", norm=Normalize(*WIND_RANGE))
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots()

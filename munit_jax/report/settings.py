@@ -16,7 +16,7 @@ class CoronaSettings:
     """How coronae are compared: of at most `frames`, evenly spaced (0 for all), and `samples` realisations of each.
 
     Maps have twice as many columns as rows, and harmonics up to the degree `lmax`. Raises as `make_transform`;
-    ConfigError for the way to the Earth from a source surface that is beyond the end of the current sheet.
+    ConfigError for the wind at the Earth from a source surface that is beyond the end of the current sheet.
     """
 
     frames: int = 10

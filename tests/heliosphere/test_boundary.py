@@ -44,5 +44,5 @@ def test_dates_are_utc(date):
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
 def test_without_a_date_there_is_no_way_to_the_earth(date):
-    with pytest.raises(DataError, match=f"the date of the map is '{date}': the way to the Earth needs one"):
+    with pytest.raises(DataError, match=f"the date of the map is '{date}': the wind at the Earth needs one"):
         seconds_of(date)

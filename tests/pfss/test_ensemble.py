@@ -86,3 +86,14 @@ def test_a_magnetogram_and_its_background_on_the_scale_of_hmi(tmp_path, transfor
     raw = {name: np.asarray(one.field[0] + one.monopole[0]) for name, one in (("all", measured), ("disk", alone))}
     expected = 1.438 * (raw["all"] - raw["disk"]) + 0.701 * raw["disk"]
     np.testing.assert_allclose(np.asarray(scaled.field[0] + scaled.monopole[0]), expected, atol=1e-3)
+
+
+def test_a_background_of_another_year_is_warned_of(tmp_path, transform, caplog):
+    background = write_synoptic(tmp_path / "gong.fits", rows=72)  # of 2011-02-15, as the first disk
+    disks = [
+        write_disk(tmp_path / "a.fits", 20.0),
+        write_disk(tmp_path / "b.fits", 20.0, **{"DATE-OBS": "2012-02-15T00:00:00"}),
+    ]
+    open_boundaries(disks, background, ["as_is"], transform)
+    (warning,) = [message for message in caplog.messages if "background" in message]
+    assert warning.startswith("b.fits and the background gong.fits are 365 days apart")
