@@ -78,7 +78,7 @@ def test_a_training_begins_with_them(tmp_path):
     for name, expected in flatten_dict(random).items():
         np.testing.assert_allclose(begun[name], taken.get(name, expected), rtol=1e-3, atol=1e-7)
     config["model"]["image_plane"] = True
-    with pytest.raises(ConfigError, match=r"have other shapes, by model\.image_plane: set them"):
+    with pytest.raises(ConfigError, match=r"have other shapes: set model\.image_plane=False, or start"):
         generators_of(str(tmp_path), TINY, config, random)
 
 

@@ -125,9 +125,9 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
     if len(ours["data.channels"]) != len(theirs.get("data.channels", ())):
         differing.append("data.channels")
     if differing:
+        values = ", ".join(f"{key}={theirs.get(key)}" for key in differing)
         raise ConfigError(
-            f"start_from: the generators of {start_from} have other shapes, by {', '.join(differing)}: "
-            "set them as they are in its config.json, or start from another run"
+            f"start_from: the generators of {start_from} have other shapes: set {values}, or start from another run"
         )
     shapes = generator_shapes(architecture)
     if not (Path(start_from) / WEIGHTS).exists():
