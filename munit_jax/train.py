@@ -21,7 +21,10 @@ FLAGS = flags.FlagValues()
 define = command_line.Define(FLAGS)
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Config file, with its variant behind a colon: configs/aia193.py:quickstart.", flag_values=FLAGS
+    "config",
+    None,
+    "Config file, with its variant behind a colon: configs/aia193.py:quickstart. --config.KEY=VALUE sets a key.",
+    flag_values=FLAGS,
 )
 WORKDIR = define.string(
     "workdir", None, "The run's folder; give the same to resume a run. Default: runs/ and the config's name."

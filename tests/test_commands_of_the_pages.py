@@ -33,6 +33,8 @@ ELSEWHERE = {  # a part of the line: where its like is run
     "hf256": "tests/tfds_sdoml/fetch/test_first_run.py",
     "--manual_dir=sdoml": "tests/tfds_sdoml/fetch/test_kills.py",
     "--manual_dir=jsoc": "tests/tfds_sdoml/fetch/test_kills.py",
+    "--manual_dir=PAIRS": "docs/gallery/own_pairs.md, in Python",
+    "--workdir=runs/mine": "docs/gallery/own_pairs.md, in Python",
     "--manual_dir=SOHO": "tests/test_any_telescope.py",
     "--images=": "tests/test_any_telescope.py",
     "--dataset=sdoml/soho": "tests/report/test_evaluation.py",

@@ -70,12 +70,16 @@ def test_a_training_begins_with_them(tmp_path):
     theirs, random = (init_generators(TINY, seed) for seed in (0, 1))
     packaged.write_generators(tmp_path, 7, ONE_TERM.used_of(theirs))
     config = json.loads(tiny_config().to_json())
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    older = {key: value for key, value in config["model"].items() if key != "image_plane"}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"model": older}))
     begun = flatten_dict(generators_of(str(tmp_path), TINY, config, random))
     taken = flatten_dict(ONE_TERM.used_of(theirs))
     assert set(begun) == set(flatten_dict(random))
     for name, expected in flatten_dict(random).items():
         np.testing.assert_allclose(begun[name], taken.get(name, expected), rtol=1e-3, atol=1e-7)
+    config["model"]["image_plane"] = True
+    with pytest.raises(ConfigError, match=r"have other shapes: set model\.image_plane=False, or start"):
+        generators_of(str(tmp_path), TINY, config, random)
 
 
 def test_a_config_names_them(weights, tmp_path, monkeypatch):

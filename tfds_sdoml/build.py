@@ -217,7 +217,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--beam_pipeline_options", help="build with Apache Beam, such as runner=DirectRunner,direct_num_workers=4"
     )
-    data = result.add_argument_group("contents of the dataset (default: as registered)")
+    data = result.add_argument_group(
+        "contents of the dataset (default: as registered; of a new name all frames of npz_v1 files)"
+    )
     data.add_argument("--source", choices=get_args(SourceName), help="kind of the files")
     data.add_argument("--size", type=int, help="pixels; smaller images are means over blocks (FITS: resampled)")
     data.add_argument("--dtype", choices=get_args(StoredType), help="how images are stored")

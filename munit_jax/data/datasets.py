@@ -137,12 +137,14 @@ def open_dataset(name: str, data_dir: str | None) -> Builder:
     try:
         prepared = is_prepared(name, data_dir)
     except ValueError as error:
-        raise DataError(str(error)) from None
+        place = data_dir or "~/tensorflow_datasets"
+        raise DataError(f"cannot open {name} in {place} (--config.data.data_dir): {error}") from None
     if not prepared and not name.startswith("sdoml/synthetic"):
         place = f" --data_dir={data_dir}" if data_dir else ""
         raise DataError(
             f"dataset {name} is not prepared: build it with "
             f"`python -m tfds_sdoml.build {name} --manual_dir=FOLDER_OF_FILES{place}`, "
+            "give the folder of one that is built (--config.data.data_dir), "
             "or try --config=configs/aia193.py:quickstart, which needs no data"
         )
     try:

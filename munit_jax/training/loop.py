@@ -103,9 +103,10 @@ def _log_start(state: TrainState, workdir: Path, objective: Objective) -> None:
     logger.info("loss terms: %s; left out: %s", terms, ", ".join(name for name in weights if not weights[name]))
     for side, params in (("generators", state.generators), ("discriminators", state.discriminators)):
         count = sum(leaf.size for leaf in jax.tree.leaves(params))
-        logger.info("%s: %.2f million parameters", side, count / 1e6)
+        untrained = ", not trained" if side == "discriminators" and not objective.adversarial_weight else ""
+        logger.info("%s: %.2f million parameters%s", side, count / 1e6, untrained)
     names = ", ".join(f"{d.device_kind} {d.id}" for d in jax.devices())
-    logger.info("%d devices in %d processes: %s", jax.device_count(), jax.process_count(), names)
+    logger.info("devices: %d (%s), processes: %d", jax.device_count(), names, jax.process_count())
     first = int(state.step)
     if first:
         logger.info("resuming from step %d of the run in %s", first, workdir)

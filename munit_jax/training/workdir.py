@@ -33,7 +33,9 @@ STEERING = (
     "recompute",
 )
 # The keys that the shapes of the generators' parameters depend on.
-SHAPES = ("model.width", "model.style_size", "model.mlp_width", "model.downsamplings", "model.residual_blocks")
+SHAPES = tuple(
+    f"model.{name}" for name in ("width", "style_size", "mlp_width", "downsamplings", "residual_blocks", "image_plane")
+)
 
 
 @contextmanager
@@ -118,13 +120,14 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"start_from: no run in {start_from}: config.json: {reason}; give its --workdir") from None
     ours: Any = flatten_dict(config, sep=".")
+    theirs = {"model.image_plane": False, **theirs}  # which the configs of older weights lack
     differing = [key for key in (*SHAPES, "data.context") if ours[key] != theirs.get(key)]
     if len(ours["data.channels"]) != len(theirs.get("data.channels", ())):
         differing.append("data.channels")
     if differing:
+        values = ", ".join(f"{key}={theirs.get(key)}" for key in differing)
         raise ConfigError(
-            f"start_from: the generators of {start_from} have other shapes, by {', '.join(differing)}: "
-            "set them as they are in its config.json, or start from another run"
+            f"start_from: the generators of {start_from} have other shapes: set {values}, or start from another run"
         )
     shapes = generator_shapes(architecture)
     if not (Path(start_from) / WEIGHTS).exists():
