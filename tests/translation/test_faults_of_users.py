@@ -56,7 +56,7 @@ def test_1_units_of_a_synoptic_map_are_converted(faults, gong, name):
         ("s35_sentinel_inside.fits", "values such as -32768 G, which no place on the Sun has"),
         ("s44_cut.fits", "the file is cut off: 141,"),
         ("s54_wso.txt", "29 numbers at longitude 360, expected 30"),
-        ("s59_flux_std_count.fits.gz", "3 layers, and nothing says that they are realisations"),
+        ("s59_flux_std_count.fits.gz", "3 layers, and no card marks them as realisations"),
     ],
 )
 def test_1_14_15_17_34_a_map_that_cannot_be_right_is_refused_by_name(faults, name, message):
