@@ -120,7 +120,7 @@ def test_levels_0_and_1_give_the_same_magnetogram(shared):
 @pytest.mark.parametrize(
     ("write", "channel", "year", "west", "names"),
     [
-        (write_soho, "0193", 2001, 0.0, ("eit*.fits", "mdi*.fits")),
+        pytest.param(write_soho, "0193", 2001, 0.0, ("eit*.fits", "mdi*.fits"), marks=pytest.mark.pages),
         (write_solar_orbiter, "0171", 2023, 120.0, ("fsi*.fits", "phi*.fits")),
     ],
     ids=["EIT and MDI", "FSI and PHI"],

@@ -35,7 +35,7 @@ for path, channel, day in ((table, 171, 16500), (table, 94, 15075), (other, 171,
 """
 
 
-@pytest.mark.slow
+@pytest.mark.pages  # it installs the package
 @pytest.mark.parametrize("wanted", [f"aiapy=={LOWEST[1]}" if LOWEST else "", "aiapy"], ids=["lowest", "newest"])
 def test_the_real_package_computes_a_degradation(tmp_path, wanted):
     uv = shutil.which("uv")

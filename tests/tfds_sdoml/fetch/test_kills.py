@@ -103,6 +103,7 @@ def test_version_2(s3, tmp_path, capsys):
     assert losses(capsys, "sdoml/aia0193_hmi", f"--manual_dir={folder}", f"--data_dir={tmp_path / 'data'}") == []
 
 
+@pytest.mark.pages
 def test_jsoc(tmp_path, capsys):
     """Frames of five days, two months apart, of training, validation and test."""
     pytest.importorskip("drms", reason="the extra `download` is not installed")
@@ -124,6 +125,7 @@ def test_jsoc(tmp_path, capsys):
     assert losses(capsys, *what, f"--manual_dir={folder}", f"--data_dir={tmp_path / 'data'}") == []
 
 
+@pytest.mark.pages
 def test_solar_orbiter(tmp_path):
     files = {
         f"solo_L2_eui-fsi174-image_202204{day:02d}T000045123_V01.fits": b"SIMPLE  = " + bytes([day]) * 10_000
