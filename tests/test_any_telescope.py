@@ -115,12 +115,12 @@ def test_levels_0_and_1_give_the_same_magnetogram(shared):
         assert np.corrcoef(zero[inside], one[inside])[0, 1] > 0.999
 
 
-@pytest.mark.slow
+@pytest.mark.pages
 @pytest.mark.optimized
 @pytest.mark.parametrize(
     ("write", "channel", "year", "west", "names"),
     [
-        pytest.param(write_soho, "0193", 2001, 0.0, ("eit*.fits", "mdi*.fits"), marks=pytest.mark.pages),
+        (write_soho, "0193", 2001, 0.0, ("eit*.fits", "mdi*.fits")),
         (write_solar_orbiter, "0171", 2023, 120.0, ("fsi*.fits", "phi*.fits")),
     ],
     ids=["EIT and MDI", "FSI and PHI"],
