@@ -137,7 +137,7 @@ def test_functions_that_the_method_names_exist(name):
     pytest.fail(f"no module {'.'.join(modules)}")
 
 
-@pytest.mark.slow
+@pytest.mark.pages
 def test_the_tutorial_s_python_runs(small_sun, tmp_path, monkeypatch, capsys):
     """With networks that have learnt nothing, for images of the size that the tutorial has."""
     workdir = tmp_path / "runs" / "tutorial"
