@@ -180,10 +180,8 @@ def decode(
     Raises:
         ValueError: the context has not the architecture's planes.
     """
-    planes, expected = (
-        0 if context is None else context.shape[-1],
-        architecture.context_planes + architecture.image_plane,
-    )
+    planes = 0 if context is None else context.shape[-1]
+    expected = architecture.context_planes + architecture.image_plane
     if planes != expected:
         raise ValueError(f"the decoders take a context of {expected} planes, got {planes}")
     decoder = _networks(architecture, domain)["decoder"]
@@ -231,10 +229,8 @@ def realisations(
 
     The decoder takes `at_once` styles in a pass: memory grows with it, and small images fill a device only together.
     """
-    content, planes = (
-        encode_content(architecture, generators, source, image),
-        conditioning(architecture, image, context),
-    )
+    content = encode_content(architecture, generators, source, image)
+    planes = conditioning(architecture, image, context)
 
     def decode_one(style: Float[Array, " s"]) -> Float[Array, "h w c2"]:
         return decode(architecture, generators, OTHER[source], content, style[None], planes)[0]
