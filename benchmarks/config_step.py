@@ -11,6 +11,7 @@ import importlib
 import statistics
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -78,11 +79,14 @@ def main() -> None:
     rows = {"as it is": (here, "auto"), "direct convolutions": (here, "direct")}
     if options.against:
         rows[str(options.against)] = (options.against.resolve(), "auto")
-    children = {name: child(checkout, options.config, how) for name, (checkout, how) in rows.items()}
     seconds = {name: [] for name in rows}
-    for _ in range(options.rounds):
-        for name, one in children.items():
-            seconds[name].append(one.ask("steps", count=STEPS)["seconds"])
+    with ExitStack() as stack:
+        children = {
+            name: stack.enter_context(child(checkout, options.config, how)) for name, (checkout, how) in rows.items()
+        }
+        for _ in range(options.rounds):
+            for name, one in children.items():
+                seconds[name].append(one.ask("steps", count=STEPS)["seconds"])
     first = seconds["as it is"]
     print(f"{options.config}, {options.rounds} rounds of {STEPS} steps\n")
     print("| step | images/s | times as long |\n|---|---|---|")
@@ -91,7 +95,6 @@ def main() -> None:
         ratios = [x / y for x, y in zip(of_row, first, strict=True)]
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         print(f"| {name} | {rate:.1f} | {spread} |")
-        children[name].__exit__()
 
 
 if __name__ == "__main__":
