@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from real_pairs import DARKEST, Image, ridge
+from real_pairs import Image, ridge
 from scipy.ndimage import gaussian_filter
 
 from munit_jax.data.datasets import Frames, format_time
@@ -29,7 +29,7 @@ from munit_jax.sun.disk import DiskGeometry, heliographic, mu, on_disk, sdoml_ge
 from munit_jax.sun.ephemeris import earth_view
 
 SIZE = 64
-BRIGHTEST = 2500.0  # DN/s: the ceiling of 8-bit images
+DARKEST, BRIGHTEST = 20.0, 2500.0  # DN/s: the floor and the ceiling of 8-bit images
 SCALES = (0.7, 1.5, 3.0, 6.0, 10.0)  # pixels: standard deviations of Gaussians
 TAUGHT, SEEN, MODELLED = 0.93, 0.9, 0.97  # solar radii: of the fit, of what a magnetogram must show, of its image
 GUARD = 14 * DAY  # half a rotation

@@ -7,11 +7,11 @@ r"""Scores on real pairs of AIA and HMI images: what simple baselines reach, and
     python benchmarks/real_pairs.py --pairs=sdoml/pairs [--earlier=sdoml/earlier] [--workdir=RUN]
 
 Prints a table: each score inside 0.9 solar radii, its mean over the pairs and the standard error of it. What is fitted
-is fitted to all pairs but the one that is scored. `linear` is a ridge regression on the brightness smoothed over a few
-scales (for |B|) and, for the signed field, on its gradients along and across the rotation times Hale's sign. A run is
-scored as it is, even if it was trained on these pairs. With a run for each pair, each scores
-its own, on which it must not have been trained. The last line has the share of pixels in the 90 % interval:
-the deviations from the mean of 16 times one factor, which is fitted to the other pairs.
+is fitted to all pairs but the one that is scored. `linear` has the |B| of `munit_jax.field_strength` and, for the
+signed field, a ridge regression on the gradients of the brightness along and across the rotation times Hale's sign. A
+run is scored as it is, even if it was trained on these pairs. With a run for each pair, each scores its own, on which
+it must not have been trained. The last line has the share of pixels in the 90 % interval: the deviations from the mean
+of 16 times one factor, which is fitted to the other pairs.
 """
 
 import argparse
@@ -25,18 +25,17 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import isotonic_regression
 
 from munit_jax.data.datasets import Frames, format_time, geometry_of, open_dataset, past_magnetograms
+from munit_jax.field_strength import SCALES, features, fit_field_strength
 from munit_jax.figures import draw_euv, draw_grid
 from munit_jax.metrics.baselines import painted
 from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
 from munit_jax.sun.cycle import hale_sign
-from munit_jax.sun.disk import heliographic, mu, on_disk
+from munit_jax.sun.disk import heliographic, on_disk
 from munit_jax.sun.rotation import rotated
 from munit_jax.trained_run import TrainedRun, open_run
 
 INSIDE = 0.9  # solar radii
 SCORES = ("correlation", "signs > 15 G", "signs > 50 G", "|B| correlation")
-SCALES = (0.7, 1.5, 3.0, 6.0)  # pixels of 64: standard deviations of Gaussians
-DARKEST = 20.0  # DN/s: the floor of 8-bit images
 PENALTY = 1e-2  # of the ridge regression, for features of unit variance
 
 Image = Float[np.ndarray, "h w"]
@@ -72,18 +71,12 @@ def proxy(pair: Pair, others: Sequence[Pair]) -> Made:
     return painted(fitted, geometry_of(pair), float(pair["time"])), fitted
 
 
-def features(pair: Pair) -> tuple[Float[np.ndarray, "h w f"], Float[np.ndarray, "h w g"]]:
-    """Return what |B| and what the signed field are regressed on."""
-    geometry, inside = geometry_of(pair), on_disk(geometry_of(pair), INSIDE)
-    logarithm = np.log(np.maximum(pair["euv"][..., 0].astype(np.float64), DARKEST))
-    disk = on_disk(geometry, 0.98)
-    contrast = np.where(disk, logarithm - np.median(logarithm[inside]), 0.0)
-    pixels = geometry.size / 64
-    share = [np.maximum(gaussian_filter(disk.astype(float), s * pixels), 0.2) for s in SCALES]
-    smooth = [gaussian_filter(contrast, s * pixels) / part for s, part in zip(SCALES, share, strict=True)]
-    vertical, latitude = np.nan_to_num(mu(geometry)), np.nan_to_num(heliographic(geometry)[0])
-    even = [contrast, *smooth, *(np.maximum(x, 0) ** 2 for x in smooth), *(np.maximum(-x, 0) for x in smooth)]
-    even += [vertical, vertical * smooth[0], contrast * smooth[2], smooth[0] * smooth[3]]
+def slopes_by_hale(pair: Pair) -> Float[np.ndarray, "h w f"]:
+    """Return what the signed field is regressed on."""
+    geometry, pixels = geometry_of(pair), len(pair["euv"]) / 64
+    columns = np.moveaxis(np.asarray(features(pair["euv"][..., :1])), -1, 0)
+    vertical, contrast, smooth = columns[0], columns[1], columns[2 : 2 + len(SCALES)]
+    latitude = np.nan_to_num(heliographic(geometry)[0])
     hale, north = hale_sign(float(pair["time"])) * np.sign(latitude), np.sign(latitude)
     bright = np.maximum(contrast, 0)
     slopes = []
@@ -93,7 +86,7 @@ def features(pair: Pair) -> tuple[Float[np.ndarray, "h w f"], Float[np.ndarray, 
             slopes += [along_x, along_y * north]
     odd = [hale * x for x in (*slopes, *(s * smooth[0] for s in slopes), *(s * smooth[1] for s in slopes))]
     odd += [hale * x for x in (*smooth, np.ones_like(vertical), np.abs(np.sin(np.deg2rad(latitude))))]
-    return np.stack(even, axis=-1), np.stack(odd, axis=-1)
+    return np.stack(odd, axis=-1)
 
 
 def ridge(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, " n"]) -> Callable[[np.ndarray], np.ndarray]:
@@ -105,14 +98,13 @@ def ridge(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, " n"]) -> Callable[[
 
 
 def linear(pair: Pair, others: Sequence[Pair]) -> Made:
-    """Return the regression's magnetogram, fitted to the others; |B| is regressed as its square root."""
+    """Return the regressions' magnetogram, fitted to the others."""
     inside = [on_disk(geometry_of(other), INSIDE) for other in others]
-    even, odd = zip(*((f[disk] for f in features(o)) for o, disk in zip(others, inside, strict=True)), strict=True)
-    field = np.concatenate([o["magnetogram"][..., 0][disk] for o, disk in zip(others, inside, strict=True)])
-    of_unsigned = ridge(np.concatenate(even), np.sqrt(np.abs(field)))
-    of_signed = ridge(np.concatenate(odd), field)
-    own_even, own_odd = features(pair)
-    return of_signed(own_odd), np.maximum(of_unsigned(own_even), 0) ** 2
+    odd = [slopes_by_hale(other)[disk] for other, disk in zip(others, inside, strict=True)]
+    field = [other["magnetogram"][..., 0][disk] for other, disk in zip(others, inside, strict=True)]
+    of_signed = ridge(np.concatenate(odd), np.concatenate(field))
+    strength = fit_field_strength(((o["euv"], o["magnetogram"][..., 0]) for o in others), exponent=1.0)
+    return of_signed(slopes_by_hale(pair)), np.asarray(strength.of(pair["euv"]))
 
 
 def realisations(run: TrainedRun, pair: Pair) -> Float[np.ndarray, "n h w"]:

@@ -50,14 +50,14 @@ class Variant:
     def all_changes(self, minutes: float) -> dict[str, Any]:
         """Return the changes with those that fit the schedules to a budget."""
         steps, config = round(minutes * MINUTE / self.seconds_a_step), CONFIGS[self.config]
-        stretch = steps / config.steps
+        halve_every = config.optimizer.halve_every
         return {
             "steps": steps,
             "checkpoint_every": max(1, steps // 4),
             "eval_every": steps,
             "evaluation.limit_during_training": 1,
             "evaluation.limit": 1,  # the evaluation scores all held-out frames
-            "optimizer.halve_every": max(1, round(stretch * config.optimizer.halve_every)),
+            "optimizer.halve_every": halve_every and max(1, round(steps / config.steps * halve_every)),
             **self.changes,
         }
 

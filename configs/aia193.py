@@ -62,6 +62,8 @@ def base(channel: str) -> ConfigDict:
     config.max_skipped_in_a_row = 10  # steps whose numbers are not finite; more stop the run
     config.best_by = "fair_crps"  # the validation score that chooses the best checkpoint
     config.style_spread = 1.0  # standard deviation of the styles of realisations; training draws them with 1
+    # How far realisations are brought to the field strength that a regression on the brightness suggests, 0 to 1.
+    config.strength_from_brightness = 0.0
     config.dtype = "float32"
     config.convolution = "auto"  # Winograd's algorithm on CPUs
     config.recompute = "activations"  # a third less memory for 5 % of time
@@ -124,7 +126,9 @@ def base(channel: str) -> ConfigDict:
             "b1": 0.5,
             "b2": 0.999,
             "weight_decay": 0.0,
-            "halve_every": 0,
+            "warm_up": 0,  # steps
+            "halve_every": 0,  # steps
+            "cosine": False,  # to 0 at the last step
             "clip_norm": 0.0,
             "ema_decay": 0.999,
         }
@@ -163,7 +167,8 @@ def quickstart(config: ConfigDict) -> None:
     config.loss.update({"ensemble_flux_weight": 0.0, "unsigned_weight": 200.0})
     config.recompute = "nothing"
     config.steps, config.checkpoint_every, config.eval_every = 1_200, 600, 1_200
-    config.optimizer.update({"learning_rate": 2e-3, "halve_every": 240})
+    config.optimizer.update({"learning_rate": 4e-3, "warm_up": 100, "cosine": True})
+    config.strength_from_brightness = 0.5
     config.evaluation.update({"styles": 16, "limit": 64, "limit_during_training": 16})
 
 

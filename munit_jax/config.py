@@ -56,8 +56,15 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
     run = _part(RunSettings, top, "the config", evaluation=_part(ScoreSettings, tree["evaluation"], "evaluation"))
     _check_run(run, devices)
     architecture = _architecture(tree, platform)
-    optimizer = _part(OptimizerSettings, tree["optimizer"], "optimizer")
+    optimizer = _part(OptimizerSettings, tree["optimizer"], "optimizer", steps=run.steps)
     _check_not_negative("optimizer", optimizer)
+    if optimizer.cosine and optimizer.halve_every:
+        raise ConfigError(
+            f"optimizer.cosine and optimizer.halve_every={optimizer.halve_every} both lower the learning rate: "
+            "set halve_every to 0, or cosine to False"
+        )
+    if optimizer.cosine and optimizer.warm_up >= run.steps:
+        raise ConfigError(f"optimizer.warm_up must be below steps={run.steps}, got {optimizer.warm_up}")
     for name in ("b1", "b2", "ema_decay"):
         if not 0 <= (value := getattr(optimizer, name)) < 1:
             raise ConfigError(f"optimizer.{name} must be in [0, 1), got {value}")
@@ -66,6 +73,11 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
     _check_choice("loss.adversarial", loss["adversarial"], get_args(losses.Adversarial))
     objective = _part(Objective, loss, "loss")
     data = _data(tree, architecture)
+    if run.strength_from_brightness and not data.paired:
+        raise ConfigError(
+            f"strength_from_brightness={run.strength_from_brightness} is fitted to simultaneous images: set it to 0.0, "
+            "or data.paired=True"
+        )
     _check_objective(objective, data, architecture.image_plane)
     if data.crop:
         check_image_size(architecture, data.crop, "data.crop")
@@ -93,6 +105,8 @@ def _check_run(run: RunSettings, devices: int) -> None:
         raise ConfigError(
             f"style_spread must be above 0, got {run.style_spread}: 1.0 draws realisations as the training does"
         )
+    if not 0 <= run.strength_from_brightness <= 1:
+        raise ConfigError(f"strength_from_brightness must be in [0, 1], got {run.strength_from_brightness}")
     _check_choice("best_by", run.best_by, tuple(BEST_BY))
     if run.evaluation.styles < 1:
         raise ConfigError(f"evaluation.styles must be at least 1, got {run.evaluation.styles}")

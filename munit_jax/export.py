@@ -34,7 +34,9 @@ def main(_: Sequence[str]) -> None:
 
 
 def export(workdir: Path, checkpoint: str, card: Path, output: Path) -> None:
-    """Write a run's generators with config.json, images.json and the model card into a folder, whole or not at all.
+    """Write a run's generators, what a translation reads beside them, and the model card into a folder.
+
+    Whole or not at all.
 
     The config goes without the paths of the machine that trained.
 
@@ -42,6 +44,7 @@ def export(workdir: Path, checkpoint: str, card: Path, output: Path) -> None:
         UserError: an existing folder, or no card.
         WorkdirError: no such run or checkpoint, or a folder that cannot be written.
     """
+    from munit_jax.field_strength import STRENGTH
     from munit_jax.files import write_json
     from munit_jax.trained_run import open_run
     from munit_jax.training import packaged
@@ -57,7 +60,8 @@ def export(workdir: Path, checkpoint: str, card: Path, output: Path) -> None:
     try:
         partial.mkdir(parents=True, exist_ok=True)
         write_json(partial / "config.json", config)
-        shutil.copyfile(workdir / "images.json", partial / "images.json")
+        for name in ("images.json", *([STRENGTH] if run.translator.strength else [])):
+            shutil.copyfile(workdir / name, partial / name)
         shutil.copyfile(card, partial / "MODEL_CARD.md")
         packaged.write_generators(partial, run.step, run.config.recipe.objective.used_of(run.generators))
         os.replace(partial, output)

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from munit_jax import config, pretrained
 from munit_jax.data.context import Earlier, Past, context_of
 from munit_jax.errors import ConfigError, WorkdirError
+from munit_jax.field_strength import STRENGTH, FieldStrength
 from munit_jax.networks.munit import OTHER, Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.training import packaged
@@ -183,18 +184,30 @@ def _open(
             f"size={size}: the networks need a multiple of {architecture.size_divisor}, "
             f"at least {architecture.smallest_size}"
         )
+    strength = None
+    if exponent := run_config.run.strength_from_brightness:
+        strength = _read_strength(folder, exponent, mend)
     step, generators = load(run_config.recipe.objective, generator_shapes(architecture))
     return TrainedRun(
         name=name,
         step=step,
         size=size,
         config=run_config,
-        translator=Translator(architecture, **run_config.data.normalization),
+        translator=Translator(architecture, **run_config.data.normalization, strength=strength),
         generators=generators,
         parameters_sha256=sha256(generators),
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         disk_percentiles=images["disk_percentiles"],
     )
+
+
+def _read_strength(folder: Path, exponent: float, mend: str) -> FieldStrength:
+    """Return the regression of a run's folder, with the exponent of its config.json."""
+    content = json.loads(_read(folder, STRENGTH, mend))
+    try:
+        return FieldStrength(float(content["offset"]), tuple(map(float, content["weights"])), exponent)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WorkdirError(f"no run in {folder}: {STRENGTH}: no {error}; {mend}") from None
 
 
 def _read(folder: Path, name: str, mend: str) -> str:

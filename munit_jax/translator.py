@@ -8,6 +8,7 @@ import jax
 from jaxtyping import Array, Float
 
 from munit_jax.data.normalization import Normalization, denormalize, normalize
+from munit_jax.field_strength import FieldStrength
 from munit_jax.networks import munit
 from munit_jax.networks.munit import OTHER, Architecture, Domain, Params, StyleCode
 
@@ -31,12 +32,13 @@ class Translator:
         >>> translator.translate(generators, jax.numpy.ones((1, 16, 16, 1)), styles).shape
         (1, 4, 16, 16, 1)
 
-    The scalings are between DN/s or gauss and [-1, 1].
+    The scalings are between DN/s or gauss and [-1, 1]. `strength` is what the brightness says of the field's.
     """
 
     architecture: Architecture
     euv: Normalization
     magnetogram: Normalization
+    strength: FieldStrength | None = None
 
     def scaling(self, domain: Domain) -> Normalization:
         """Return the scaling of a domain's images."""
@@ -56,7 +58,7 @@ class Translator:
 
         Images are in DN/s (`euv`) or gauss (`magnetogram`), with their conditioning planes where the networks take
         them; styles are of the other domain. `a_pass` realisations of an image are decoded in one pass: memory grows
-        with it.
+        with it. Magnetograms get the `strength` (see `FieldStrength.applied`).
         """
 
         def one(image: Float[Array, "h w c"], context: Float[Array, "h w k"] | None) -> Float[Array, "n h w c2"]:
@@ -66,7 +68,10 @@ class Translator:
         inputs = normalize(self.scaling(source), images), contexts
         single = len(images) == 1
         translated = one(*jax.tree.map(lambda x: x[0], inputs))[None] if single else jax.vmap(one)(*inputs)
-        return denormalize(self.scaling(OTHER[source]), translated)
+        made = denormalize(self.scaling(OTHER[source]), translated)
+        if self.strength is None or source != "euv":
+            return made
+        return jax.vmap(self.strength.applied)(made, images)
 
     @partial(jax.jit, static_argnames=("self", "domain"))
     def style_of(self, generators: Params, domain: Domain, images: Float[Any, "b h w c"]) -> StyleCode:

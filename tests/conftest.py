@@ -162,6 +162,7 @@ def trained(small_sun, made_once):
     from tests.training.test_loop import tiny_config, train_and_evaluate
 
     changes = {"data.channels": ("0171",), "loss.adversarial_weight": 0.0, "steps": 2, "checkpoint_every": 1}
+    changes["strength_from_brightness"] = 0.5
     return made_once("trained_on_171", lambda workdir: train_and_evaluate(tiny_config(**changes), workdir))
 
 

@@ -110,6 +110,8 @@ def test_unknown_variant(module):
         ("optimizer.ema_decay", 1.0, 1, r"optimizer.ema_decay must be in \[0, 1\), got 1.0"),
         ("optimizer.b2", 1.5, 1, r"optimizer.b2 must be in \[0, 1\), got 1.5"),
         ("seed", -3, 1, "seed must not be negative, got -3"),
+        ("strength_from_brightness", 1.5, 1, r"strength_from_brightness must be in \[0, 1\], got 1.5"),
+        ("optimizer.warm_up", -1, 1, "optimizer: warm_up must not be negative|optimizer.warm_up must not be negative"),
         ("model.width", 0, 1, "model.width must be at least 1, got 0"),
         ("convolution", "fft", 1, "convolution must be one of auto, direct, winograd, got 'fft'"),
         ("recompute", "most", 1, "recompute must be one of nothing, activations, blocks, networks, all, got 'most'"),
@@ -119,6 +121,28 @@ def test_bad_values(config, key, value, devices, message):
     config.update_from_flattened_dict({key: value})
     with pytest.raises(ConfigError, match=message):
         parse(config.to_dict(), devices)
+
+
+def test_one_way_to_lower_the_learning_rate(config):
+    config.optimizer.update({"cosine": True, "halve_every": 10})
+    with pytest.raises(
+        ConfigError, match=r"optimizer\.cosine and optimizer\.halve_every=10 both lower the learning rate"
+    ):
+        parse(config.to_dict())
+    config.optimizer.update({"halve_every": 0, "warm_up": config.steps})
+    with pytest.raises(ConfigError, match=r"optimizer\.warm_up must be below steps="):
+        parse(config.to_dict())
+    config.optimizer.warm_up = 5
+    assert parse(config.to_dict()).recipe.optimizer.steps == config.steps
+
+
+def test_the_strength_is_fitted_to_pairs(config):
+    config.loss.unsigned_weight = 0.0
+    config.update_from_flattened_dict({"data.paired": False, "data.crop": 0, "strength_from_brightness": 0.5})
+    with pytest.raises(
+        ConfigError, match=r"strength_from_brightness=0\.5 is fitted to simultaneous images: set it to 0"
+    ):
+        parse(config.to_dict())
 
 
 @pytest.mark.parametrize("image_weight", [0.0, 10.0])

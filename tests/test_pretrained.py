@@ -46,6 +46,7 @@ def test_a_folder_has_no_path_of_the_machine_that_trained(weights, trained):
     assert {path.name for path in weights.iterdir()} == {
         "config.json",
         "images.json",
+        "strength.json",
         packaged.WEIGHTS,
         "MODEL_CARD.md",
     }

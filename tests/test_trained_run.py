@@ -43,13 +43,15 @@ def test_many_images_and_styles_at_once_are_the_same(run, images):
         np.testing.assert_allclose(translated, run.translate(image[None], styles)[0], rtol=1e-4, atol=1e-3)
 
 
-def test_a_translation_is_the_networks_in_physical_units(run, images):
+def test_a_translation_is_the_networks_in_physical_units_with_the_strength_of_the_brightness(run, images):
     styles = run.random_styles(0, 2)
     a, scales = run.architecture, run.config.data.normalization
     content = encode_content(a, run.generators, "euv", normalize(scales["euv"], jnp.asarray(images)))
     made = denormalize(scales["magnetogram"], decode(a, run.generators, "magnetogram", content, styles))
-    every = run.translate(images, styles)
-    np.testing.assert_allclose(made, np.stack([every[0, 0], every[1, 1]]), rtol=1e-4, atol=1e-3)
+    strength, every = run.translator.strength, run.translate(images, styles)
+    assert strength.exponent == 0.5
+    for k, one in enumerate(made):
+        np.testing.assert_allclose(strength.applied(one[None], images[k])[0], every[k, k], rtol=1e-4, atol=1e-3)
     assert run.translator.style_of(run.generators, "magnetogram", images - 250).shape == (2, 3)
 
 
@@ -181,8 +183,26 @@ def test_no_run(tmp_path, trained):
     shutil.copy(trained / "config.json", tmp_path)
     with pytest.raises(WorkdirError, match=r"no run in .*: images\.json: No such file"):
         open_run(tmp_path)
-    shutil.copy(trained / "images.json", tmp_path)
+    for name in ("images.json", "strength.json"):
+        shutil.copy(trained / name, tmp_path)
     with pytest.raises(WorkdirError, match="has no checkpoint"):
+        open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"strength\.json: No such file or directory; give --workdir"),
+        ("{}", r"strength\.json: no 'offset'"),
+        ('{"offset": 1, "weights": ["many"]}', r"strength\.json: no .*many"),
+    ],
+)
+def test_a_strength_that_cannot_be_read(tmp_path, trained, content, message):
+    for name in ("config.json", "images.json"):
+        shutil.copy(trained / name, tmp_path)
+    if content is not None:
+        (tmp_path / "strength.json").write_text(content)
+    with pytest.raises(WorkdirError, match=message):
         open_run(tmp_path)
 
 

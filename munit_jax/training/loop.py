@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from munit_jax.data.datasets import describe_images, format_time
 from munit_jax.data.pipeline import training_batches
 from munit_jax.errors import ConfigError, TrainingError
+from munit_jax.field_strength import STRENGTH
 from munit_jax.files import write_json
 from munit_jax.training import hosts
 from munit_jax.training.checkpoints import Checkpoints, bytes_kept, sha256
@@ -51,7 +52,7 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
     before (see `munit_jax.training.hosts`), all of them make the same call.
 
     Leaves checkpoints/, best/, tensorboard/, metrics.jsonl, scores.jsonl, samples/, config.json, images.json,
-    sessions.jsonl and summary.json.
+    sessions.jsonl, summary.json and, where the config asks for it, strength.json.
 
     Raises:
         ConfigError, DataError, WorkdirError: before any work is done; for a frame with NaN when it is first read, for
@@ -84,6 +85,8 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
             if hosts.writes():
                 write_json(workdir / "config.json", config.source)
                 write_json(workdir / "images.json", images)
+                if strength := monitor.translator.strength:
+                    write_json(workdir / STRENGTH, asdict(strength))
                 _log_start(state, workdir, recipe.objective)
             with ScalarWriter(workdir, first) as writer:
                 training = Training(config, workdir, devices, checkpoints, monitor, writer, stop)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float
 from munit_jax.data.datasets import Frames, Watch, format_time, geometry_of, spaced
 from munit_jax.data.normalization import Normalization
 from munit_jax.data.pipeline import archive_of, context_of_scored
+from munit_jax.field_strength import field_strength_of
 from munit_jax.metrics import disk
 from munit_jax.metrics.baselines import learn_climate, without_others
 from munit_jax.metrics.disk import ABS_B, ABS_T, B, T, correlation, in_double, pixel_sums, ratio
@@ -52,9 +53,10 @@ class Monitor:
 
     def __init__(self, config: RunConfig, watch: Watch = iter):
         self.run, self.data, self.watch = config.run, config.data, watch
-        self.translator = Translator(config.recipe.architecture, **config.data.normalization)
-        self.context = context_of_scored(self.data, archive_of(self.data))
         self.domains = DOMAINS if self.data.paired else ("euv",)
+        strength = field_strength_of(self._frames("train"), self.run.strength_from_brightness, watch)
+        self.translator = Translator(config.recipe.architecture, **config.data.normalization, strength=strength)
+        self.context = context_of_scored(self.data, archive_of(self.data))
         self.test = self._frames("test")
         self.watched = self._frames("validation") or self._frames("train")
 

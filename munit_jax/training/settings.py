@@ -33,6 +33,7 @@ class RunSettings:
     style_spread: float  # standard deviation of the styles of realisations; training draws them with 1
     best_by: str  # the validation score that chooses the best checkpoint, see `monitor.BEST_BY`
     evaluation: ScoreSettings
+    strength_from_brightness: float = 0.0  # see `FieldStrength.exponent`; acts after training only
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ class TrainState(struct.PyTreeNode):
 class OptimizerSettings:
     """Adam as the poster has it; what goes beyond is off at 0.
 
-    weight_decay is L2 added to the gradient (not AdamW); the learning rates are halved every halve_every steps;
-    gradients are clipped to the global norm clip_norm.
+    weight_decay is L2 added to the gradient (not AdamW); the learning rates rise linearly in the first warm_up steps
+    and are then halved every halve_every steps, or fall to 0 by half a cosine until the last of `steps`; gradients are
+    clipped to the global norm clip_norm.
     """
 
     learning_rate: float = 1e-4
@@ -43,7 +44,10 @@ class OptimizerSettings:
     b1: float = 0.5
     b2: float = 0.999
     weight_decay: float = 0.0
+    warm_up: int = 0
     halve_every: int = 0
+    cosine: bool = False
+    steps: int = 0  # of the run: for the cosine
     clip_norm: float = 0.0
     ema_decay: float = 0.999
 
@@ -61,15 +65,24 @@ def make_optimizers(settings: OptimizerSettings) -> Optimizers:
 
 
 def _adam(settings: OptimizerSettings, learning_rate: float) -> optax.GradientTransformation:
-    schedule = learning_rate
-    if settings.halve_every:
-        schedule = optax.exponential_decay(learning_rate, settings.halve_every, 0.5, staircase=True)
     return optax.chain(
         optax.clip_by_global_norm(settings.clip_norm) if settings.clip_norm else optax.identity(),
         optax.add_decayed_weights(settings.weight_decay) if settings.weight_decay else optax.identity(),
         optax.scale_by_adam(settings.b1, settings.b2),
-        optax.scale_by_learning_rate(schedule),
+        optax.scale_by_learning_rate(_schedule(settings, learning_rate)),
     )
+
+
+def _schedule(settings: OptimizerSettings, peak: float) -> optax.Schedule:
+    """Return the learning rate by the number of the step, from 0."""
+    after = optax.constant_schedule(peak)
+    if settings.halve_every:
+        after = optax.exponential_decay(peak, settings.halve_every, 0.5, staircase=True)
+    elif settings.cosine:
+        after = optax.cosine_decay_schedule(peak, settings.steps - settings.warm_up)
+    # The first step, too, has a rate above 0.
+    rising = optax.linear_schedule(peak / (settings.warm_up + 1), peak, settings.warm_up)
+    return optax.join_schedules([rising, after], [settings.warm_up]) if settings.warm_up else after
 
 
 def init_state(architecture: Architecture, optimizers: Optimizers, seed: int) -> TrainState:

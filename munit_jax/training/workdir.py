@@ -29,6 +29,7 @@ STEERING = (
     "data.data_dir",
     "evaluation",
     "style_spread",
+    "strength_from_brightness",
     "convolution",
     "recompute",
 )

@@ -90,10 +90,11 @@ class Translation:
         """Return a checksum of all that an output depends on."""
         settings = asdict(self.settings)
         del settings["last_seen"]  # `past` has the files' names and checksums
-        table = self.how.degradation_table
+        table, strength = self.how.degradation_table, self.run.translator.strength
         everything: dict[str, Any] = {
             "parameters": self.run.parameters_sha256,
             "config": self.run.config_sha256,
+            "strength": strength and asdict(strength),
             "size": self.run.size,
             "settings": settings,
             "styles": jax.device_get(self.styles).tolist(),
@@ -200,6 +201,7 @@ class Translation:
             ("MJSAMPLE", len(self.styles), "realisations"),
             ("MJSEED", settings.seed, "of the random styles"),
             ("MJSCALTO", self.how.scale_to, "scale of the magnetograms that were given"),
+            ("MJSTRENG", run.config.run.strength_from_brightness, "exponent of the strength from the brightness"),
             ("MJPARAM", run.parameters_sha256, ""),
             ("MJCONFIG", run.config_sha256, ""),
             (fits_output.FINGERPRINT, self.fingerprint(source.inputs), ""),

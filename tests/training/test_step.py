@@ -299,14 +299,27 @@ def test_first_adam_step_by_hand():
     np.testing.assert_allclose(updates["w"], [0.0, -0.1], atol=1e-6)
 
 
-def test_learning_rate_is_halved():
-    optimizer = make_optimizers(OptimizerSettings(learning_rate=0.1, halve_every=2)).generators
+@pytest.mark.parametrize(
+    ("settings", "rates"),
+    [
+        ({}, [0.1, 0.1, 0.1, 0.1, 0.1]),
+        ({"halve_every": 2}, [0.1, 0.1, 0.05, 0.05, 0.025]),
+        ({"warm_up": 3}, [0.025, 0.05, 0.075, 0.1, 0.1]),
+        ({"warm_up": 1, "halve_every": 2}, [0.05, 0.1, 0.1, 0.05, 0.05]),
+        # (1 + cos(k pi / 4)) / 2
+        ({"cosine": True, "steps": 4}, [0.1, 0.0853553, 0.05, 0.0146447, 0.0]),
+        ({"cosine": True, "steps": 5, "warm_up": 1}, [0.05, 0.1, 0.0853553, 0.05, 0.0146447]),
+    ],
+)
+def test_learning_rates_by_hand(settings, rates):
+    """Under a constant gradient Adam's steps are the learning rates."""
+    optimizer = make_optimizers(OptimizerSettings(learning_rate=0.1, **settings)).generators
     params = {"w": jnp.array(0.0)}
     state, steps = optimizer.init(params), []
-    for _ in range(5):
+    for _ in rates:
         updates, state = optimizer.update({"w": jnp.array(1.0)}, state, params)
-        steps.append(float(updates["w"]))
-    np.testing.assert_allclose(steps, [-0.1, -0.1, -0.05, -0.05, -0.025], rtol=1e-4)
+        steps.append(-float(updates["w"]))
+    np.testing.assert_allclose(steps, rates, rtol=1e-4, atol=1e-9)
 
 
 def test_split_batch(images):
