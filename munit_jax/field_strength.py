@@ -37,12 +37,12 @@ class FieldStrength:
     weights: tuple[float, ...]
     exponent: float
 
-    def of(self, euv: Float[Array, "h w c"]) -> Float[Array, "h w"]:
+    def of(self, euv: Float[Any, "h w c"]) -> Float[Array, "h w"]:
         """Return |B| in gauss of a disk in SDOML's geometry; images in DN/s."""
         root = self.offset + features(euv) @ jnp.asarray(self.weights, jnp.float32)
         return jnp.square(jnp.maximum(root, 0.0))
 
-    def applied(self, made: Float[Array, "n h w 1"], euv: Float[Array, "h w c"]) -> Float[Array, "n h w 1"]:
+    def applied(self, made: Float[Any, "n h w 1"], euv: Float[Any, "h w c"]) -> Float[Array, "n h w 1"]:
         """Return realisations (gauss) times (|B| of the regression / their own)^exponent, with the sign they have.
 
         Their own is smoothed: it stands for the expected one, as the regression's does. That of the regression is
