@@ -166,6 +166,7 @@ def quickstart(config: ConfigDict) -> None:
     config.model.update({"downsamplings": 1, "image_plane": True})
     config.loss.update({"ensemble_flux_weight": 0.0, "unsigned_weight": 200.0})
     config.recompute = "nothing"
+    # Without the warm-up some seeds leave the signs of single realisations to chance; the cosine suits a short run.
     config.steps, config.checkpoint_every, config.eval_every = 1_200, 600, 1_200
     config.optimizer.update({"learning_rate": 4e-3, "warm_up": 100, "cosine": True})
     config.strength_from_brightness = 0.5

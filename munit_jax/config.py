@@ -63,8 +63,6 @@ def parse(source: Mapping[str, Any], devices: int = 1, platform: str = "cpu") ->
             f"optimizer.cosine and optimizer.halve_every={optimizer.halve_every} both lower the learning rate: "
             "set halve_every to 0, or cosine to False"
         )
-    if optimizer.cosine and optimizer.warm_up >= run.steps:
-        raise ConfigError(f"optimizer.warm_up must be below steps={run.steps}, got {optimizer.warm_up}")
     for name in ("b1", "b2", "ema_decay"):
         if not 0 <= (value := getattr(optimizer, name)) < 1:
             raise ConfigError(f"optimizer.{name} must be in [0, 1), got {value}")

@@ -79,7 +79,8 @@ def _schedule(settings: OptimizerSettings, peak: float) -> optax.Schedule:
     if settings.halve_every:
         after = optax.exponential_decay(peak, settings.halve_every, 0.5, staircase=True)
     elif settings.cosine:
-        after = optax.cosine_decay_schedule(peak, settings.steps - settings.warm_up)
+        # A run of a few steps, for a try, ends within the warm-up.
+        after = optax.cosine_decay_schedule(peak, max(1, settings.steps - settings.warm_up))
     # The first step, too, has a rate above 0.
     rising = optax.linear_schedule(peak / (settings.warm_up + 1), peak, settings.warm_up)
     return optax.join_schedules([rising, after], [settings.warm_up]) if settings.warm_up else after

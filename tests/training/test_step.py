@@ -308,6 +308,7 @@ def test_first_adam_step_by_hand():
         ({"warm_up": 1, "halve_every": 2}, [0.05, 0.1, 0.1, 0.05, 0.05]),
         # (1 + cos(k pi / 4)) / 2
         ({"cosine": True, "steps": 4}, [0.1, 0.0853553, 0.05, 0.0146447, 0.0]),
+        ({"cosine": True, "steps": 2, "warm_up": 4}, [0.02, 0.04, 0.06, 0.08, 0.1]),
         ({"cosine": True, "steps": 5, "warm_up": 1}, [0.05, 0.1, 0.0853553, 0.05, 0.0146447]),
     ],
 )
