@@ -1,4 +1,4 @@
-"""The strength of the field that the brightness of a disk suggests, and realisations brought half-way to it.
+"""The strength of the field that the brightness of a disk suggests, and realisations brought nearer to it.
 
 Networks that learn from a handful of pairs place polarities better than brightness alone does, and |B| worse: a ridge
 regression of few coefficients does not memorise the pairs (docs/experiments/2026-11-28_strength.md).
@@ -22,7 +22,7 @@ OWN_SCALE = 1.0  # the same, of a realisation's |B|, for its expected value
 DARKEST = 0.1  # of the disk's median: darker pixels are noise
 PENALTY = 0.01  # of the ridge regression, for features of unit variance
 WEAKEST = 0.3  # gauss: the noise of a pixel
-STRENGTH = "strength.json"  # in a run's folder: a FieldStrength as JSON
+STRENGTH = "strength.json"  # in a run's folder: the coefficients of its FieldStrength
 MOST_FRAMES = 1000  # spread over the training split
 
 
@@ -36,6 +36,11 @@ class FieldStrength:
     offset: float
     weights: tuple[float, ...]
     exponent: float
+
+    @property
+    def coefficients(self) -> dict[str, Any]:
+        """What the fit gave, for a file; the exponent is the config's."""
+        return {"offset": self.offset, "weights": list(self.weights)}
 
     def of(self, euv: Float[Any, "h w c"]) -> Float[Array, "h w"]:
         """Return |B| in gauss of a disk in SDOML's geometry; images in DN/s."""
@@ -61,6 +66,11 @@ class FieldStrength:
             return jnp.where(disk, field * factor[..., None], field)
 
         return jax.vmap(one)(made)
+
+
+def feature_count(channels: int) -> int:
+    """Return the number of `features` of images with so many channels."""
+    return 1 + channels * (4 + 3 * len(SCALES))
 
 
 @jax.jit

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from munit_jax import config, pretrained
 from munit_jax.data.context import Earlier, Past, context_of
 from munit_jax.errors import ConfigError, WorkdirError
-from munit_jax.field_strength import STRENGTH, FieldStrength
+from munit_jax.field_strength import STRENGTH, FieldStrength, feature_count
 from munit_jax.networks.munit import OTHER, Architecture, Domain, Params, StyleCode, draw_style, generator_shapes
 from munit_jax.sun.disk import DiskGeometry, sdoml_geometry
 from munit_jax.training import packaged
@@ -186,7 +186,7 @@ def _open(
         )
     strength = None
     if exponent := run_config.run.strength_from_brightness:
-        strength = _read_strength(folder, exponent, mend)
+        strength = _read_strength(folder, architecture.euv_channels, exponent, mend)
     step, generators = load(run_config.recipe.objective, generator_shapes(architecture))
     return TrainedRun(
         name=name,
@@ -201,13 +201,17 @@ def _open(
     )
 
 
-def _read_strength(folder: Path, exponent: float, mend: str) -> FieldStrength:
+def _read_strength(folder: Path, channels: int, exponent: float, mend: str) -> FieldStrength:
     """Return the regression of a run's folder, with the exponent of its config.json."""
     content = json.loads(_read(folder, STRENGTH, mend))
     try:
-        return FieldStrength(float(content["offset"]), tuple(map(float, content["weights"])), exponent)
+        strength = FieldStrength(float(content["offset"]), tuple(map(float, content["weights"])), exponent)
+        if len(strength.weights) != (expected := feature_count(channels)):
+            raise ValueError(f"{len(strength.weights)} weights, expected {expected}")
     except (KeyError, TypeError, ValueError) as error:
-        raise WorkdirError(f"no run in {folder}: {STRENGTH}: no {error}; {mend}") from None
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise WorkdirError(f"no run in {folder}: {STRENGTH}: {reason}; {mend}") from None
+    return strength
 
 
 def _read(folder: Path, name: str, mend: str) -> str:

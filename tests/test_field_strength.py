@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from munit_jax.field_strength import FieldStrength, features, fit_field_strength
+from munit_jax.field_strength import FieldStrength, feature_count, features, fit_field_strength
 from munit_jax.sun.disk import mu, on_disk, sdoml_geometry
 
 SIZE = 64
@@ -44,7 +44,7 @@ def test_features_of_a_bright_and_of_a_dark_pixel_by_hand():
 def test_features_do_not_depend_on_the_exposure_and_are_of_every_channel():
     euv = image(0, channels=2)
     both = np.asarray(features(euv))
-    assert both.shape[-1] == 2 * COUNT - 1
+    assert both.shape[-1] == 2 * COUNT - 1 == feature_count(2)
     np.testing.assert_allclose(features(3 * euv), both, atol=1e-4)
     np.testing.assert_allclose(features(euv[..., 1:])[..., 1:], both[..., COUNT:], atol=1e-5)
 

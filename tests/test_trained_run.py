@@ -193,8 +193,9 @@ def test_no_run(tmp_path, trained):
     ("content", "message"),
     [
         (None, r"strength\.json: No such file or directory; give --workdir"),
-        ("{}", r"strength\.json: no 'offset'"),
-        ('{"offset": 1, "weights": ["many"]}', r"strength\.json: no .*many"),
+        ("{}", r"strength\.json: it lacks 'offset'; give --workdir"),
+        ('{"offset": 1, "weights": ["many"]}', r"strength\.json: could not convert .*many"),
+        ('{"offset": 1, "weights": [1, 2]}', r"strength\.json: 2 weights, expected 17"),
     ],
 )
 def test_a_strength_that_cannot_be_read(tmp_path, trained, content, message):

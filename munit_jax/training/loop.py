@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,7 +86,7 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
                 write_json(workdir / "config.json", config.source)
                 write_json(workdir / "images.json", images)
                 if strength := monitor.translator.strength:
-                    write_json(workdir / STRENGTH, asdict(strength))
+                    write_json(workdir / STRENGTH, strength.coefficients)
                 _log_start(state, workdir, recipe.objective)
             with ScalarWriter(workdir, first) as writer:
                 training = Training(config, workdir, devices, checkpoints, monitor, writer, stop)
