@@ -25,7 +25,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import isotonic_regression
 
 from munit_jax.data.datasets import Frames, format_time, geometry_of, open_dataset, past_magnetograms
-from munit_jax.field_strength import SCALES, features, fit_field_strength
+from munit_jax.field_strength import PENALTY, SCALES, features, fit_field_strength
 from munit_jax.figures import draw_euv, draw_grid
 from munit_jax.metrics.baselines import painted
 from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
@@ -36,11 +36,17 @@ from munit_jax.trained_run import TrainedRun, open_run
 
 INSIDE = 0.9  # solar radii
 SCORES = ("correlation", "signs > 15 G", "signs > 50 G", "|B| correlation")
-PENALTY = 1e-2  # of the ridge regression, for features of unit variance
 
 Image = Float[np.ndarray, "h w"]
 Pair = Mapping[str, Any]  # a frame of the dataset
 Made = tuple[Image, Image]  # the signed field and |B|, gauss
+
+
+def all_frames(name: str, data_dir: str | None, *domains: str) -> list[dict[str, Any]]:
+    """Return the frames of all splits of a dataset by their times."""
+    channels = open_dataset(name, data_dir).builder_config.channels
+    splits = [Frames(name, split, domains, channels, data_dir) for split in ("train", "validation", "test")]
+    return sorted((split[k] for split in splits for k in range(len(split))), key=lambda frame: int(frame["time"]))
 
 
 def scores(made: Made, pair: Pair) -> list[float]:
@@ -169,9 +175,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = [open_run(workdir, options.checkpoint) for workdir in options.workdir]
     earlier = past_magnetograms(options.earlier, options.data_dir) if options.earlier else None
-    domains, channels = ("euv", "magnetogram"), open_dataset(options.pairs, options.data_dir).builder_config.channels
-    splits = [Frames(options.pairs, s, domains, channels, options.data_dir) for s in ("train", "validation", "test")]
-    pairs = sorted((split[k] for split in splits for k in range(len(split))), key=lambda pair: int(pair["time"]))
+    pairs = all_frames(options.pairs, options.data_dir, "euv", "magnetogram")
     if len(runs) not in (0, 1, len(pairs)):
         parser.error(f"{len(runs)} runs for {len(pairs)} pairs: give one --workdir, or one for each pair")
     rows: dict[str, list[list[float]]] = {}

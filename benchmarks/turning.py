@@ -1,4 +1,4 @@
-r"""Do generated magnetograms turn with the Sun? Those of one day, turned to later days, against those of these days.
+r"""Do generated magnetograms turn with the Sun? Those of one day, turned to later days, and those of the later days.
 
     python -m tfds_sdoml.build sdoml/days --source=hf256 --channels=0171 --field= --size=64 --guard_days=0 \
         --manual_dir=DAYS
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from real_pairs import INSIDE, correlation, realisations
+from real_pairs import INSIDE, all_frames, correlation, realisations
 
-from munit_jax.data.datasets import Frames, format_time, geometry_of, open_dataset
+from munit_jax.data.datasets import format_time, geometry_of
 from munit_jax.figures import draw_euv, draw_grid
 from munit_jax.instruments.calibration import quartiles
 from munit_jax.sun.constants import DAY
@@ -90,13 +90,6 @@ def picture(shown: Sequence[tuple[Image, Seen]], channel: str) -> Figure:
     return figure
 
 
-def read(name: str, data_dir: str | None, domain: str) -> list[dict]:
-    """Return the frames of all splits of a dataset by their times."""
-    channels = open_dataset(name, data_dir).builder_config.channels
-    splits = [Frames(name, split, (domain,), channels, data_dir) for split in ("train", "validation", "test")]
-    return sorted((s[i] for s in splits for i in range(len(s))), key=lambda frame: int(frame["time"]))
-
-
 def print_table(name: str, series: Sequence[Seen]) -> None:
     """Print the rows of a series as markdown."""
     print(f"\n{name}\n\n| {' | '.join(HEADINGS)} |".replace("|B|", r"\|B\|"))
@@ -117,13 +110,13 @@ def main() -> None:
     options = parser.parse_args()
     run = open_run(options.workdir, options.checkpoint)
     series, images = [], []
-    for frame in read(options.frames, options.data_dir, "euv"):
+    for frame in all_frames(options.frames, options.data_dir, "euv"):
         images.append(as_bright(run, frame["euv"]))
         made = realisations(run, frame | {"euv": images[-1]})
         series.append(Seen(made.mean(axis=0), np.abs(made).mean(axis=0), geometry_of(frame), int(frame["time"])))
     print_table(f"made of {options.frames}", series)
     if options.magnetograms:
-        real = read(options.magnetograms, options.data_dir, "magnetogram")
+        real = all_frames(options.magnetograms, options.data_dir, "magnetogram")
         true = [(frame["magnetogram"][..., 0], geometry_of(frame), int(frame["time"])) for frame in real]
         print_table(
             options.magnetograms, [Seen(field, np.abs(field), geometry, time) for field, geometry, time in true]
