@@ -10,8 +10,10 @@ Prints a table: each score inside 0.9 solar radii, its mean over the pairs and t
 is fitted to all pairs but the one that is scored. `linear` has the |B| of `munit_jax.field_strength` and, for the
 signed field, a ridge regression on the gradients of the brightness along and across the rotation times Hale's sign. A
 run is scored as it is, even if it was trained on these pairs. With a run for each pair, each scores its own, on which
-it must not have been trained. The last line has the share of pixels in the 90 % interval: the deviations from the mean
-of 16 times one factor, which is fitted to the other pairs.
+it must not have been trained. With earlier magnetograms, a run that takes them (`last_seen`) has those that are half a
+rotation old or more, and a second table has only the pairs of which there is one from a rotation before. The last line
+has the share of pixels in the 90 % interval: the deviations from the mean of 16 times one factor, which is fitted to
+the other pairs.
 """
 
 import argparse
@@ -24,7 +26,9 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import isotonic_regression
 
+from munit_jax.data.context import Past
 from munit_jax.data.datasets import Frames, format_time, geometry_of, open_dataset, past_magnetograms
+from munit_jax.data.pipeline import SCORED_GAP
 from munit_jax.field_strength import PENALTY, SCALES, features, fit_field_strength
 from munit_jax.figures import draw_euv, draw_grid
 from munit_jax.metrics.baselines import painted
@@ -40,6 +44,8 @@ SCORES = ("correlation", "signs > 15 G", "signs > 50 G", "|B| correlation")
 Image = Float[np.ndarray, "h w"]
 Pair = Mapping[str, Any]  # a frame of the dataset
 Made = tuple[Image, Image]  # the signed field and |B|, gauss
+Rows = dict[str, list[float]]  # the scores of a pair by what made the magnetogram
+BEFORE = "one rotation before"
 
 
 def all_frames(name: str, data_dir: str | None, *domains: str) -> list[dict[str, Any]]:
@@ -113,14 +119,14 @@ def linear(pair: Pair, others: Sequence[Pair]) -> Made:
     return of_signed(slopes_by_hale(pair)), np.asarray(strength.of(pair["euv"]))
 
 
-def realisations(run: TrainedRun, pair: Pair) -> Float[np.ndarray, "n h w"]:
+def realisations(run: TrainedRun, pair: Pair, earlier: Past | None = None) -> Float[np.ndarray, "n h w"]:
     """Return 16 magnetograms of a run in gauss."""
-    context = run.context(geometry_of(pair), float(pair["time"]))
+    context = run.context(geometry_of(pair), float(pair["time"]), earlier, SCORED_GAP)
     contexts = None if context is None else context[None]
     return np.asarray(run.translate(pair["euv"][None], run.random_styles(0, 16), contexts))[0, ..., 0]
 
 
-def of_run(made: Float[np.ndarray, "n h w"], pair: Pair) -> dict[str, list[float]]:
+def of_run(made: Float[np.ndarray, "n h w"], pair: Pair) -> Rows:
     """Return the scores of the mean of the realisations, and the mean of those of single ones."""
     single = np.mean([scores((one, np.abs(one)), pair) for one in made], axis=0)
     return {"run, mean of 16": scores((made.mean(axis=0), np.abs(made).mean(axis=0)), pair), "run, single": [*single]}
@@ -163,6 +169,19 @@ def picture(shown: Sequence[tuple[Pair, Float[np.ndarray, "n h w"]]]) -> Figure:
     return figure
 
 
+def table(of_pairs: Sequence[Rows]) -> str:
+    """Return the mean scores and their standard errors as Markdown."""
+    names = dict.fromkeys(name for rows in of_pairs for name in rows)
+    lines = [f"| | pairs | {' | '.join(SCORES)} |".replace("|B|", "\\|B\\|"), "|---" * (len(SCORES) + 2) + "|"]
+    for name in names:
+        values = [rows[name] for rows in of_pairs if name in rows]
+        mean = np.mean(values, axis=0)
+        error = np.std(values, axis=0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.full(len(mean), np.nan)
+        cells = [f"{m:.3f} +- {e:.3f}" for m, e in zip(mean, error, strict=True)]
+        lines.append(f"| {name} | {len(values)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -178,33 +197,26 @@ def main() -> None:
     pairs = all_frames(options.pairs, options.data_dir, "euv", "magnetogram")
     if len(runs) not in (0, 1, len(pairs)):
         parser.error(f"{len(runs)} runs for {len(pairs)} pairs: give one --workdir, or one for each pair")
-    rows: dict[str, list[list[float]]] = {}
+    of_pairs: list[Rows] = []
     needed, drawn = [], []
     for k, pair in enumerate(pairs):
         others = pairs[:k] + pairs[k + 1 :]
         geometry, time = geometry_of(pair), float(pair["time"])
-        of_pair = {"Hale's law on the EUV proxy": scores(proxy(pair, others), pair)}
+        of_pair: Rows = {"Hale's law on the EUV proxy": scores(proxy(pair, others), pair)}
         of_pair["linear"] = scores(linear(pair, others), pair)
         if earlier is not None and (before := earlier(time - SYNODIC_CARRINGTON_DAYS * DAY)) is not None:
             turned, seen = rotated(before[0], before[1], geometry, (time - before[2]) / DAY)
             turned = np.where(seen, turned, 0)
-            of_pair["one rotation before"] = scores((turned, np.abs(turned)), pair)
+            of_pair[BEFORE] = scores((turned, np.abs(turned)), pair)
         if runs:
-            made = realisations(runs[k % len(runs)], pair)
+            made = realisations(runs[k % len(runs)], pair, earlier)
             of_pair |= of_run(made, pair)
             needed.append(needed_factors(made, pair))
             drawn.append((pair, made))
-        for name, values in of_pair.items():
-            rows.setdefault(name, []).append(values)
-    print(f"| | pairs | {' | '.join(SCORES)} |".replace("|B|", "\\|B\\|"))
-    print("|---" * (len(SCORES) + 2) + "|")
-    for name, values in rows.items():
-        mean = np.mean(values, axis=0)
-        error = (
-            np.std(values, axis=0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.full(len(SCORES), np.nan)
-        )
-        cells = [f"{m:.3f} +- {e:.3f}" for m, e in zip(mean, error, strict=True)]
-        print(f"| {name} | {len(values)} | {' | '.join(cells)} |")
+        of_pairs.append(of_pair)
+    print(table(of_pairs))
+    if with_past := [rows for rows in of_pairs if BEFORE in rows]:
+        print(f"\n{table(with_past)}\n")
     if options.picture and drawn:
         drawn.sort(key=lambda one: scores((one[1].mean(axis=0), one[1][0]), one[0])[0])
         picture([drawn[-1], drawn[len(drawn) // 2], drawn[0]]).savefig(options.picture, dpi=110)

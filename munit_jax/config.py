@@ -11,7 +11,7 @@ import jax
 
 from munit_jax import losses
 from munit_jax.data.augment import Distortion, Flip
-from munit_jax.data.context import check_planes, context_signs
+from munit_jax.data.context import LAST_SEEN, check_planes, context_signs
 from munit_jax.data.datasets import LINE_OF_SIGHT, dataset_statistics
 from munit_jax.data.normalization import PRESETS, Normalization, preset
 from munit_jax.data.pipeline import DataSettings
@@ -148,6 +148,11 @@ def _data(tree: Mapping[str, Any], architecture: Architecture) -> DataSettings:
         raise ConfigError("data.channels is empty: name at least one EUV channel, such as ('0193',)")
     if section["reversal"] and "hale_latitude" not in section["context"]:
         raise ConfigError("data.reversal needs the sign of the cycle: put hale_latitude into data.context")
+    if section.get("earlier") and LAST_SEEN not in section["context"]:
+        raise ConfigError(
+            f"data.earlier={section['earlier']} serves the plane {LAST_SEEN} alone: put that into data.context, or "
+            "leave data.earlier out"
+        )
     normalization = {}
     series_of = {"euv": channels, "magnetogram": (LINE_OF_SIGHT,)}
     for domain in DOMAINS:

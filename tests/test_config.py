@@ -101,6 +101,7 @@ def test_unknown_variant(module):
         ("data.channels", (), 1, "data.channels is empty"),
         ("data.context", ("mu", "hue"), 1, "data.context has no plane hue: choose of hale_latitude, mu, cycle_phase"),
         ("data.context", ("mu", "mu"), 1, r"data.context=\('mu', 'mu'\) has a plane twice"),
+        ("data.earlier", "sdoml/archive", 1, "data.earlier=sdoml/archive serves the plane last_seen alone"),
         ("data.distortion.turn", -1.0, 1, r"data.distortion: turn must not be negative, got -1.0"),
         ("data.reversal", True, 1, "data.reversal needs the sign of the cycle: put hale_latitude into data.context"),
         ("data.channels", ("0171", "0193"), 1, "normalization.euv has 1 scales for 2 channels"),

@@ -158,13 +158,14 @@ def dataset_statistics(name: str, data_dir: str | None) -> Mapping[str, Mapping[
     return open_dataset(name, data_dir).statistics
 
 
-def describe_images(euv: str, magnetogram: str, data_dir: str | None) -> dict[str, Any]:
-    """Return what a run records of its datasets, as JSON.
+def describe_images(names: Sequence[str], data_dir: str | None) -> dict[str, Any]:
+    """Return what a run records of its datasets, that of the EUV images first, as JSON.
 
     `size`: pixels across an EUV frame. `disk_percentiles`: of each series of the EUV dataset, `{"0193": {"50": DN/s}}`,
     over the disks of the train split; empty for a dataset without statistics. `fingerprints`: of the datasets by name.
     """
-    builders = {name: open_dataset(name, data_dir) for name in (euv, magnetogram)}
+    builders = {name: open_dataset(name, data_dir) for name in names}
+    euv = names[0]
     return {
         "size": int(builders[euv].builder_config.size),
         "disk_percentiles": builders[euv].statistics,

@@ -50,8 +50,14 @@ class DataSettings:
     normalization: Mapping[str, Normalization]
     data_dir: str | None  # None for TFDS's default (~/tensorflow_datasets or TFDS_DATA_DIR)
     context: tuple[str, ...] = ()  # conditioning planes, see `munit_jax.data.context`
+    earlier: str | None = None  # the dataset of the earlier magnetograms of `last_seen`, None for `magnetogram`
     reversal: bool = False  # whether the field of half of the examples is reversed, as in the next cycle
     distortion: Distortion = field(default_factory=Distortion)  # how far examples are changed at random
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The names of the datasets, that of the EUV images first."""
+        return self.euv, self.magnetogram, *([self.earlier] if self.earlier else [])
 
 
 def no_context(_frame: Mapping[str, np.ndarray]) -> None:
@@ -60,8 +66,10 @@ def no_context(_frame: Mapping[str, np.ndarray]) -> None:
 
 
 def archive_of(settings: DataSettings) -> Past | None:
-    """Return the earlier magnetograms of the run's dataset, None for networks that take none."""
-    return past_magnetograms(settings.magnetogram, settings.data_dir) if LAST_SEEN in settings.context else None
+    """Return the earlier magnetograms of a run, None for networks that take none."""
+    if LAST_SEEN not in settings.context:
+        return None
+    return past_magnetograms(settings.earlier or settings.magnetogram, settings.data_dir)
 
 
 def context_of_scored(settings: DataSettings, past: Past | None) -> FrameContext:

@@ -79,7 +79,7 @@ def train_and_evaluate(config: RunConfig, workdir: Path) -> dict[str, Any] | Non
                 generators = generators_of(start_from, recipe.architecture, config.source, random.generators)
                 state = replicate(random.replace(generators=generators, ema=generators), devices)
             first = int(state.step)
-            images = describe_images(config.data.euv, config.data.magnetogram, config.data.data_dir)
+            images = describe_images(config.data.datasets, config.data.data_dir)
             if first:
                 check_datasets(workdir, images)
             if hosts.writes():

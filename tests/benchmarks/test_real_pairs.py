@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.real_pairs import linear, needed_factors, proxy, ridge, scores, widened
+from benchmarks.real_pairs import linear, needed_factors, proxy, ridge, scores, table, widened
 from munit_jax.sun.disk import sdoml_geometry
 
 SIZE = 64
@@ -46,6 +46,14 @@ def test_the_regression_learns_the_sign_of_a_hemisphere():
     assert signed > 0.8
     assert right > 0.95
     assert unsigned > 0.9
+
+
+def test_a_table_has_the_means_and_their_errors_of_the_pairs_that_have_a_row():
+    """Of 1 and 3 the mean is 2 and its standard error sqrt(2) / sqrt(2)."""
+    rows = table([{"all": [1.0] * 4}, {"all": [3.0] * 4, "one": [0.5] * 4}]).splitlines()
+    assert rows[0].startswith("| | pairs | correlation | signs > 15 G |")
+    assert rows[2] == "| all | 2 |" + " 2.000 +- 1.000 |" * 4
+    assert rows[3] == "| one | 1 |" + " 0.500 +- nan |" * 4
 
 
 def test_an_interval_of_half_the_errors_needs_the_factor_two():

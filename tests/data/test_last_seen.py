@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from munit_jax.data.context import EARLIER, SPACING_DAYS, Earlier, context_of, context_signs, last_seen, past_from
-from munit_jax.data.datasets import Frames, past_magnetograms
+from munit_jax.data.datasets import Frames, describe_images, past_magnetograms
 from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.data.pipeline import archive_of, context_of_scored
 from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
@@ -105,6 +105,17 @@ def test_an_archive_has_the_frames_of_all_splits_by_time(small_sun):
         assert found[2] == frame["time"]
         assert archive(float(frame["time"]) + 6.9 * DAY) is None, "a frame every ten days"
         assert archive(float(frame["time"]) - 1) is None, "never one of later"
+
+
+def test_the_archive_may_be_another_dataset_than_that_of_the_targets(small_sun):
+    with_past = settings(magnetogram="sdoml/targets", earlier=NAME, context=("last_seen",))
+    time = float(Frames(NAME, "train", ("magnetogram",), (), None)[3]["time"])
+    found = archive_of(with_past)(time)  # pyright: ignore[reportOptionalCall]
+    assert found is not None
+    assert found[2] == time
+    assert with_past.datasets == (NAME, "sdoml/targets", NAME)
+    assert settings().datasets == (NAME, NAME)
+    assert set(describe_images(settings(earlier=NAME).datasets, None)["fingerprints"]) == {NAME}
 
 
 def test_times_are_those_of_the_frames(small_sun):
