@@ -66,7 +66,7 @@ class TrainedRun:
 
         The latest of the earlier magnetograms that may be used is `gap_days` before the image.
         """
-        earlier = None if past is None else Earlier(past, gap_days, self.translator.magnetogram)
+        earlier = None if past is None else Earlier(past, gap_days)
         return context_of(self.config.data.context, geometry, time, earlier)
 
     def translate(

@@ -2,15 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
 from munit_jax import pretrained
 from munit_jax.errors import ConfigError, WorkdirError
-from munit_jax.networks.munit import init_generators
+from munit_jax.networks.munit import init_generators, translate
 from munit_jax.trained_run import load_pretrained
 from munit_jax.training import packaged
 from munit_jax.training.objectives import Objective
@@ -65,6 +67,31 @@ def test_one_term_trains_an_encoder_and_a_decoder(tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7), read, used)
     everything = Objective().used_of(generators)
     assert set(flatten_dict(everything)) == set(flatten_dict(generators))
+
+
+def test_planes_that_are_new_begin_without_effect(tmp_path):
+    few, more = (replace(TINY, context_planes=count) for count in (1, 4))
+    theirs, random = init_generators(few, 0), init_generators(more, 1)
+    packaged.write_generators(tmp_path, 7, ONE_TERM.used_of(theirs))
+    config = json.loads(tiny_config(**{"data.context": ("mu",)}).to_json())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+
+    def begun(*planes: str, **model: bool):
+        ours = config | {"data": config["data"] | {"context": planes}, "model": config["model"] | model}
+        return generators_of(str(tmp_path), more, ours, random)
+
+    rng = np.random.default_rng(0)
+    image, planes = (jnp.asarray(rng.normal(size=(1, 16, 16, n)), jnp.float32) for n in (1, 4))
+    style = jnp.ones((1, TINY.style_size))
+    expected = translate(few, theirs, "euv", image, style, planes[..., :1])
+    grown = begun("mu", "last_seen")
+    made = translate(more, grown, "euv", image, style, planes)
+    np.testing.assert_allclose(made, expected, atol=5e-3)  # they were kept in half precision
+    other = translate(more, random, "euv", image, style, planes)
+    assert np.abs(made - other).max() > 0.05
+    for order, image_plane in ((("last_seen", "mu"), False), (("mu", "last_seen"), True)):
+        with pytest.raises(ConfigError, match=r"have other shapes: set .*data\.context=\['mu'\]"):
+            begun(*order, image_plane=image_plane)
 
 
 def test_a_training_begins_with_them(tmp_path):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from munit_jax.data.normalization import Normalization, normalize
 from munit_jax.errors import ConfigError
 from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
 from munit_jax.sun.cycle import cycle_and_phase, hale_sign
@@ -18,6 +17,7 @@ LAST_SEEN = "last_seen"
 # Earlier magnetograms, a quarter of a rotation apart, cover every longitude: low latitudes at mu > 0.7 in one of them.
 EARLIER = 4
 SPACING_DAYS = SYNODIC_CARRINGTON_DAYS / EARLIER
+FIELD_SCALE = 10.0  # gauss: active regions are of order one; scaled as the magnetograms, networks hardly noticed them
 LEAST_MU = 0.25  # pixels nearer to the limb of an earlier magnetogram are not used
 
 # A magnetogram in gauss, its geometry, its time in seconds since 1970.
@@ -32,7 +32,6 @@ class Earlier:
 
     past: Past
     gap_days: float
-    scaling: Normalization
 
 
 def _hale_latitude(geometry: DiskGeometry, time: float) -> Float[np.ndarray, "h w"]:
@@ -48,8 +47,8 @@ VALUES: Mapping[str, Callable[[DiskGeometry, float], Float[np.ndarray, "h w"] | 
     "cycle_phase": lambda _, time: cycle_and_phase(time)[1],
 }
 # The factor of each plane under a reversal of the field (the next cycle, or the Sun mirrored at the equator). The three
-# of last_seen: the field last seen from the Earth, scaled as the magnetograms; its age in rotations; 1 where it was
-# seen, otherwise 0.
+# of last_seen: asinh of the field last seen from the Earth over FIELD_SCALE; its age in rotations; 1 where it was seen,
+# otherwise 0.
 SIGNS: Mapping[str, tuple[float, ...]] = {
     "hale_latitude": (-1.0,),
     "mu": (1.0,),
@@ -89,8 +88,7 @@ def context_of(
             planes += [np.zeros(disk.shape)] * len(SIGNS[name])
         else:
             field, age, known = last_seen(earlier.past, geometry, time, earlier.gap_days)
-            scaled = np.asarray(normalize(earlier.scaling, field[..., None]))[..., 0]
-            planes += [np.where(known, scaled, 0.0), age / SYNODIC_CARRINGTON_DAYS, known]
+            planes += [np.arcsinh(field / FIELD_SCALE), age / SYNODIC_CARRINGTON_DAYS, known]
     return np.stack(planes, axis=-1).astype(np.float32)
 
 

@@ -74,7 +74,7 @@ def archive_of(settings: DataSettings) -> Past | None:
 
 def context_of_scored(settings: DataSettings, past: Past | None) -> FrameContext:
     """Return the function that makes the context of a scored frame; it raises as `frame_context`."""
-    earlier = None if past is None else Earlier(past, SCORED_GAP, settings.normalization["magnetogram"])
+    earlier = None if past is None else Earlier(past, SCORED_GAP)
     return lambda frame: frame_context(settings.context, frame, earlier)
 
 
@@ -124,14 +124,14 @@ def training_batches(
 
 def _stream(settings: DataSettings, name: str, domains: tuple[str, ...], seed: int) -> grain.MapDataset:
     frames = Frames(name, "train", domains, settings.channels, settings.data_dir)
-    past, scaling = archive_of(settings), settings.normalization["magnetogram"]
+    past = archive_of(settings)
     signs = {**FIELD_ALONE, "context": context_signs(settings.context)}
 
     def prepare(frame: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, Any]:
         images = {domain: frame[domain] for domain in domains}
         earlier = None
         if past is not None and rng.random() >= WITHOUT_PAST:
-            earlier = Earlier(past, rng.uniform(*TRAINING_GAPS), scaling)
+            earlier = Earlier(past, rng.uniform(*TRAINING_GAPS))
         if (planes := frame_context(settings.context, frame, earlier)) is not None:
             images["context"] = planes
         images = random_distortion(images, settings.distortion, rng)

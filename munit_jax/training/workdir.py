@@ -7,12 +7,16 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 from filelock import FileLock, Timeout
-from flax.traverse_util import flatten_dict
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jaxtyping import Array
 
+from munit_jax.data.context import context_signs
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import Architecture, Params, generator_shapes
 from munit_jax.training.checkpoints import load_generators
@@ -109,7 +113,8 @@ def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
 def generators_of(start_from: str, architecture: Architecture, config: Mapping[str, Any], random: Params) -> Params:
     """Return the generators of another run, the moving average of its best checkpoint, to start a new run with.
 
-    The folder may be one of `munit_jax.export`, too, whose networks come in place of the `random` ones.
+    The folder may be one of `munit_jax.export`, too, whose networks come in place of the `random` ones. Planes of
+    context that this run has behind those of the other begin without effect.
 
     Raises:
         ConfigError: no run there, or its generators have other shapes; the keys that make them so are named.
@@ -122,7 +127,12 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
         raise ConfigError(f"start_from: no run in {start_from}: config.json: {reason}; give its --workdir") from None
     ours: Any = flatten_dict(config, sep=".")
     theirs = {"model.image_plane": False, **theirs}  # which the configs of older weights lack
-    differing = [key for key in (*SHAPES, "data.context") if ours[key] != theirs.get(key)]
+    differing = [key for key in SHAPES if ours[key] != theirs.get(key)]
+    planes = tuple(theirs.get("data.context", ()))
+    # New planes come last, and need the modules that planes have; the image plane would be behind them.
+    shared = len(planes) if planes and not ours["model.image_plane"] else None
+    if planes != tuple(ours["data.context"])[:shared]:
+        differing.append("data.context")
     if len(ours["data.channels"]) != len(theirs.get("data.channels", ())):
         differing.append("data.channels")
     if differing:
@@ -130,11 +140,20 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
         raise ConfigError(
             f"start_from: the generators of {start_from} have other shapes: set {values}, or start from another run"
         )
-    shapes = generator_shapes(architecture)
-    if not (Path(start_from) / WEIGHTS).exists():
-        return load_generators(Path(start_from), "best", shapes).generators
-    theirs_alone = read_generators(Path(start_from), shapes, some=True).generators
-    return {domain: {**networks, **theirs_alone.get(domain, {})} for domain, networks in random.items()}
+    shapes = generator_shapes(replace(architecture, context_planes=len(context_signs(planes))))
+    if (Path(start_from) / WEIGHTS).exists():
+        loaded = read_generators(Path(start_from), shapes, some=True).generators
+    else:
+        loaded = load_generators(Path(start_from), "best", shapes).generators
+    begun, wanted = flatten_dict(random), flatten_dict(generator_shapes(architecture))
+    begun |= {name: _with_inputs(x, wanted[name].shape) for name, x in flatten_dict(loaded).items()}
+    return unflatten_dict(begun)
+
+
+def _with_inputs(kernel: Array, shape: tuple[int, ...]) -> Array:
+    """Return a kernel that takes more input channels, the last ones without effect; others as they are."""
+    more = [(0, wanted - there) for wanted, there in zip(shape, kernel.shape, strict=True)]
+    return jnp.pad(kernel, more)
 
 
 def check_space(workdir: Path, needed: int) -> None:
