@@ -145,9 +145,8 @@ def generators_of(start_from: str, architecture: Architecture, config: Mapping[s
         loaded = read_generators(Path(start_from), shapes, some=True).generators
     else:
         loaded = load_generators(Path(start_from), "best", shapes).generators
-    begun, wanted = flatten_dict(random), flatten_dict(generator_shapes(architecture))
-    begun |= {name: _with_inputs(x, wanted[name].shape) for name, x in flatten_dict(loaded).items()}
-    return unflatten_dict(begun)
+    begun, wanted, kept = (dict[Any, Any](flatten_dict(x)) for x in (random, generator_shapes(architecture), loaded))
+    return unflatten_dict(begun | {name: _with_inputs(x, wanted[name].shape) for name, x in kept.items()})
 
 
 def _with_inputs(kernel: Array, shape: tuple[int, ...]) -> Array:
