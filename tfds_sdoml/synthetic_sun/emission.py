@@ -75,10 +75,18 @@ def filament_channels(mean: Float[np.ndarray, "row column"]) -> Float[np.ndarray
     return np.exp(-((distance / 0.8) ** 2)) * sigmoid((steepness - 1.2) / 0.3)
 
 
-def emission(field: Float[np.ndarray, "lat lon"], channels: tuple[str, ...]) -> Emission:
-    """Return the brightness of the given channels above a radial field in gauss."""
+def emission(
+    field: Float[np.ndarray, "lat lon"],
+    channels: tuple[str, ...],
+    holes: Float[np.ndarray, "row column"] | None = None,
+) -> Emission:
+    """Return the brightness of the given channels above a radial field in gauss.
+
+    `holes` (180 x 360) is how open the field is, 0 to 1: by default that of `coronal_holes`.
+    """
     coarse, unsigned = block_mean(field), block_mean(np.abs(field))
-    holes, filaments = coronal_holes(coarse), filament_channels(smooth_on_sphere(coarse, FIBRIL_WIDTH))
+    holes = coronal_holes(coarse) if holes is None else holes
+    filaments = filament_channels(smooth_on_sphere(coarse, FIBRIL_WIDTH))
     scale = len(field) // TRUTH_ROWS
     near, far, ray = (
         smooth_on_sphere(unsigned, width).clip(0.1) / QUIET_FIELD for width in (CORONA_WIDTH, RAY_BACKGROUND, RAY_WIDTH)
