@@ -8,7 +8,7 @@ r"""Pairs for training: real magnetograms with modelled images of AIA 193, and f
 PAIRS and MAGNETOGRAMS are folders in the layout of the 256-pixel set. An image is that of the emission model above the
 field of the whole Sun (`real_field.py`), with the distribution of the brightness of the real images of PAIRS; beyond
 the limb it is that of one of them. Pairs of held-out months are not looked at, and magnetograms within 14 days of them
-are left out. Images have 64 pixels, repeated to 256.
+are left out. Images have 64 pixels (--size), repeated to 256.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from munit_jax.sun.constants import DAY
 from munit_jax.sun.disk import DiskGeometry, on_disk, sdoml_geometry
 from munit_jax.sun.ephemeris import earth_view
 
-SIZE, FULL_SIZE = 64, 256  # pixels of the pairs, and of the files
+FULL_SIZE = 256  # pixels of the files
 DARKEST, BRIGHTEST = 20.0, 2500.0  # DN/s: the floor and the ceiling of 8-bit images
 MATCHED, SEEN, MODELLED = (
     0.93,
@@ -62,7 +62,7 @@ class Scene:
         return self.brightness - self.median
 
 
-def read_scenes(folder: Path, size: int = SIZE) -> list[Scene]:
+def read_scenes(folder: Path, size: int) -> list[Scene]:
     """Read the frames of a folder in the layout of the 256-pixel set, whose names are their times."""
     scenes = []
     for path in sorted((folder / "frames").glob("*.npz")):
@@ -108,7 +108,8 @@ def write_frame(folder: Path, time: int, euv: Image, magnetogram: Image) -> None
     """Write a pair in the layout of the 256-pixel set."""
     name = datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M")
     images = {"aia193": euv, "bz": magnetogram}
-    large = {key: image.repeat(4, axis=0).repeat(4, axis=1).astype(np.float32) for key, image in images.items()}
+    by = FULL_SIZE // len(euv)
+    large = {key: image.repeat(by, axis=0).repeat(by, axis=1).astype(np.float32) for key, image in images.items()}
     np.savez(folder / f"{name}.npz", **large)
 
 
@@ -120,16 +121,24 @@ def main() -> None:
     parser.add_argument("--synthetic", default=None, help="a dataset of the synthetic Sun whose training split joins")
     parser.add_argument("--data_dir", default=None, help="the folder of the datasets; as in training")
     parser.add_argument("--held_out", default="", help="months of pairs that are not used, such as 2015-01,2015-04")
+    parser.add_argument("--size", type=int, default=64, choices=(64, 128), help="pixels of the images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
+    synthetic = []
+    if options.synthetic:
+        synthetic = Frames(options.synthetic, "train", ("euv", "magnetogram"), ("0193",), options.data_dir)
+        if synthetic.size != options.size:
+            parser.error(
+                f"{options.synthetic} has {synthetic.size} pixels, --size is {options.size}: they must be equal"
+            )
     rng, months = np.random.default_rng(options.seed), tuple(options.held_out.split(",")) if options.held_out else ()
-    every = read_scenes(options.pairs)
+    every = read_scenes(options.pairs, options.size)
     pairs = [pair for pair in every if not format_time(pair.time).startswith(months)]
     held_out = [pair for pair in every if format_time(pair.time).startswith(months)]
     frames = options.output / "frames"
     frames.mkdir(parents=True)
-    shown = [scene for scene in read_scenes(options.magnetograms) if shows_the_sun(scene)]
+    shown = [scene for scene in read_scenes(options.magnetograms, options.size) if shows_the_sun(scene)]
     used = [scene for scene in shown if all(abs(scene.time - pair.time) > GUARD for pair in held_out)]
     times = {scene.time for scene in used}
     fine = [scene for scene in read_scenes(options.magnetograms, FULL_SIZE) if scene.time in times]
@@ -140,9 +149,6 @@ def main() -> None:
         modelled.append(Scene(scene.time, scene.geometry, scene.magnetogram, np.log(np.maximum(euv, 1))))
     for scene, euv in zip(modelled, matched(modelled, pairs, rng), strict=True):
         write_frame(frames, scene.time, euv, np.asarray(scene.magnetogram))
-    synthetic = []
-    if options.synthetic:
-        synthetic = Frames(options.synthetic, "train", ("euv", "magnetogram"), ("0193",), options.data_dir)
     for k in range(len(synthetic)):
         write_frame(frames, int(synthetic[k]["time"]), synthetic[k]["euv"][..., 0], synthetic[k]["magnetogram"][..., 0])
     print(f"{len(modelled)} modelled with {len(pairs)} pairs, {len(synthetic)} synthetic: {options.output}")

@@ -11,8 +11,10 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from munit_jax import pretrained
+from munit_jax.data.context import past_from
 from munit_jax.errors import ConfigError, WorkdirError
 from munit_jax.networks.munit import init_generators, translate
+from munit_jax.sun.constants import DAY
 from munit_jax.trained_run import load_pretrained
 from munit_jax.training import packaged
 from munit_jax.training.objectives import Objective
@@ -199,3 +201,22 @@ def test_what_comes_with_the_package(name):
     made = run.translate(image, run.random_styles(0, 2), None if planes is None else planes[None])
     assert np.isfinite(made).all()
     Translation(run, Settings())
+
+
+def test_the_weights_follow_what_was_seen_before():
+    """Two bright spots in the south, where 27 days before a bipole was seen, by Hale's law and against it."""
+    run = load_pretrained("aia193")
+    north, west = np.mgrid[: run.size, : run.size] - (run.size - 1) / 2
+    eastern, western = (np.exp(-((west - at) ** 2 + (north + 8) ** 2) / 12.5) for at in (-3.5, 3.5))
+    image, bipole = 120 + 900 * (eastern + western), western - eastern
+
+    def made(sign: float) -> float:
+        """Return the strength of the bipole in the mean, in gauss."""
+        before = sign * 60 * bipole.astype(np.float32), run.geometry, TIME - 27 * DAY
+        planes = run.context(run.geometry, TIME, past_from([before[2]], lambda _: before))
+        assert planes is not None
+        magnetograms = run.translate(image[None, ..., None].astype(np.float32), run.random_styles(0, 16), planes[None])
+        return float((np.asarray(magnetograms)[0, ..., 0].mean(axis=0) * bipole).sum() / (bipole**2).sum())
+
+    assert made(1.0) > 10
+    assert made(-1.0) < -10

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from benchmarks.modelled_pairs import MEDIAN_SPREAD, SIZE, Scene, matched, read_scenes, write_frame
+from benchmarks.modelled_pairs import MEDIAN_SPREAD, Scene, matched, read_scenes, write_frame
 from munit_jax.sun.disk import on_disk, sdoml_geometry
 
+SIZE = 64
 GEOMETRY = sdoml_geometry(SIZE)
 INSIDE = on_disk(GEOMETRY, 0.9)
 
@@ -42,9 +43,11 @@ def test_a_frame_is_read_as_it_was_written(tmp_path):
     one = scene(3)
     euv = np.exp(np.clip(np.asarray(one.brightness), np.log(20), np.log(2500)))
     write_frame(tmp_path / "frames", 1_430_000_040, euv, np.asarray(one.magnetogram))
-    (read,) = read_scenes(tmp_path)
+    (read,) = read_scenes(tmp_path, SIZE)
     assert read.time == 1_430_000_040 - 1_430_000_040 % 60, "names have minutes"
     np.testing.assert_allclose(np.asarray(read.magnetogram), np.asarray(one.magnetogram), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(np.asarray(read.brightness), np.log(euv), rtol=1e-5)
     (fine,) = read_scenes(tmp_path, 256)
-    np.testing.assert_allclose(np.asarray(fine.magnetogram)[::4, ::4], np.asarray(one.magnetogram), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        np.asarray(fine.magnetogram)[::4, ::4], np.asarray(one.magnetogram), rtol=1e-5, atol=1e-5
+    )
