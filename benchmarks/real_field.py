@@ -36,6 +36,7 @@ POLAR_FIELD, POLAR_POWER = 8.0, 8  # gauss; the poles that nobody sees, of cycle
 LINES = 1500
 QUIET_FIELD, WIDTH = 8.0, 1.0  # gauss and degrees: lines begin where the smoothed |B| exceeds this, and in proportion
 LONG = 0.8  # solar radii: longer lines are bright at their feet alone, as open ones
+OPEN = 1.6  # solar radii from the centre of the Sun: a line that ends higher is open
 FOOT = 0.1  # solar radii, along such lines, in which their light falls by e
 BRIGHTER = 3.0  # than the loops of the synthetic Sun, whose fields do not saturate at 100 G
 HOLE_EDGE = 1.0  # degrees
@@ -120,6 +121,7 @@ def _transform() -> Transform:
 
 
 def _excess(field: Map) -> Map:
+    """Return by how much the smoothed |B| exceeds that of the quiet Sun, in gauss, nowhere quite 0."""
     return np.maximum(smooth_on_sphere(np.abs(field), WIDTH) - QUIET_FIELD, 0) + 1e-6
 
 
@@ -141,7 +143,7 @@ def _loops(
     radius = np.linalg.norm(points, axis=-1)
     step = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=-1)
     along, length = step.cumsum(axis=0), step.sum(axis=0)
-    fan = (length > LONG) | (radius[-1] > 1.6)
+    fan = (length > LONG) | (radius[-1] > OPEN)
     spread = step * np.where(fan, np.exp(-along / FOOT), 1.0)
     spread /= np.maximum(spread.sum(axis=0), 1e-12)
     degrees = np.rad2deg(np.clip(length, np.deg2rad(1.0), LONG))
