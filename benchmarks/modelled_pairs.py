@@ -7,7 +7,7 @@ r"""Pairs for training: real magnetograms with modelled images of AIA 193, and f
 
 PAIRS and MAGNETOGRAMS are folders in the layout of the 256-pixel set. An image is that of the emission model above the
 field of the whole Sun (`real_field.py`), with the distribution of the brightness of the real images of PAIRS; beyond
-the limb it is that of one of them. Pairs of held-out months are not looked at, and magnetograms within 14 days of them
+the limb it is that of one of them. Pairs of held-out months are not used, and magnetograms within 14 days of them
 are left out. Images have 64 pixels (--size), repeated to 256.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from real_field import image, looks, whole_sun
+from real_field import euv_image, looks, whole_sun
 from real_pairs import Image
 from tqdm import tqdm
 
@@ -30,13 +30,10 @@ from munit_jax.sun.ephemeris import earth_view
 
 FULL_SIZE = 256  # pixels of the files
 DARKEST, BRIGHTEST = 20.0, 2500.0  # DN/s: the floor and the ceiling of 8-bit images
-MATCHED, SEEN, MODELLED = (
-    0.93,
-    0.9,
-    0.97,
-)  # solar radii: of the brightness, of what a magnetogram must show, of its image
+# Solar radii: within which the brightness is matched, a magnetogram must show a field, an image is modelled.
+MATCHED, SEEN, MODELLED = 0.93, 0.9, 0.97
 GUARD = 14 * DAY  # half a rotation
-CLASSES = 400  # of brightness
+CLASSES = 400  # quantiles of the contrast
 MEDIAN_SPREAD = 0.15  # of the logarithm of the brightness of a whole image
 
 
@@ -87,7 +84,7 @@ def shows_the_sun(scene: Scene) -> bool:
 
 
 def matched(modelled: Sequence[Scene], real: Sequence[Scene], rng: np.random.Generator) -> list[Image]:
-    """Return images (DN/s) as modelled, with the distribution of the contrast of real ones, and their limbs."""
+    """Return modelled images in DN/s: their contrast has the quantiles of that of real ones, and a real limb."""
     classes = np.linspace(0, 1, CLASSES)
     theirs, ours = (
         np.quantile(np.concatenate([s.contrast[on_disk(s.geometry, MATCHED)] for s in scenes]), classes)
@@ -145,7 +142,7 @@ def main() -> None:
     archive = looks([s.time for s in fine], [s.geometry for s in fine], [np.asarray(s.magnetogram) for s in fine])
     modelled = []
     for scene in tqdm(used, "images", unit="frame"):
-        euv = image(whole_sun(archive, scene.time), scene.geometry, "0193", rng)
+        euv = euv_image(whole_sun(archive, scene.time), scene.geometry, "0193", rng)
         modelled.append(Scene(scene.time, scene.geometry, scene.magnetogram, np.log(np.maximum(euv, 1))))
     for scene, euv in zip(modelled, matched(modelled, pairs, rng), strict=True):
         write_frame(frames, scene.time, euv, np.asarray(scene.magnetogram))

@@ -90,7 +90,7 @@ def _pfss(
     return course(volume, seeds, upward), open_field(transform, volume, synthesis(transform, coefficients))
 
 
-def image(field: Map, geometry: DiskGeometry, channel: str, rng: np.random.Generator) -> Float[np.ndarray, "h w"]:
+def euv_image(field: Map, geometry: DiskGeometry, channel: str, rng: np.random.Generator) -> Float[np.ndarray, "h w"]:
     """Return the EUV image (DN/s) of a field of the whole Sun from anywhere."""
     points, openness = _lines(field, rng)
     light = emission(field, (channel,), _holes(openness, field))

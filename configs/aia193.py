@@ -75,9 +75,8 @@ def base(channel: str) -> ConfigDict:
     config.data.crop = 0  # the whole disk
     config.data.flip = "physical"
     config.data.context = ()  # planes that condition the decoders on each pixel's place
-    config.data.earlier = config_dict.placeholder(
-        str
-    )  # dataset of the plane last_seen, if not that of the magnetograms
+    # The dataset of the earlier magnetograms of last_seen, if it is not that of the magnetograms.
+    config.data.earlier = config_dict.placeholder(str)
     config.data.reversal = False  # the fields of half of the examples reversed, as in the next cycle
     # For datasets of few frames: standard deviations of random changes, see `munit_jax.data.augment.Distortion`.
     config.data.distortion = ConfigDict(dict.fromkeys(("turn", "zoom", "shift", "gain", "gamma", "noise"), 0.0))

@@ -17,7 +17,7 @@ LAST_SEEN = "last_seen"
 # Earlier magnetograms, a quarter of a rotation apart, cover every longitude: low latitudes at mu > 0.7 in one of them.
 EARLIER = 4
 SPACING_DAYS = SYNODIC_CARRINGTON_DAYS / EARLIER
-FIELD_SCALE = 10.0  # gauss: active regions are of order one; scaled as the magnetograms, networks hardly noticed them
+FIELD_SCALE = 10.0  # gauss: active regions are of order one, since networks learn slowly from a plane of small values
 LEAST_MU = 0.25  # pixels nearer to the limb of an earlier magnetogram are not used
 
 # A magnetogram in gauss, its geometry, its time in seconds since 1970.

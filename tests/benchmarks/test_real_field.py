@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.real_field import GRID, POLAR_FIELD, _holes, _lines, image, looks, whole_sun
+from benchmarks.real_field import GRID, POLAR_FIELD, _holes, _lines, euv_image, looks, whole_sun
 from munit_jax.sun.constants import DAY, SYNODIC_CARRINGTON_DAYS
 from munit_jax.sun.disk import heliographic, heliographic_to_pixel, mu, sdoml_geometry
 
@@ -59,8 +59,8 @@ def test_loops_join_the_poles_of_a_bipole():
     assert (np.abs(longitude - 180) < 25).mean() > 0.9
     x, y, _ = heliographic_to_pixel(geometry, np.zeros(3), np.array([172.0, 180.0, 188.0]), 1.0)
     at = np.rint(y).astype(int), np.rint(x).astype(int)
-    euv = image(field, geometry, "0193", rng)
+    euv = euv_image(field, geometry, "0193", rng)
     quiet = np.median(euv[25:40, 5:60])
     assert (euv[at] > 3 * quiet).all()
     far = sdoml_geometry(64, 0.0, 0.0)
-    assert image(field, far, "0193", rng)[at].max() < 2 * quiet, "the Sun hides what is behind it"
+    assert euv_image(field, far, "0193", rng)[at].max() < 2 * quiet, "the Sun hides what is behind it"
